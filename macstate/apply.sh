@@ -1,0 +1,122 @@
+# Carries out one change. Everything that is particular comes on standard input: whatever stands before a line PAYLOAD is
+# thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
+set -eu
+root=${MACSTATE_ROOT-}
+PATH=$root/opt/homebrew/bin:$root/usr/local/bin:$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
+LC_ALL=C SHLVL=1
+export PATH LC_ALL SHLVL
+umask 022
+trap '' HUP PIPE # a cut connection must not stop a change halfway
+newline='
+'
+say() {
+  printf '%s\n' "$*" || :
+}
+fail() { # what is wrong, in one line
+  say "macstate: failed: $*"
+  exit 1
+}
+started() { # PID: when it started; empty if it does not run
+  ps -o lstart= -p "$1" 2>/dev/null || :
+}
+lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, take over from a dead one
+  folder=$root$1 patience=$(($2 * 5))
+  mkdir -p "$folder" && [ -w "$folder" ] || fail "$1 cannot be written"
+  while ! mkdir "$folder/lock" 2>/dev/null; do
+    holder=$(cat "$folder/lock/holder" 2>/dev/null) || holder=
+    if [ -z "$holder" ] && [ "$patience" -gt 0 ]; then # just being signed, or its maker died before
+      patience=$((patience > 5 ? 5 : patience - 1))
+      sleep 0.2
+      continue
+    fi
+    pid=$(printf %s "$holder" | cut -f 1) since=$(printf %s "$holder" | cut -f 2) by=$(printf %s "$holder" | cut -f 4)
+    if [ -n "$holder" ] && [ "$(started "$pid")" = "$(printf %s "$holder" | cut -f 3)" ]; then
+      [ "$patience" -gt 0 ] || fail "another run holds the lock: $by, since $since (process $pid); wait for it, then run again"
+      patience=$((patience - 1))
+      sleep 0.2
+    elif mv "$folder/lock" "$folder/lock.$$" 2>/dev/null; then
+      if [ "$(cat "$folder/lock.$$/holder" 2>/dev/null)" = "$holder" ]; then
+        rm -rf "$folder/lock.$$"
+        say "macstate: notice: took over the lock of ${by:-a run} (since ${since:-?}), which has ended"
+      else
+        mv "$folder/lock.$$" "$folder/lock" # it was somebody's new one
+      fi
+    fi
+  done
+  trap 'rm -rf "$folder/lock"; rmdir "$folder" 2>/dev/null || :' EXIT
+  printf '%s\t%s\t%s\t%s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(started $$)" "$3" >"$folder/lock/holder"
+}
+sum() {
+  cat "$folder/owned" 2>/dev/null | cksum
+}
+expect() { # CHECKSUM: the record as this run knows it
+  [ "$(sum)" = "$1" ] || fail "another run has changed this Mac since the plan was made; run again to see what is left"
+}
+record() { # STATE ID FINGERPRINT: pending before the first step, owned after the last; gone takes the line out
+  {
+    [ ! -f "$folder/owned" ] || ID=$2 awk -F '\t' '$2 != ENVIRON["ID"]' "$folder/owned"
+    [ "$1" = gone ] || printf '%s\t%s\t%s\n' "$@"
+  } >"$folder/owned.new"
+  if [ -s "$folder/owned.new" ]; then
+    mv -f "$folder/owned.new" "$folder/owned"
+  else
+    rm -f "$folder/owned" "$folder/owned.new"
+  fi
+}
+in_root() { # COMMAND...: an absolute program lies below the root
+  case $1 in
+    /*) program=$root$1 ;;
+    *) program=$1 ;;
+  esac
+  shift
+  "$program" "$@"
+}
+run() { # STATUSES STDIN HINT COMMAND...: one command; its other statuses end the change
+  accept=$1 input=$2 hint=$3
+  shift 3
+  out=$(printf %s "$input" | base64 --decode | { in_root "$@" 2>&1 && echo " 0" || echo " $?"; } | tr -cd '\11\12\40-\176')
+  status=${out##* }
+  out=${out% *}
+  case " $accept " in
+    *" $status "*) ;;
+    *) fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')${hint:+ ($hint)}" ;;
+  esac
+}
+wait_for() { # STATUS SECONDS COMMAND...: until it exits with that status
+  want=$1 left=$(($2 * 5))
+  shift 2
+  while :; do
+    status=0
+    in_root "$@" </dev/null >/dev/null 2>&1 || status=$?
+    [ "$status" -ne "$want" ] || return 0
+    [ "$left" -gt 0 ] || fail "$* still ends with $status, not $want"
+    left=$((left - 1))
+    sleep 0.2
+  done
+}
+write() { # PATH MODE OWNER BASE64: whole, with its final owner and mode, or not at all
+  mkdir -p "$root${1%/*}"
+  (umask 077 && printf %s "$4" | base64 --decode >"$root$1.macstate")
+  [ -z "$3" ] || chown "$3" "$root$1.macstate"
+  chmod "$2" "$root$1.macstate"
+  mv -f "$root$1.macstate" "$root$1"
+}
+delete() { # PATH
+  rm -f "$root$1" "$root$1.macstate"
+}
+
+payload=$newline$(cat)
+payload=${payload#*"$newline"PAYLOAD"$newline"}
+case $payload in
+  *"$newline"END) ;;
+  *) fail "the connection ended before the change was here; nothing was done" ;;
+esac
+IFS=$newline
+set -f
+# shellcheck disable=SC2086 # one line, one word
+set -- ${payload%"$newline"END}
+unset IFS
+for line; do
+  eval "$line"
+done
+say "macstate: done: $(sum)"

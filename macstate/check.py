@@ -1,0 +1,154 @@
+"""Does the wish contradict itself? Policy lives here; what a Mac cannot do lives in the kinds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from macstate.document import Document, Mistake, Path
+
+if TYPE_CHECKING:
+    from macstate.services.job import Job
+
+Finding = tuple[Mistake, bool]
+"""A finding, and whether it is fatal."""
+Found = Iterator[tuple[Path, str]]
+LOOPBACK = {"127.0.0.1", "localhost", "::1", "[::1]"}
+LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=(.*))?", re.DOTALL)
+"""Options by which model servers are told where to listen."""
+
+
+def spec(root: Any, document: Document) -> list[Finding]:  # noqa: ANN401 - the model is made in spec.py
+    """Run every rule; the place of a finding is where it was written."""
+    findings = []
+    for rules, fatal in ((ERRORS, True), (WARNINGS, False)):
+        for rule in rules:
+            findings += [(Mistake(*document.at(path), text), fatal) for path, text in rule(root)]
+    return findings
+
+
+def names(root: Any) -> Found:  # noqa: ANN401
+    """A Mac names entries that the spec has."""
+    for mac, entry in root.macs.items():
+        for section in type(root).model_fields:
+            wanted, there = getattr(entry, section, None), getattr(root, section)
+            if isinstance(wanted, tuple):
+                for place, name in enumerate(wanted):
+                    if name not in (there or {}):
+                        yield ("macs", mac, section, place), f"{name}: {section} has no such entry; add it there, or take it out here"
+
+
+def ports(root: Any) -> Found:  # noqa: ANN401
+    """A loopback port has one owner."""
+    for mac in root.macs.values():
+        owners: dict[int, str] = {}
+        for name, endpoint in _endpoints(root, mac):
+            first = owners.setdefault(endpoint.port, name)
+            if first != name:
+                yield (
+                    ("endpoints", name, "port"),
+                    f"port: {endpoint.port} is taken by endpoints.{first}; two servers cannot listen on one port: type another",
+                )
+
+
+def mounts(root: Any) -> Found:  # noqa: ANN401
+    """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
+    for mac in root.macs.values():
+        owners: dict[tuple[int, str], str] = {}
+        for name, endpoint in _endpoints(root, mac):
+            if route := endpoint.serve:
+                first = owners.setdefault((route.https, route.path), name)
+                if first != name:
+                    yield (
+                        ("endpoints", name, "serve"),
+                        f"serve: {route.path} on port {route.https} is taken by endpoints.{first}; type another path or https port",
+                    )
+
+
+def labels(root: Any) -> Found:  # noqa: ANN401
+    """A launchd label belongs to one entry."""
+    for mac in root.macs.values():
+        owners: dict[str, str] = {}
+        jobs = [(("launchd", name), name) for name, _ in _of(root, mac, "launchd")]
+        jobs += [(("endpoints", name), endpoint.job_label(name)) for name, endpoint in _endpoints(root, mac)]
+        for path, label in jobs:
+            first = owners.setdefault(label, ".".join(path))
+            if first != ".".join(path):
+                yield (*path, "label"), f"label: {label} is taken by {first}; type another"
+
+
+def commands(root: Any) -> Found:  # noqa: ANN401
+    """A command begins with an absolute path, and keeps its server on loopback."""
+    for section in ("launchd", "endpoints"):
+        for name, job in (getattr(root, section) or {}).items():
+            path: Path = (section, name)
+            program = job.command[0]
+            if not re.fullmatch(r"/(?!.*//).+", program):
+                yield (
+                    (*path, "command", 0),
+                    f"command: {program!r} is not an absolute path, and launchd does not search a PATH; type it from the root: /…",
+                )
+            if job.domain == "gui" and job.user:
+                yield (*path, "user"), "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`"
+            if section == "endpoints":
+                yield from _listens(path, job)
+
+
+def _listens(path: Path, endpoint: Job) -> Found:
+    for name, value in endpoint.environment.items():
+        if name == "OLLAMA_HOST":
+            yield (*path, "environment", name), "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out"
+        elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
+            yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type 127.0.0.1"
+    for place, word in enumerate(endpoint.command):
+        match = LISTEN.fullmatch(word)
+        following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
+        address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
+        if match and (address or match[1] == "--listen") and address not in LOOPBACK:
+            spot = place + 1 if address == following and address else place
+            yield (
+                (*path, "command", spot),
+                f"command: {' '.join(filter(None, (match[1], address)))} lets the server listen beyond loopback, past Serve and "
+                "every key; type 127.0.0.1, or take the option out",
+            )
+
+
+def sleeps(root: Any) -> Found:  # noqa: ANN401
+    """A server never sleeps."""
+    for path, power in _powers(root):
+        for source in ("ac", "battery", "ups"):
+            if (profile := getattr(power, source)) and profile.sleep:
+                yield (
+                    (*path, source, "sleep"),
+                    f"sleep: the Mac sleeps after {profile.sleep} idle minutes on {source}, and answers no requests then; type 0",
+                )
+
+
+def emergency(root: Any) -> Found:  # noqa: ANN401
+    """The strongest switch has a price."""
+    for path, power in _powers(root):
+        if power.disablesleep:
+            yield (
+                (*path, "disablesleep"),
+                "disablesleep: it also forbids the emergency sleep of an overheating Mac; `ac: {sleep: 0}` is enough on a desktop",
+            )
+
+
+def _powers(root: Any) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401
+    places: list[tuple[Path, Any]] = [(("power",), root.power)]
+    places += [(("macs", name, "power"), mac.power) for name, mac in root.macs.items()]
+    yield from ((path, power) for path, power in places if power)
+
+
+def _of(root: Any, mac: Any, section: str) -> list[tuple[str, Any]]:  # noqa: ANN401
+    own = getattr(mac, section)
+    return [(name, entry) for name, entry in (getattr(root, section) or {}).items() if own is None or name in own]
+
+
+def _endpoints(root: Any, mac: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+    return _of(root, mac, "endpoints")
+
+
+ERRORS: tuple[Callable[[Any], Found], ...] = (names, ports, mounts, labels, commands)
+WARNINGS: tuple[Callable[[Any], Found], ...] = (sleeps, emergency)

@@ -1,0 +1,130 @@
+"""A YAML file as plain data that remembers the line and column of every key and value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Path = tuple[str | int, ...]
+
+TRAPS = (  # what YAML 1.1 reads as something else than was typed
+    ("tag:yaml.org,2002:bool", re.compile(r"(?!(true|false)$)"), "YAML reads it as {value}", "true or false, or '{text}'"),
+    ("tag:yaml.org,2002:int", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
+    ("tag:yaml.org,2002:float", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
+    ("tag:yaml.org,2002:int", re.compile(r"[-+]?0[0-9_]"), "YAML reads it as the number {value}", "{plain} or '{text}'"),
+    ("tag:yaml.org,2002:int", re.compile(r"[-+]?0[xb]|.*_"), "YAML reads it as the number {value}", "{value} or '{text}'"),
+    ("tag:yaml.org,2002:timestamp", re.compile(""), "YAML reads it as a date", "'{text}'"),
+    ("tag:yaml.org,2002:merge", re.compile(""), "merge keys are not supported", "the keys themselves"),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Mistake:
+    """One thing to mend, and where it stands (line and column count from 1)."""
+
+    line: int
+    column: int
+    text: str
+
+
+@dataclass
+class Document:
+    """Plain data, the place of every key and value, and what is wrong with the YAML itself."""
+
+    data: Any = None
+    places: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        """Give line and column of a value (or of its key), or of the nearest thing above it that was written."""
+        while path:
+            place = self.keys.get(path) if key else self.places.get(path)
+            if place:
+                return place
+            path, key = path[:-1], True
+        return 1, 1
+
+
+def read(text: str) -> Document:
+    """Read YAML text; whatever is wrong ends up in ``mistakes``, never in an exception."""
+    document = Document()
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        document.mistakes.append(Mistake(line, column, f"not YAML: {error.problem}; check indentation, quotes and brackets"))
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        document.mistakes.append(Mistake(line, column, f"not YAML: {error.reason}; remove the character"))
+    else:
+        if node is not None:
+            document.data = _Reader(document).value(node, ())
+    return document
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.inside: list[yaml.Node] = []
+        self.constructor = yaml.SafeLoader("")
+
+    def mistake(self, node: yaml.Node, text: str) -> None:
+        self.document.mistakes.append(Mistake(node.start_mark.line + 1, node.start_mark.column + 1, text))
+
+    def value(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
+        self.document.places[path] = node.start_mark.line + 1, node.start_mark.column + 1
+        if any(node is outer for outer in self.inside):
+            self.mistake(node, "an alias that contains itself; write the value out")
+            return None
+        self.inside.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return dict(self.pairs(node, path))
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+            return self.scalar(node)
+        finally:
+            self.inside.pop()
+
+    def pairs(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, Any]]:
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.mistake(key_node, "a key must be a plain word; remove the brackets")
+                continue
+            key = str(key_node.value)  # `8000: x` and `on: x` mean the words as typed
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                self.scalar(key_node)
+                continue
+            if key in seen:
+                self.mistake(key_node, f"{key!r} is here twice (first in line {seen[key]}): only one can hold; remove one")
+                continue
+            seen[key] = key_node.start_mark.line + 1
+            self.document.keys[*path, key] = key_node.start_mark.line + 1, key_node.start_mark.column + 1
+            yield key, self.value(value_node, (*path, key))
+
+    def scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+        text = str(node.value)
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            self.mistake(node, f"{node.tag} is not supported; write a plain value")
+            return None
+        try:
+            value = self.constructor.construct_object(node)
+        except (yaml.YAMLError, ValueError, OverflowError):
+            if not node.tag.endswith(":merge"):
+                self.mistake(node, f"{text!r} is not a {node.tag.rpartition(':')[2]}; quote it: '{text}'")
+                return None
+            value = None
+        for tag, pattern, why, instead in TRAPS:
+            if node.tag == tag and node.style is None and pattern.match(text):
+                words = {"value": str(value).lower(), "text": text, "plain": text.replace("_", "").lstrip("+-0") or "0"}
+                self.mistake(node, f"{text}: {why.format(**words)}; type {instead.format(**words)}")
+                return value
+        return value

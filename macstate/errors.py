@@ -1,0 +1,21 @@
+"""What a user can fix: one clear line (or one a mistake), never a traceback."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import click
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra_cli.exceptions import CliError
+
+
+class MacstateError(PyinfraError, CliError):
+    """An error whose text is all a person needs: where, what, why, what to type.
+
+    It is a ``PyinfraError`` so that pyinfra lets it through from inventory and deploy code, and a ``CliError``
+    so that pyinfra's command shows it as it stands.
+    """
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the text alone: no prefix, no frame, no traceback."""
+        click.echo(self.message, file=file, err=file is None)

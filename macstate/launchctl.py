@@ -1,0 +1,86 @@
+"""What `launchctl` prints, as data. Its layout is no promise: only anchored lines that were seen on every release are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from macstate.resource import Outputs, each
+
+ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
+"""What launchd itself adds to a job's environment."""
+SHOWN = {"WorkingDirectory": "working directory", "StandardOutPath": "stdout path", "StandardErrorPath": "stderr path"}
+"""Plist keys and the lines of `launchctl print` that show them."""
+NOT_FOUND = re.compile(r'Could not find service "(.+)" in domain for (?:user )?(\S+?)(?:: (\d+))?$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One job as `launchctl print` shows it."""
+
+    loaded: dict[str, Any]
+    """What launchd has taken in; empty when the job is not loaded."""
+    state: str = ""
+    last_exit: str | None = None
+
+
+def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
+    """Say how a job that was loaded from this plist would be shown."""
+    shown = {line: plist[key] for key, line in SHOWN.items() if key in plist}
+    if "StartInterval" in plist:
+        shown["run interval"] = f"{plist['StartInterval']} seconds"
+    return {
+        "path": path,
+        "program": plist["ProgramArguments"][0],
+        "arguments": list(plist["ProgramArguments"]),
+        "environment": dict(plist.get("EnvironmentVariables", {})),
+        "keepalive": bool(plist.get("KeepAlive")),
+        "runatload": bool(plist.get("RunAtLoad")),
+        **shown,
+    }
+
+
+def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
+    """Read every `launchctl print TARGET`, as (target, job)."""
+    for argument, text in each(outputs, "launchctl print"):
+        header = re.match(r"(\S+) = \{\n", text)
+        missing = NOT_FOUND.search(text)
+        if header:
+            yield _job(header[1], text)
+        elif missing:
+            yield "/".join(part for part in (missing[2], missing[3], missing[1]) if part), Printed({})
+        elif argument.count("/") and not text:
+            yield argument, Printed({})
+
+
+def _job(target: str, text: str) -> tuple[str, Printed]:
+    # one TAB exactly, and the first of its name: nested blocks have a `state` of their own
+    lines = dict(reversed(re.findall(r"^\t(\S[^=]*?) = ([^{\n].*)$", text, re.MULTILINE)))
+    blocks = dict(re.findall(r"^\t(arguments|environment) = \{\n((?:\t\t.*\n)*)", text, re.MULTILINE))
+    environment = re.findall(r"^\t\t(.+?) => (.*)$", blocks.get("environment", ""), re.MULTILINE)
+    properties = lines.get("properties", "").split(" | ")
+    if "/" not in target:  # up to macOS 10.15 the header lacks the domain
+        target = f"{lines.get('domain', 'system').rpartition('.')[2]}/{target}"
+    loaded = {
+        **{name: lines[name] for name in ("path", "program", "run interval", *SHOWN.values()) if name in lines},
+        "arguments": re.findall(r"^\t\t(.*)$", blocks.get("arguments", ""), re.MULTILINE),
+        "environment": {name: value for name, value in environment if not ADDED.fullmatch(name)},
+        **{name: name in properties for name in ("keepalive", "runatload")},
+    }
+    return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"))
+
+
+def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
+    """Read `launchctl print-disabled DOMAIN`, as (target, enabled). Up to macOS 12 ``true`` means disabled."""
+    for domain, text in each(outputs, "launchctl print-disabled"):
+        for label, word in re.findall(r'^\t+"(.+)" => (\w+)$', text, re.MULTILINE):
+            yield f"{domain or 'system'}/{label}", word in {"enabled", "false"}
+
+
+def plists(outputs: Outputs) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Read `stat` of a folder of plists, as (target, (path, owner and mode))."""
+    for domain, text in each(outputs, "stat"):
+        for permissions, path in re.findall(r"^(\d+ \d+) (.+)$", text, re.MULTILINE):
+            yield f"{domain}/{path.rpartition('/')[2].removesuffix('.plist')}", (path, permissions)

@@ -1,0 +1,144 @@
+"""Read a whole Mac with one remote command: a constant script, lists on standard input, sections in base64."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from macstate.facts import Facts, tailnet_name
+from macstate.record import Record
+from macstate.resource import Unreadable
+from macstate.resources import KINDS
+
+if TYPE_CHECKING:
+    from macstate.resource import Outputs, Resource
+
+MARK = "macstate-kind:"
+"""Section that parts the kinds from each other."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one read command gave."""
+
+    output: str
+    status: int
+    errors: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A Mac as it is."""
+
+    facts: Facts
+    resources: Mapping[str, Resource]
+    record: Record
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Why something is unknown, by the beginning of the ids that it concerns."""
+    outputs: Mapping[str, Outputs] = field(default_factory=dict)
+    """What the tools printed, by kind."""
+
+
+def shell(name: str) -> str:
+    """Give one of our scripts without its comment lines (tailscaled logs every command line whole)."""
+    lines = files("macstate").joinpath(name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+@cache
+def script() -> str:
+    """Give the probe: the common part, then each kind's."""
+    parts = [shell("probe.sh")]
+    for kind in KINDS:
+        lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
+        parts += [f"section {MARK}{kind.kind} true", lines.strip()]
+    return "\n".join([*parts, f"section {MARK} true"])
+
+
+def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
+    """Give the probe's standard input."""
+    return [f"{name}\t{value}" for name, value in sorted(set(lists))] or [""]
+
+
+def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
+    """Decode the output, kind by kind; the common part has the empty kind.
+
+    Raises:
+        ValueError: a line is broken, or the end is missing.
+    """
+    kinds: dict[str, dict[str, Section]] = {"": {}}
+    kind = ""
+    for line in lines:
+        try:
+            name, body, *errors = (b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" "))
+        except (binascii.Error, ValueError):
+            continue  # what a login script printed
+        if name.startswith(MARK):
+            kind = name.removeprefix(MARK)
+            kinds.setdefault(kind, {})
+            continue
+        output, _, status = body.rpartition("\n")
+        kinds[kind][name] = Section(output, int(status), "".join(errors).strip())
+    if kind or len(kinds) == 1:
+        raise ValueError("it ends in the middle")
+    return kinds
+
+
+def found(lines: list[str]) -> Found:
+    """Parse a probe's output.
+
+    Raises:
+        ValueError: the output is not whole.
+    """
+    kinds = sections(lines)
+    common = kinds.pop("")
+    unreadable: dict[str, str] = {}
+    outputs: dict[str, dict[str, str]] = {}
+    resources: dict[str, Resource] = {}
+    for kind in KINDS:
+        known = outputs[kind.kind] = {}
+        for name, section in kinds[kind.kind].items():
+            probe = next(probe for probe in kind.probes if name == probe or name.startswith(probe + " "))
+            if section.status == 0:
+                known[name] = section.output
+            elif section.status in kind.absent:
+                known[name] = ""
+            elif probe not in kind.optional:
+                argument = name[len(probe) + 1 :].lstrip("/")
+                why = kind.help.get(section.status) or section.errors or section.output.strip() or "no output"
+                unreadable[f"{kind.kind}/{argument}"] = f"`{name}` ended with {section.status}: {' '.join(why.split())}"
+        try:
+            resources |= {resource.id: resource for resource in kind.parse(known)}
+        except Unreadable as error:
+            unreadable[f"{kind.kind}/"] = str(error)
+    return Found(_facts(common), resources, _record(common), unreadable, outputs)
+
+
+def _facts(common: Mapping[str, Section]) -> Facts:
+    name, problem = tailnet_name(common["tailscale status --json"].output, common["tailscale status --json"].errors)
+    return Facts(
+        user=common["user"].output.strip(),
+        uid=int(common["uid"].output),
+        home=common["home"].output,
+        sudo=common["sudo -n true"].status == 0,
+        version=common["sw_vers -productVersion"].output.strip(),
+        real={
+            name.partition(" ")[2]: section.output.strip()
+            for name, section in common.items()
+            if name.startswith("realpath ") and section.status == 0
+        },
+        tailnet_name=name,
+        tailnet_problem=problem,
+    )
+
+
+def _record(common: Mapping[str, Section]) -> Record:
+    return Record.read(
+        {root: common[name].output for root, name in ((True, "owned"), (False, "user-owned"))},
+        {root: common[f"{name}-sum"].output.strip() for root, name in ((True, "owned"), (False, "user-owned"))},
+    )

@@ -1,0 +1,48 @@
+# Reads what a Mac is. Changes nothing, asks for no password, and takes what to look at from standard input, as
+# "LIST<TAB>VALUE" lines. Prints one line a section: base64 of its name, of its output with the exit status behind it,
+# and of its errors.
+set -u
+root=${MACSTATE_ROOT-}
+PATH=$root/opt/homebrew/bin:$root/usr/local/bin:$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
+LC_ALL=C SHLVL=1 # without SHLVL the command of Tailscale's app fails
+export PATH LC_ALL SHLVL
+home=${HOME#"$root"}
+lists=$(cat)
+records=$(cat "$root/var/db/macstate/owned" "$HOME/.local/state/macstate/owned" 2>/dev/null)
+exec 3>&1
+
+section() { # NAME COMMAND...
+  name=$(printf %s "$1" | base64 | tr -d '\n')
+  shift
+  printf '%s ' "$name" >&3
+  errors=$({ { "$@" </dev/null && printf '\n0' || printf '\n%s' "$?"; } | base64 | tr -d '\n' >&3; } 2>&1)
+  printf ' %s\n' "$(printf %s "$errors" | base64 | tr -d '\n')" >&3
+}
+listed() { # LIST: its values
+  printf '%s\n' "$lists" | sed -n "s/^$1	//p"
+}
+recorded() { # KIND: the keys of what is recorded as ours
+  printf '%s\n' "$records" | cut -f 2 | sed -n "s,^$1/,,p"
+}
+files_in() { # FOLDER PATTERN: owner and mode of each file
+  for file in "$root$1"/$2; do
+    [ ! -e "$file" ] || stat -f '%u %Lp %N' "$file"
+  done
+}
+sum() { # FILE: a checksum; of a file that is not there too
+  cat "$1" 2>/dev/null | cksum
+}
+
+section user id -un
+section uid id -u
+section home printf %s "$home"
+section 'sudo -n true' sudo -n true
+section 'sw_vers -productVersion' sw_vers -productVersion
+section 'tailscale status --json' tailscale status --json --peers=false
+section owned cat "$root/var/db/macstate/owned"
+section owned-sum sum "$root/var/db/macstate/owned"
+section user-owned cat "$HOME/.local/state/macstate/owned"
+section user-owned-sum sum "$HOME/.local/state/macstate/owned"
+listed path | while IFS= read -r path; do
+  section "realpath $path" realpath "$path"
+done

@@ -1,0 +1,42 @@
+"""The ownership record on the Mac: what macstate made, so that it may take it away again, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+FOLDERS = {True: "/var/db/macstate", False: ".local/state/macstate"}
+"""Where it lies, for what needs root and for what the user does alone (below the home)."""
+SETTING = "set"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is known of one id."""
+
+    state: Literal["pending", "owned", "set"]
+    """``pending``: a change of it has begun; ``owned``: ours; ``set``: a setting whose fields we have set."""
+    fingerprint: str
+    """What was carried out last; of a setting the fields, with commas."""
+    root: bool = True
+
+
+@dataclass(frozen=True)
+class Record:
+    """Both files of a Mac. Their checksums notice that another run was here meanwhile."""
+
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    sums: Mapping[bool, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:
+        """Read ``STATE<TAB>ID<TAB>FINGERPRINT`` lines; what is no such line is not ours."""
+        lines: dict[str, Line] = {}
+        for root, text in texts.items():
+            for line in text.splitlines():
+                state, _, rest = line.partition("\t")
+                name, _, fingerprint = rest.partition("\t")
+                if name and state in {"pending", "owned", "set"}:
+                    lines[name] = Line(cast(Literal["pending", "owned", "set"], state), fingerprint, root)
+        return cls(lines, sums)

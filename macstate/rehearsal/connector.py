@@ -1,0 +1,84 @@
+"""``@rehearsal/NAME``: pyinfra's commands run inside a simulated Mac instead of on a real one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from platformdirs import user_cache_path
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.connectors.local import LocalConnector
+
+from macstate import spec
+from macstate.errors import MacstateError
+from macstate.rehearsal.mac import birth
+
+if TYPE_CHECKING:
+    from pyinfra.connectors.util import CommandOutput
+
+ABSOLUTE = re.compile(r"^\s*(?=/)")
+
+
+def folder() -> Path:
+    """Say where rehearsals live: ``MACSTATE_REHEARSAL``, else the user's cache folder."""
+    chosen = os.environ.get("MACSTATE_REHEARSAL")
+    return Path(chosen).absolute() if chosen else user_cache_path("macstate") / "rehearsal"
+
+
+def programs(entries: Any) -> list[str]:  # noqa: ANN401 - pairs of name and entry
+    """List what the spec takes to be installed on a Mac."""
+    found = []
+    for _, entry in entries:
+        found += [entry.command[0]] if hasattr(entry, "command") else []
+        found += entry.allow if hasattr(entry, "allow") else []
+    return sorted(set(found))
+
+
+class RehearsalConnector(LocalConnector):
+    """One of the spec's Macs, played by a folder."""
+
+    @staticmethod
+    def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+        """Give the host under the Mac's own name.
+
+        Raises:
+            MacstateError: the spec has mistakes, or no such Mac.
+        """
+        known = spec.load()
+        known.for_host(name or "")
+        yield name or "", {}, ["macs"]
+
+    def connect(self) -> None:
+        """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec."""
+        known = spec.load()
+        mac, entries = known.macs[self.host.name], known.for_host(self.host.name).entries
+        self.root = folder() / self.host.name
+        if not (self.root / ".mac").is_dir():
+            birth.create(self.root, user=mac.user, dns_name=mac.hostname, programs=programs(entries))
+        birth.refresh(self.root, programs=programs(entries), python=sys.executable)
+
+    def run_shell_command(
+        self,
+        command: StringCommand,
+        print_output: bool = False,
+        print_input: bool = False,
+        **arguments: Any,  # noqa: ANN401 - pyinfra's own
+    ) -> tuple[bool, CommandOutput]:
+        """Run a command with the Mac's environment alone: nothing of the laptop's own PATH."""
+        variables = birth.environment(self.root)
+        raw = ABSOLUTE.sub(shlex.quote(str(self.root.resolve())), command.get_raw_value(), count=1)
+        words = [QuoteString(f"{name}={value}") for name, value in variables.items()]
+        inside = StringCommand("cd", QuoteString(variables["HOME"]), "&& exec env -i", *words, "/bin/sh", "-c", QuoteString(raw))
+        arguments.pop("_env", None)
+        return super().run_shell_command(inside, print_output, print_input, **arguments)
+
+    def put_file(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - pyinfra's own
+        """Refuse: files would land on the laptop."""
+        raise MacstateError("a rehearsal takes no files; write them with `exec -- '…'`")
+
+    get_file = put_file

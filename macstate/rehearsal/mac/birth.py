@@ -1,0 +1,123 @@
+"""Make a fresh rehearsal Mac, and keep its tools in step with this version of macstate."""
+
+from __future__ import annotations
+
+import json
+import os
+import plistlib
+import shutil
+import sys
+
+from . import fresh, fresh_parts, launchd, launchers
+from .machine import Mac
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from typing import Any
+
+PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+"""What makes up the PATH on the Mac: non-interactive SSH's, and the home of what an owner installs."""
+
+FOLDERS = (
+    "Applications Library/LaunchAgents Library/LaunchDaemons Library/Logs Library/Preferences "
+    "System/Library/LaunchDaemons Users/Shared bin opt/homebrew/bin private/etc/newsyslog.d private/tmp private/var/db "
+    "private/var/log private/var/root private/var/run sbin usr/bin usr/libexec usr/local/bin usr/local/etc usr/sbin"
+)
+LINKS = {"etc": "private/etc", "tmp": "private/tmp", "var": "private/var"}
+HOME_FOLDERS = (".ssh", "Library/Application Support", "Library/LaunchAgents", "Library/Logs", "Library/Preferences")
+SCREEN_SHARING = {
+    "Label": "com.apple.screensharing",
+    "ProgramArguments": [
+        "/System/Library/CoreServices/RemoteManagement/screensharingd.bundle/Contents/MacOS/screensharingd"
+    ],
+    "Sockets": {"Listener": {"SockServiceName": "vnc-server"}},
+}
+SSH = {
+    "Label": "com.openssh.sshd",
+    "Program": "/usr/libexec/sshd-keygen-wrapper",
+    "ProgramArguments": ["/usr/sbin/sshd", "-i"],
+    "Sockets": {"Listeners": {"SockServiceName": "ssh"}},
+}
+TAILSCALED = {"Label": "com.tailscale.tailscaled", "ProgramArguments": ["/usr/local/bin/tailscaled"], "RunAtLoad": True}
+
+
+def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> None:
+    """Make a fresh Mac in a folder that does not exist or is empty: whole, or not at all."""
+    root = root.absolute()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    draft = root.parent / f".{root.name}.{os.getpid()}"
+    shutil.rmtree(draft, ignore_errors=True)
+    for folder in (*FOLDERS.split(), ".mac", *(f"Users/{user}/{name}" for name in HOME_FOLDERS)):
+        (draft / folder).mkdir(parents=True)
+    for name, target in LINKS.items():
+        (draft / name).symlink_to(target)
+    state = fresh.state(user, dns_name)
+    _write_json(draft, state)
+    _plist(draft, "System/Library/LaunchDaemons/com.apple.screensharing.plist", SCREEN_SHARING, 0o644)
+    _plist(draft, "System/Library/LaunchDaemons/ssh.plist", SSH, 0o644)
+    # `tailscaled install-system-daemon` writes it so that only root can read it
+    _plist(draft, "Library/LaunchDaemons/com.tailscale.tailscaled.plist", TAILSCALED, 0o700)
+    (draft / "private/var/run/tailscaled.socket").touch()
+    for path in [*fresh_parts.FIREWALL, "/usr/local/bin/tailscaled"]:
+        _script(draft / path.lstrip("/"), "#!/bin/sh\nexit 0\n")
+    refresh(draft, programs=programs, python=sys.executable)
+    mac = Mac(draft, as_root=True)
+    launchd.load(mac, "system", "/Library/LaunchDaemons/com.tailscale.tailscaled.plist", TAILSCALED)
+    mac.save()
+    draft.rename(root)
+
+
+def refresh(root: Path, *, programs: Iterable[str], python: str) -> None:
+    """Write what differs of the tools, and install programs that are newly named; what was removed by hand stays so."""
+    for place, text in launchers.scripts(python):
+        _script(root / place, text)
+    mac = Mac(root)
+    installed: list[str] = mac.state["installed"]
+    for path in programs:
+        file = mac.file(path)
+        if path not in installed and not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _script(file, launchers.program(python, path))
+        elif file.is_file() and file.name in launchers.PROGRAMS:  # the same program, perhaps with another Python
+            _script(file, launchers.program(python, path))
+        if path not in installed:
+            installed.append(path)
+    mac.save()
+
+
+def environment(root: Path) -> dict[str, str]:
+    """Give the environment of a command that a user runs over SSH: nothing of the laptop's own."""
+    root = root.resolve()
+    user = json.loads((root / ".mac/state.json").read_text())["user"]
+    return {
+        "HOME": f"{root}/Users/{user}",
+        "LC_ALL": "C",
+        "LOGNAME": user,
+        "MACSTATE_ROOT": str(root),
+        "PATH": ":".join(f"{root}{folder}" for folder in PATH),
+        "SHELL": "/bin/zsh",
+        "SSH_CONNECTION": "100.64.0.2 52814 100.64.0.1 22",
+        "TMPDIR": str(root / "tmp"),
+        "USER": user,
+    }
+
+
+def _script(file: Path, text: str) -> None:
+    if not file.exists() or file.read_text() != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft.write_text(text)
+        draft.chmod(0o755)
+        draft.replace(file)
+
+
+def _plist(root: Path, place: str, content: dict[str, Any], mode: int) -> None:
+    file = root / place
+    file.write_bytes(plistlib.dumps(content, sort_keys=False))
+    file.chmod(mode)
+
+
+def _write_json(root: Path, state: dict[str, Any]) -> None:
+    (root / ".mac/state.json").write_text(json.dumps(state, indent=1))

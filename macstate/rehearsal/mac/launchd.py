@@ -1,0 +1,135 @@
+"""What launchd knows: its domains, its jobs, and how they come and go."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from . import ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .machine import Mac
+
+    Job = dict[str, Any]
+
+NEVER = "(never exited)"
+
+
+def settle(mac: Mac) -> dict[str, Job]:
+    """Forget the jobs that have had their time to stop, and give the others by target."""
+    jobs: dict[str, Job] = mac.state["launchd"]["jobs"]
+    for target, job in list(jobs.items()):
+        if job["gone_at"] and job["gone_at"] <= time.time():
+            del jobs[target]
+    return jobs
+
+
+def has_domain(mac: Mac, domain: str) -> bool:
+    """Say whether a domain is there: gui/UID only while that user is at the console; user/UID after any login."""
+    if domain.startswith("gui/"):
+        return domain == f"gui/{mac.state['uid']}" and mac.state["console"] is not None
+    return domain in {"system", "user/0", f"user/{mac.state['uid']}"}
+
+
+def overrides(mac: Mac, domain: str) -> dict[str, str]:
+    """Give the labels that were enabled or disabled by hand; gui/UID and user/UID share theirs (disabled.UID.plist)."""
+    key = domain.replace("gui/", "user/")
+    found: dict[str, str] = mac.state["launchd"]["overrides"].setdefault(key, {})
+    return found
+
+
+def is_disabled(mac: Mac, domain: str, plist: dict[str, Any]) -> bool:
+    """Say whether a job may not be loaded: an override wins over the plist's own word."""
+    word = overrides(mac, domain).get(plist["Label"])
+    return word == "disabled" or (word is None and bool(plist.get("Disabled")))
+
+
+def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> Job:
+    """Take in a COPY of the plist: a file that changes later changes no loaded job."""
+    launchd = mac.state["launchd"]
+    launchd["coalition"] += 2
+    job: Job = {
+        "domain": domain,
+        "label": plist["Label"],
+        "path": path,
+        "plist": plist,
+        "sudo": mac.as_root and "SUDO_UID" in os.environ,
+        "state": "not running",
+        "pid": None,
+        "runs": 0,
+        "last_exit": NEVER,
+        "signal": None,
+        "gone_at": None,
+        "pended": None,
+        "coalition": launchd["coalition"],
+    }
+    settle(mac)[f"{domain}/{plist['Label']}"] = job
+    if plist.get("RunAtLoad") or plist.get("KeepAlive"):
+        if domain.startswith(
+            "gui/"
+        ):  # from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
+            job["pended"] = "speculative"
+        else:
+            spawn(mac, job)
+    return job
+
+
+def program(job: Job) -> str:
+    """Give the path of the program that a job runs."""
+    plist = job["plist"]
+    return str(plist.get("Program") or (plist.get("ProgramArguments") or [""])[0])
+
+
+def _can_start(mac: Mac, job: Job) -> bool:
+    # launchd opens the log files itself, before the program
+    logs = [job["plist"].get(key) for key in ("StandardOutPath", "StandardErrorPath")]
+    if not all(mac.file(str(Path(log).parent)).is_dir() for log in logs if log):
+        return False
+    binary = mac.file(program(job))
+    return binary.is_file() and os.access(binary, os.X_OK)
+
+
+def spawn(mac: Mac, job: Job) -> None:
+    """Start a job's program: a made-up process, or the state of a program that cannot be started."""
+    job["runs"] += 1
+    job["pended"] = job["signal"] = job["pid"] = None
+    if not _can_start(mac, job):  # measured: no log, and this exit code
+        job["state"], job["last_exit"] = "spawn scheduled", "78: EX_CONFIG"
+    elif ports.taken(mac, job):
+        crash(job)
+        if job["plist"].get("KeepAlive"):  # a crash loop
+            job["state"] = "spawn scheduled"
+    elif "StartInterval" in job["plist"] or "StartCalendarInterval" in job["plist"]:  # a short errand, done at once
+        job["state"], job["last_exit"] = "not running", "0"
+    else:
+        job["state"], job["pid"] = "running", next_pid(mac)
+
+
+def crash(job: Job) -> None:
+    """Let a running program end with status 1, and stay down."""
+    job["state"], job["pid"], job["last_exit"] = "not running", None, "1"
+
+
+def kill(mac: Mac, job: Job, signal: str) -> None:
+    """End a running program by a signal; launchd starts it again where KeepAlive says so."""
+    job["state"], job["pid"], job["signal"] = "not running", None, signal
+    if job["plist"].get("KeepAlive") and not job["domain"].startswith("gui/"):
+        spawn(mac, job)
+
+
+def unload(mac: Mac, job: Job) -> None:
+    """Let a job go. A running one takes its time: bootout returns when launchd has accepted, not when it is gone."""
+    if job["pid"] is None:
+        del settle(mac)[f"{job['domain']}/{job['label']}"]
+    else:
+        job["gone_at"] = time.time() + mac.state["launchd"]["stop_delay"]
+
+
+def next_pid(mac: Mac) -> int:
+    """Make up a process id that no real process of this machine can have: a `kill` of it must hit nobody."""
+    mac.state["launchd"]["pid"] += 1
+    return int(mac.state["launchd"]["pid"])

@@ -1,0 +1,99 @@
+"""The small scripts that stand in a rehearsal Mac's folders: one for each tool."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIMULATED = (
+    "bin/launchctl bin/hostname bin/realpath usr/bin/pmset usr/sbin/ioreg "
+    "usr/libexec/ApplicationFirewall/socketfilterfw usr/local/bin/tailscale usr/local/bin/rehearse usr/bin/sudo "
+    "usr/sbin/sysctl usr/bin/sw_vers usr/sbin/lsof usr/bin/plutil usr/libexec/PlistBuddy usr/bin/stat usr/sbin/chown "
+    "usr/bin/id usr/bin/whoami usr/bin/defaults usr/sbin/scutil usr/sbin/systemsetup usr/bin/fdesetup usr/bin/dscl "
+    "usr/sbin/sysadminctl usr/sbin/system_profiler usr/bin/shasum usr/bin/who usr/bin/curl usr/sbin/netstat "
+    "usr/bin/logger usr/bin/uname"
+)
+"""The simulated tools, at their places on a Mac."""
+
+PATHS = (
+    "cat ls mkdir rmdir rm mv cp ln chmod touch head tail sort uniq wc cut base64 cksum basename dirname tee find diff "
+    "readlink mktemp xargs test [ od dd cmp env"
+)
+"""The laptop's own tools whose words are paths: these get the rehearsal folder in front."""
+
+PERHAPS_PATHS = "grep sed awk"
+"""Tools whose words may begin with / and be no paths: only what lies in a folder of the Mac is one."""
+
+PLAIN = "tr sleep date printf true false kill ps expr echo pwd tty sh"
+"""Tools that take no paths, or get them from a script that knows where it is."""
+
+PROGRAMS = {"ollama", "nginx", "caddy"}
+"""Programs that a spec may name and that say something; any other is silent."""
+
+READERS = "cat head tail sort uniq wc cut base64 cksum cp cmp diff od dd grep sed awk"
+"""Tools that read what they are given."""
+
+GUARD = """\
+  # tailscaled writes its plist with mode 0700: on a Mac only root reads that
+  if [ -z "${{MACSTATE_AS-}}" ] && [ -f "$word" ] && [ -x "$word" ] && [ "${{word%.plist}}" != "$word" ]; then
+    echo "{name}: ${{word#"$MACSTATE_ROOT"}}: Permission denied" >&2
+    exit 1
+  fi
+"""
+
+LAPTOP = "/bin:/usr/bin"
+
+MAPPED = """\
+#!/bin/sh
+for word; do
+  shift
+  case $word in
+    "$MACSTATE_ROOT" | "$MACSTATE_ROOT"/* | /dev/*) ;;
+    {pattern}) {mapping} ;;
+  esac
+{guard}  set -- "$@" "$word"
+done
+exec {tool} "$@"
+"""
+
+
+def quoted(text: str) -> str:
+    """Quote for sh."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def simulated(python: str, name: str) -> str:
+    """Give the launcher of a simulated tool."""
+    return f'#!/bin/sh\nexec {quoted(python)} -I -S -B {quoted(str(Path(__file__).resolve().parent))} {name} "$@"\n'
+
+
+def scripts(python: str) -> Iterator[tuple[str, str]]:
+    """Give every script of a Mac, as (place under the root, text)."""
+    for place in SIMULATED.split():
+        yield place, simulated(python, place.rpartition("/")[2])
+    for names, pattern, mapping in (
+        (PATHS, "/*", "word=$MACSTATE_ROOT$word"),
+        (PERHAPS_PATHS, "/*/*", '[ -d "$MACSTATE_ROOT${word%/*}" ] && word=$MACSTATE_ROOT$word'),
+        (PLAIN, "", ""),
+    ):
+        for name in names.split():
+            tool = shutil.which(name, path=LAPTOP)
+            if tool:
+                guard = GUARD.format(name=name) if name in READERS.split() else ""
+                mapped = MAPPED.format(pattern=pattern, mapping=mapping, guard=guard, tool=tool)
+                place = f"{'bin' if name in BIN.split() else 'usr/bin'}/{name}"
+                yield place, mapped if pattern else f'#!/bin/sh\nexec {tool} "$@"\n'
+
+
+BIN = "cat ls mkdir rmdir rm mv cp ln chmod test [ dd date echo kill ps pwd sh sleep expr"
+"""What a Mac has in /bin; the rest is in /usr/bin."""
+
+
+def program(python: str, path: str) -> str:
+    """Give the stand-in of an installed program."""
+    name = path.rpartition("/")[2]
+    return simulated(python, name) if name in PROGRAMS else "#!/bin/sh\nexit 0\n"

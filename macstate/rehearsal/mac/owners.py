@@ -1,0 +1,64 @@
+"""Who owns a file: kept in the Mac's memory, for nobody but root can give files away on the machine below."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .machine import Mac
+
+USERS = {"root": 0, "nobody": -2, "_www": 70}
+GROUPS = {"wheel": 0, "staff": 20, "admin": 80, "_www": 70, "nobody": -2}
+
+
+def entry(mac: Mac, word: str, *, follow: bool) -> Path:
+    """Give the file itself, or what it leads to, through links of the folders above."""
+    if follow:
+        return mac.file(word)
+    path = mac.absolute(word)
+    return mac.file(path.rpartition("/")[0] or "/") / path.rpartition("/")[2]
+
+
+def of(mac: Mac, file: Path) -> tuple[int, int]:
+    """Give the owner and group of a file: as recorded by chown, else by the folder it lies in.
+
+    A record goes with the file when that is renamed (same inode, same time of change), and does not pass to a new file.
+    """
+    found = file.lstat()
+    record = mac.state["owners"].get(str(found.st_ino))
+    if record and (record[2] == found.st_mtime_ns or record[3] == str(file)):
+        return record[0], record[1]
+    home = mac.root / "Users" / mac.state["user"]
+    return (mac.state["uid"], 20) if file == home or home in file.parents else (0, 0)
+
+
+def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:
+    """Record a file's new owner."""
+    old_owner, old_group = of(mac, file)
+    found = file.lstat()
+    new = (old_owner if owner is None else owner, old_group if group is None else group)
+    mac.state["owners"][str(found.st_ino)] = [*new, found.st_mtime_ns, str(file)]
+
+
+def may_read(mac: Mac, file: Path) -> bool:
+    """Say whether the caller may read a file: its mode is real, its owner is recorded."""
+    if mac.as_root or not file.exists():
+        return True
+    owner, group = of(mac, file)
+    mode = file.stat().st_mode
+    return bool(mode & (0o400 if owner == mac.uid else 0o040 if group in {20, 80} else 0o004))
+
+
+def user_name(mac: Mac, number: int) -> str:
+    """Name a user."""
+    return _name({**USERS, mac.state["user"]: mac.state["uid"]}, number)
+
+
+def group_name(number: int) -> str:
+    """Name a group."""
+    return _name(GROUPS, number)
+
+
+def _name(numbers: dict[str, int], wanted: int) -> str:
+    return next((name for name, number in numbers.items() if number == wanted), str(wanted))

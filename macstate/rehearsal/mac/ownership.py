@@ -1,0 +1,75 @@
+"""`chown`, `realpath` with the Mac's own root, and `shasum`."""
+
+from __future__ import annotations
+
+import sys
+
+from . import owners
+from .machine import Failure, Mac, err, out
+
+
+def main(mac: Mac, tool: str, words: list[str]) -> int:
+    """Play the tool."""
+    return {"chown": _chown, "realpath": _realpath, "shasum": _shasum}[tool](mac, words)
+
+
+def _chown(mac: Mac, words: list[str]) -> int:
+    options = "".join(word[1:] for word in words if word.startswith("-"))
+    names = [word for word in words if not word.startswith("-")]
+    if len(names) < 2:  # noqa: PLR2004 - an owner and a file
+        raise Failure(1, "usage: chown [-fhnvx] [-R [-H | -L | -P]] owner[:group] file ...")
+    user, _, group = names[0].partition(":")
+    numbers = {**owners.USERS, mac.state["user"]: mac.state["uid"]}
+    owner = _number(user, numbers, "user")
+    group_number = _number(group, owners.GROUPS, "group")
+    code = 0
+    for word in names[1:]:
+        file = owners.entry(mac, word, follow="h" not in options)
+        if not file.exists() and not file.is_symlink():
+            err(f"chown: {mac.outside(word)}: No such file or directory")
+            code = 1
+        elif not mac.as_root:
+            err(f"chown: {mac.outside(word)}: Operation not permitted")
+            code = 1
+        else:
+            for each in [file, *(file.rglob("*") if "R" in options else ())]:
+                owners.give(mac, each, owner, group_number)
+    return code
+
+
+def _number(name: str, numbers: dict[str, int], what: str) -> int | None:
+    if not name:
+        return None
+    if name not in numbers and not name.isdigit():
+        raise Failure(1, f"chown: {name}: illegal {what} name")
+    return numbers.get(name) if name in numbers else int(name)
+
+
+def _realpath(mac: Mac, words: list[str]) -> int:
+    code = 0
+    for word in [word for word in words if word not in {"-q", "--"}]:
+        if mac.file(word).exists():
+            out(mac.real(word))
+        else:
+            err(f"realpath: {mac.outside(word)}: No such file or directory")
+            code = 1
+    return code
+
+
+def _shasum(mac: Mac, words: list[str]) -> int:
+    import hashlib  # noqa: PLC0415 - slow to load, and for this tool alone
+
+    rest = list(words)
+    algorithm = "1"
+    if rest[:1] and rest[0].startswith("-a"):
+        algorithm = rest.pop(0)[2:] or rest.pop(0)
+    code = 0
+    for word in rest or ["-"]:
+        file = mac.file(word)
+        if word != "-" and not file.is_file():
+            err(f"shasum: {word}: No such file or directory")
+            code = 1
+            continue
+        content = sys.stdin.buffer.read() if word == "-" else file.read_bytes()
+        out(f"{hashlib.new(f'sha{algorithm}', content).hexdigest()}  {mac.outside(word)}")
+    return code

@@ -1,0 +1,143 @@
+"""`rehearse`: the knobs of a rehearsal Mac, for what no tool of a Mac can do."""
+
+from __future__ import annotations
+
+from . import fresh_parts, launchd
+from .machine import Failure, Mac, out
+
+HELP = """\
+rehearse: change what no tool of the Mac can change
+
+  login USER | logout             somebody sits down at the console, or leaves it (gui/UID comes and goes)
+  crash LABEL                     a running job's program ends with status 1, and stays down
+  stop-delay SECONDS              how long a job takes to stop after bootout (0.4)
+  listen PORT NAME [HOST]         a foreign program holds a port;  unlisten PORT  lets it go
+  sudo-password PASSWORD | none   from now on sudo asks
+  pmset-refuse on | off           the write of disablesleep is refused
+  holders [NAME...]               who prevents sleep (the note in `pmset -g`)
+  ups on | off                    a UPS with a power profile of its own
+  tailscale start | stop | login | logout
+  tailscale variant oss | macsys | appstore
+  tailscale caps [NAME...]        the capabilities of the node
+  version VERSION BUILD           another macOS
+  filevault on | off              what fdesetup says
+  autologin USER | off            what sysadminctl says
+  sysctl NAME VALUE [read-only]   another machine
+  full-disk-access on | off       whether systemsetup may set Remote Login
+  forget-override LABEL           drop a label from launchd's overrides
+"""
+
+
+def main(mac: Mac, _tool: str, words: list[str]) -> int:
+    """Turn one knob."""
+    knob, *rest = words or ["--help"]
+    if knob in {"--help", "-h", "help"}:
+        out(HELP.rstrip())
+    elif knob == "tailscale":
+        _tailscale(mac, rest)
+    elif knob in SWITCHES and rest in (["on"], ["off"]):
+        mac.state[SWITCHES[knob]] = rest == ["on"]
+    elif knob in KNOBS and rest:
+        KNOBS[knob](mac, rest)
+    elif knob == "logout":
+        _login(mac, [])
+    elif knob == "holders":
+        mac.state["power"]["holders"] = []
+    else:
+        raise Failure(64, f"rehearse: no such knob: {' '.join(words)}; see rehearse --help")
+    return 0
+
+
+def _login(mac: Mac, words: list[str]) -> None:
+    mac.state["console"] = words[0] if words else None
+    if not words:  # the session's jobs end with it
+        jobs = launchd.settle(mac)
+        for target in [target for target in jobs if target.startswith("gui/")]:
+            del jobs[target]
+
+
+def _crash(mac: Mac, words: list[str]) -> None:
+    jobs = [job for job in launchd.settle(mac).values() if job["label"] == words[0] and job["pid"] is not None]
+    if not jobs:
+        raise Failure(1, f"rehearse: {words[0]} is not running")
+    for job in jobs:
+        launchd.crash(job)
+
+
+def _stop_delay(mac: Mac, words: list[str]) -> None:
+    mac.state["launchd"]["stop_delay"] = float(words[0])
+
+
+def _listen(mac: Mac, words: list[str]) -> None:
+    port, name = [*words, "program"][:2]
+    host = words[2] if words[2:] else "127.0.0.1"
+    mac.state["listeners"].append([launchd.next_pid(mac), name, host, int(port)])
+
+
+def _unlisten(mac: Mac, words: list[str]) -> None:
+    mac.state["listeners"] = [row for row in mac.state["listeners"] if row[3] != int(words[0])]
+
+
+def _sudo_password(mac: Mac, words: list[str]) -> None:
+    mac.state["sudo_password"] = None if words[0] == "none" else words[0]
+
+
+def _holders(mac: Mac, words: list[str]) -> None:
+    mac.state["power"]["holders"] = words
+
+
+def _ups(mac: Mac, words: list[str]) -> None:
+    profiles = mac.state["power"]["profiles"]
+    profiles.pop("UPS Power", None)
+    if words[0] == "on":
+        profiles["UPS Power"] = dict(fresh_parts.UPS_POWER)
+
+
+def _version(mac: Mac, words: list[str]) -> None:
+    mac.state["version"].update(ProductVersion=words[0], BuildVersion=words[1])
+
+
+def _autologin(mac: Mac, words: list[str]) -> None:
+    mac.state["autologin"] = None if words[0] == "off" else words[0]
+
+
+def _sysctl(mac: Mac, words: list[str]) -> None:
+    mac.state["sysctl"][words[0]] = words[1]
+    if words[2:] == ["read-only"]:
+        mac.state["sysctl_read_only"].append(words[0])
+
+
+def _forget_override(mac: Mac, words: list[str]) -> None:
+    launchd.overrides(mac, "system").pop(words[0], None)
+
+
+def _tailscale(mac: Mac, words: list[str]) -> None:
+    tailscale = mac.state["tailscale"]
+    match words:
+        case ["start" | "stop"]:
+            tailscale["stopped"] = words == ["stop"]
+        case ["login" | "logout"]:
+            tailscale["prefs"]["LoggedOut"] = words == ["logout"]
+        case ["variant", ("oss" | "macsys" | "appstore") as variant]:
+            tailscale["variant"] = variant
+        case ["caps", *caps]:
+            tailscale["caps"] = caps
+        case _:
+            raise Failure(64, "rehearse: see rehearse --help")
+
+
+SWITCHES = {"pmset-refuse": "pmset_refuses", "filevault": "filevault", "full-disk-access": "full_disk_access"}
+KNOBS = {
+    "login": _login,
+    "crash": _crash,
+    "stop-delay": _stop_delay,
+    "listen": _listen,
+    "unlisten": _unlisten,
+    "sudo-password": _sudo_password,
+    "holders": _holders,
+    "ups": _ups,
+    "version": _version,
+    "autologin": _autologin,
+    "sysctl": _sysctl,
+    "forget-override": _forget_override,
+}

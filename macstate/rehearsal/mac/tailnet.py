@@ -1,0 +1,89 @@
+"""What tailscaled is and holds: whether it runs, its serve configuration, and who may write."""
+
+from __future__ import annotations
+
+import json
+
+from .machine import Failure, Mac
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SOCKET = "/var/run/tailscaled.socket"
+LABEL = "system/com.tailscale.tailscaled"
+IPS = ("100.64.0.1", "fd7a:115c:a1e0:ab12:4843:cd96:6240:1")
+SANDBOXED = "The Tailscale SSH server does not run in sandboxed Tailscale GUI builds."
+KNOWN: dict[str, Any] = {
+    "TCP": {"*": {"HTTPS": None, "HTTP": None, "TCPForward": None, "TerminateTLS": None, "ProxyProtocol": None}},
+    "Web": {
+        "*": {"Handlers": {"*": {"Path": None, "Proxy": None, "Text": None, "AcceptAppCaps": None, "Redirect": None}}}
+    },
+    "Services": None,
+    "AllowFunnel": None,
+    "Foreground": None,
+}
+"""The fields of ipn.ServeConfig: any other is dropped in silence (measured)."""
+
+
+def is_running(mac: Mac) -> bool:
+    """Say whether somebody answers: the open-source daemon is a job of launchd, the app builds bring their own."""
+    tailscale = mac.state["tailscale"]
+    if tailscale["stopped"]:
+        return False
+    job = mac.state["launchd"]["jobs"].get(LABEL)
+    return tailscale["variant"] != "oss" or (job is not None and job["pid"] is not None)
+
+
+def need_root(mac: Mac, words: list[str], denied: str) -> None:
+    """Refuse a write by anybody but root and the operator."""
+    if not mac.as_root and mac.state["tailscale"]["prefs"].get("OperatorUser") != mac.user:
+        raise Failure(
+            1,
+            f"{denied}\n\nUse 'sudo tailscale {' '.join(words)}'.\n"
+            "To not require root, use 'sudo tailscale set --operator=$USER' once.",
+        )
+
+
+def config(mac: Mac) -> dict[str, Any]:
+    """Give the whole serve configuration."""
+    found: dict[str, Any] = mac.state["tailscale"]["serve"]
+    return found
+
+
+def store(mac: Mac, wished: dict[str, Any]) -> None:
+    """Take in a serve configuration: unknown fields and empty ones are gone afterwards."""
+    known = _known(wished, KNOWN)
+    mac.state["tailscale"]["serve"] = {key: known[key] for key in KNOWN if known.get(key)}
+
+
+def _known(value: Any, fields: dict[str, Any] | None) -> Any:  # noqa: ANN401 - JSON
+    if fields is None or not isinstance(value, dict):
+        return value
+    return {
+        key: _known(part, fields.get(key, fields.get("*")))
+        for key, part in sorted(value.items())
+        if key in fields or "*" in fields
+    }
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Read JSON; complain in the words of Go's encoding/json."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        if not text[error.pos :].strip():
+            raise Failure(1, "invalid JSON: unexpected end of JSON input") from None
+        where = {
+            "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+            "Expecting value": "looking for beginning of value",
+            "Expecting ',' delimiter": "after object key:value pair",
+            "Expecting ':' delimiter": "after object key",
+            "Extra data": "after top-level value",
+        }.get(error.msg, "in string literal")
+        raise Failure(1, f"invalid JSON: invalid character '{text[error.pos]}' {where}") from None
+    if not isinstance(found, dict):
+        raise Failure(
+            1, f"invalid JSON: json: cannot unmarshal {type(found).__name__} into Go value of type ipn.ServeConfig"
+        )
+    return found

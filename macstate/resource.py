@@ -1,0 +1,124 @@
+"""What a Mac has: one frozen model for what is wished and for what is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+    from macstate.steps import Step
+
+Outputs = Mapping[str, str]
+"""What the read commands printed, by the command a person would type (with its argument, where it takes one)."""
+
+
+class Unreadable(ValueError):
+    """A tool answered, but not with what can be read: everything of the kind is unknown."""
+
+
+class Entry(BaseModel):
+    """A part of the spec: closed, frozen, without silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    section: ClassVar[str] = ""
+    """The key at the top of the spec; empty for a part of another entry."""
+    named: ClassVar[Any] = None
+    """What its names are made of, if the section is a collection keyed by name."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
+        del name
+        yield from ()
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give the resources that this entry stands for on a Mac with these facts."""
+        raise NotImplementedError
+
+
+class Resource(Entry):
+    """One thing of a Mac. ``None`` in a wish means: leave it; in what was found: unknown."""
+
+    kind: ClassVar[str]
+    entry: ClassVar[type[Entry] | None] = None
+    """How the spec declares it, if it can be declared by itself."""
+    probes: ClassVar[tuple[str, ...]] = ()
+    """The read commands, by the name a person would type."""
+    script: ClassVar[str] = ""
+    """The part of the probe that runs them; empty: each as it stands."""
+    absent: ClassVar[tuple[int, ...]] = ()
+    """Exit statuses of a probe that mean: it is not there. Any other but 0 means: unknown."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Probes that may fail and leave nothing unknown."""
+    help: ClassVar[Mapping[int, str]] = {}
+    """What to do when a probe ends with this exit status."""
+    reload: ClassVar[bool] = False
+    """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
+    document: ClassVar[bool] = False
+    """Whether all resources of the kind live in one document, written whole by one operation."""
+
+    key: str
+    unreadable: str = ""
+    """Why it could not be read, where it is known to be there."""
+
+    @property
+    def id(self) -> str:
+        """``kind/key``, unique on a Mac."""
+        return f"{self.kind}/{self.key}"
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is an object (recorded, removed with its entry) rather than a setting that always exists."""
+        return True
+
+    @property
+    def root(self) -> bool:
+        """Whether changing it needs root."""
+        return True
+
+    @property
+    def managed(self) -> dict[str, Any]:
+        """The fields that say something, in the order of their declaration."""
+        fields = (name for name in type(self).model_fields if name not in {"key", "unreadable"})
+        return {name: value for name in fields if (value := getattr(self, name)) is not None}
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name the wished fields that were found otherwise."""
+        return [name for name, value in self.managed.items() if was is None or getattr(was, name) != value]
+
+    @property
+    def fingerprint(self) -> str:
+        """A short digest of all that is wished, for the record on the Mac."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Turn what the tools printed into what was found; a name that is missing leaves its fields unknown."""
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Lead from what was found to what is wished."""
+        raise NotImplementedError
+
+    def remove(self) -> Iterator[Step]:
+        """Take away what was found."""
+        yield from ()
+
+    @classmethod
+    def write(cls, outputs: Outputs, wished: list[Self], gone: list[Self]) -> Iterator[Step]:
+        """Write the kind's document with ``wished`` put in and ``gone`` taken out (document kinds only)."""
+        raise NotImplementedError(cls.kind, outputs, wished, gone)
+
+
+def each(outputs: Outputs, probe: str) -> Iterator[tuple[str, str]]:
+    """Give (argument, output) of every run of one probe; the argument is empty where it has none."""
+    for name, output in outputs.items():
+        if name == probe or name.startswith(probe + " "):
+            yield name[len(probe) + 1 :], output

@@ -1,0 +1,20 @@
+"""What a Mac has and can be read back, one module a kind. Changes are carried out in this order, removals in the reverse."""
+
+from macstate.resource import Resource
+from macstate.resources.file import File
+from macstate.resources.firewall import Firewall
+from macstate.resources.launchd import Launchd
+from macstate.resources.power import Power
+from macstate.resources.screen_sharing import ScreenSharing
+from macstate.resources.serve import Serve
+from macstate.resources.tailscale import Tailscale
+
+KINDS: tuple[type[Resource], ...] = (
+    Power,
+    Firewall,
+    ScreenSharing,
+    File,
+    Launchd,
+    Serve,
+    Tailscale,  # last: the session that brings the changes runs over it
+)

@@ -1,0 +1,84 @@
+"""A whole file on the Mac, owned by root."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field
+
+from macstate.resource import Entry, Outputs, Resource, each
+from macstate.steps import Delete, Step, Write
+from macstate.types import AbsolutePath
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+
+
+class FileEntry(Entry):
+    """A file with this text, owned by root; keyed by its absolute path."""
+
+    section: ClassVar[str] = "files"
+    named: ClassVar[Any] = AbsolutePath
+
+    content: str
+    """The whole text. No secret: the plan shows it."""
+    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0644"
+    """Who may read and write it, as chmod takes it, quoted: '0644'."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have the file looked at."""
+        yield "file", name
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give the one file."""
+        del facts
+        yield File(key=name.lstrip("/"), content=self.content, permissions=f"0 {int(self.mode, 8):o}")
+
+
+class File(Resource):
+    """A regular file; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "file"
+    entry: ClassVar[type[Entry] | None] = FileEntry
+    probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
+    script: ClassVar[str] = """
+{ listed file; recorded file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$root$path" ] || {
+    section "stat $path" stat -f '%u %Lp' "$root$path"
+    section "cat $path" cat "$root$path"
+  }
+done
+"""
+
+    content: str | None = None
+    permissions: str | None = None
+    """Owner (user number) and mode."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return f"/{self.key}"
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read owner, mode and content of what exists."""
+        for path, text in each(outputs, "stat"):
+            yield cls(
+                key=path.lstrip("/"),
+                content=outputs.get(f"cat {path}"),
+                permissions=match[0] if (match := re.match(r"\d+ \d+", text)) else None,
+                unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
+            )
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write it whole."""
+        del was
+        mode = int((self.permissions or "").split()[1], 8)
+        content = (self.content or "").encode("utf-8", "surrogateescape")
+        yield Write(self.path, content, mode=f"{mode:04o}", owner="root:wheel")
+
+    def remove(self) -> Iterator[Step]:
+        """Delete it."""
+        yield Delete(self.path)

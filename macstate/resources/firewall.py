@@ -1,0 +1,118 @@
+"""The application firewall: its switches, and the applications that may be reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import Strict
+
+from macstate.resource import Entry, Outputs, Resource
+from macstate.steps import Run, Step
+from macstate.types import AbsolutePath
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+
+TOOL = "/usr/libexec/ApplicationFirewall/socketfilterfw"
+SWITCHES = {"enabled": "--setglobalstate", "block_all": "--setblockall", "stealth": "--setstealthmode"}
+
+
+class FirewallEntry(Entry):
+    """The application firewall. A server on loopback behind Tailscale Serve needs no rule."""
+
+    section: ClassVar[str] = "firewall"
+
+    enabled: bool | None = None
+    """Whether the firewall is on."""
+    block_all: bool | None = None
+    """Block all incoming connections but the essential ones."""
+    stealth: bool | None = None
+    """Do not answer probes such as ping."""
+    allow: Annotated[tuple[AbsolutePath, ...], Strict(strict=False)] = ()
+    """Programs that may accept connections, by absolute path; symbolic links are resolved on the Mac."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have the allowed paths resolved."""
+        del name
+        yield from (("path", path) for path in self.allow)
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give one resource for the switches and one an allowed program."""
+        del name
+        switches = self.model_dump(exclude={"allow"})
+        if any(value is not None for value in switches.values()):
+            yield Firewall(key="state", **switches)
+        for path in sorted({facts.real.get(path, path) for path in self.allow}):
+            yield Firewall(key=f"allow{path}", allowed=True)
+
+
+class Firewall(Resource):
+    """The switches (``state``), or the rule of one program (``allow/path``)."""
+
+    kind: ClassVar[str] = "firewall"
+    entry: ClassVar[type[Entry] | None] = FirewallEntry
+    probes: ClassVar[tuple[str, ...]] = (
+        "socketfilterfw --getglobalstate",
+        "socketfilterfw --getblockall",
+        "socketfilterfw --getstealthmode",
+        "socketfilterfw --listapps",
+    )
+    script: ClassVar[str] = f"""
+for option in getglobalstate getblockall getstealthmode listapps; do
+  section "socketfilterfw --$option" "$root{TOOL}" "--$option"
+done
+"""
+
+    enabled: bool | None = None
+    block_all: bool | None = None
+    stealth: bool | None = None
+    allowed: bool | None = None
+
+    @property
+    def owned(self) -> bool:
+        """Rules are objects; the switches always exist."""
+        return self.key != "state"
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the three switches in their old and new wordings, and the list of rules in both layouts."""
+        state = _search(r"State = (\d)", outputs.get("socketfilterfw --getglobalstate"))
+        switches = {
+            "enabled": state and state != "0",
+            "block_all": _on(outputs.get("socketfilterfw --getblockall")),
+            "stealth": _on(outputs.get("socketfilterfw --getstealthmode")),
+        }
+        known = {name: bool(value) for name, value in switches.items() if value is not None}
+        if known:
+            yield cls.model_validate({"key": "state", **known})
+        rules = re.findall(r"^\d+ : +(\S.*?) *$\s*\( *(Allow|Block)", outputs.get("socketfilterfw --listapps", ""), re.MULTILINE)
+        for path, verdict in rules:
+            if path.startswith("/"):  # since macOS 15 a rule may name a bundle instead
+                yield cls(key=f"allow{path}", allowed=verdict == "Allow")
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Throw the switches that differ; add a rule (as blocked or allowed by macOS' mood), then allow it."""
+        if self.key == "state":
+            for name in self.unlike(was):
+                yield Run((TOOL, SWITCHES[name], "on" if getattr(self, name) else "off"))
+            return
+        path = self.key.removeprefix("allow")
+        if was is None:
+            yield Run((TOOL, "--add", path))
+        yield Run((TOOL, "--unblockapp", path))
+
+    def remove(self) -> Iterator[Step]:
+        """Take the rule out of the list."""
+        yield Run((TOOL, "--remove", self.key.removeprefix("allow")))
+
+
+def _search(pattern: str, text: str | None) -> str | None:
+    match = re.search(pattern, text or "")
+    return match[1] if match else None
+
+
+def _on(text: str | None) -> bool | None:
+    word = _search(r"(?i)\b(on|off|enabled|disabled)\b", text)
+    return None if word is None else word.lower() in {"on", "enabled"}

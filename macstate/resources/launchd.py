@@ -1,0 +1,123 @@
+"""A launchd job as the four things it is: plist file, disable override, loaded job, running process."""
+
+from __future__ import annotations
+
+import plistlib
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+from xml.parsers.expat import ExpatError
+
+from macstate import launchctl
+from macstate.resource import Outputs, Resource, each
+from macstate.steps import Delete, Run, Step, Wait, Write
+
+NOT_LOADED, NO_DOMAIN = 113, 112
+SLOWEST_STOP = 60
+"""Seconds a job may take to be gone; `bootout` answers long before that."""
+
+class Launchd(Resource):
+    """One job; its key is the service target: ``system/LABEL`` or ``gui/UID/LABEL``."""
+
+    kind: ClassVar[str] = "launchd"
+    reload: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
+    script: ClassVar[str] = """
+jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs the spec or the record names
+  section "launchctl print-disabled $1" launchctl print-disabled "$1"
+  section "stat $1" files_in "$2" '*.plist'
+  { listed label; recorded launchd | sed -n "s,^$1/,,p"; } | sort -u | while IFS= read -r label; do
+    [ ! -e "$root$2/$label.plist" ] || section "cat $2/$label.plist" cat "$root$2/$label.plist"
+    section "launchctl print $1/$label" launchctl print "$1/$label"
+  done
+}
+jobs system /Library/LaunchDaemons
+gui="gui/$(id -u)"
+if launchctl print "$gui" >/dev/null 2>&1; then
+  jobs "$gui" "$home/Library/LaunchAgents"
+else
+  section "launchctl print $gui" launchctl print "$gui"
+fi
+"""
+    absent: ClassVar[tuple[int, ...]] = (NOT_LOADED,)
+    help: ClassVar[dict[int, str]] = {
+        NO_DOMAIN: "nobody is logged in at the Mac's screen, and a gui domain exists only then: log in there, "
+        "or type `domain: system`",
+    }
+
+    path: str | None = None
+    file: dict[str, Any] | None = None
+    """The plist as it lies on disk; ``{}`` is known to be absent."""
+    permissions: str | None = None
+    """Owner (user number) and mode of the plist; launchd refuses one that others can write."""
+    enabled: bool | None = None
+    """No disable override. An override outlives the plist and wins over it."""
+    loaded: dict[str, Any] | None = None
+    """What launchd has taken in, as far as it shows it; ``{}`` is not loaded."""
+    running: bool | None = None
+    last_exit: str | None = None
+    """How the process ended last time; found only."""
+
+    @property
+    def root(self) -> bool:
+        """The system domain is root's, a gui domain its user's."""
+        return self.key.startswith("system/")
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Put the four things together, job by job; a job of which nothing exists is not there."""
+        overrides, jobs, files = (dict(read(outputs)) for read in (launchctl.overrides, launchctl.jobs, launchctl.plists))
+        listed = {domain for domain, _ in each(outputs, "stat")}
+        for key in sorted({*overrides, *jobs, *files}):
+            domain = key.rpartition("/")[0]
+            path, permissions = files.get(key, ("", "") if domain in listed else (None, None))
+            text = outputs.get(f"cat {path}")
+            file = {} if path == "" else None if text is None else _plist(text)
+            job = jobs.get(key)
+            if file == {} and not (job and job.loaded):
+                continue
+            yield cls(
+                key=key,
+                path=path,
+                file=file,
+                permissions=permissions,
+                enabled=overrides.get(key, True if f"launchctl print-disabled {domain}" in outputs else None),
+                loaded=job and job.loaded,
+                running=job and job.state == "running",
+                last_exit=job and job.last_exit,
+                unreadable=f"{path} cannot be read" if path and text is None and _private(permissions) else "",
+            )
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write, enable, boot out and wait until it is gone (a hasty bootstrap fails with 5), bootstrap, kickstart."""
+        domain = self.key.rpartition("/")[0]
+        if {"file", "permissions"} & set(self.unlike(was)):
+            content = plistlib.dumps(self.file or {}, sort_keys=True)
+            yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
+        yield Run(("launchctl", "enable", self.key))
+        if was is not None:
+            yield from self._bootout()
+        yield Run(("launchctl", "bootstrap", domain, self.path or ""))
+        if self.running:  # over SSH launchd may hold back what RunAtLoad and KeepAlive ask for
+            yield Run(("launchctl", "kickstart", self.key))
+
+    def remove(self) -> Iterator[Step]:
+        """Boot the job out, wait until it is gone, delete its plist."""
+        yield from self._bootout()
+        if self.path:
+            yield Delete(self.path)
+
+    def _bootout(self) -> Iterator[Step]:
+        yield Run(("launchctl", "bootout", self.key), accept=(0, 3, 36))  # 3: was not loaded, 36: is stopping
+        yield Wait(("launchctl", "print", self.key), status=NOT_LOADED, seconds=SLOWEST_STOP)
+
+
+def _private(permissions: str | None) -> bool:
+    return not int((permissions or "0 0").split()[1], 8) & 4
+
+
+def _plist(text: str) -> dict[str, Any]:
+    try:
+        plist = plistlib.loads(text.encode("utf-8", "surrogateescape"))
+    except (ValueError, ExpatError, OverflowError, IndexError):
+        plist = None
+    return plist if isinstance(plist, dict) and plist else {"": "not a property list"}

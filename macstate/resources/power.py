@@ -1,0 +1,100 @@
+"""The idle timers and wake rules of each power source, and the system-wide switch that forbids sleep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from macstate.resource import Entry, Outputs, Resource
+from macstate.steps import Run, Step
+from macstate.types import Minutes
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+
+FLAGS = {"ac": "-c", "battery": "-b", "ups": "-u"}
+SOURCES = {"AC Power": "ac", "Battery Power": "battery", "UPS Power": "ups"}
+
+
+class Profile(Entry):
+    """What holds while the Mac runs on one power source."""
+
+    sleep: Minutes | None = None
+    """Idle minutes until the Mac sleeps; 0 is never."""
+    displaysleep: Minutes | None = None
+    """Idle minutes until the display sleeps; 0 is never."""
+    disksleep: Minutes | None = None
+    """Idle minutes until disks spin down; 0 is never."""
+    womp: bool | None = None
+    """Wake for a magic packet (System Settings: Wake for network access)."""
+    powernap: bool | None = None
+    """Wake now and then for background work."""
+    autorestart: bool | None = None
+    """Start again after a power failure, if the Mac was on."""
+    autorestartatconnect: bool | None = None
+    """Start whenever power is connected (macOS 26.5 on). System Settings sets autorestart to 0 with it."""
+    lowpowermode: bool | None = None
+    """Trade speed for quiet and watts."""
+
+
+class PowerEntry(Entry):
+    """Energy settings (pmset)."""
+
+    section: ClassVar[str] = "power"
+
+    ac: Profile | None = None
+    """On mains power."""
+    battery: Profile | None = None
+    """On battery (portable Macs)."""
+    ups: Profile | None = None
+    """On an uninterruptible power supply; its profile sleeps after a minute out of the box."""
+    disablesleep: bool | None = None
+    """Forbid every sleep, whatever the power source. It also vetoes the emergency sleep on overheating."""
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give one resource a power source that is named, and one for the system-wide switch."""
+        del name, facts
+        for source in FLAGS:
+            if profile := getattr(self, source):
+                yield Power(key=source, **profile.model_dump())
+        if self.disablesleep is not None:
+            yield Power(key="system", disablesleep=self.disablesleep)
+
+
+class Power(Profile, Resource):
+    """One power source's profile, or (``system``) what holds for all of them."""
+
+    kind: ClassVar[str] = "power"
+    entry: ClassVar[type[Entry] | None] = PowerEntry
+    # `-g custom` has the stored profiles; only ioreg shows disablesleep as it is in force, whether it was ever set or not
+    probes: ClassVar[tuple[str, ...]] = ("pmset -g custom", "ioreg -r -c IOPMrootDomain -d 1")
+
+    key: Literal["ac", "battery", "ups", "system"]
+    disablesleep: bool | None = None
+    """Only of ``system``: pmset takes a power source with it and ignores it."""
+
+    @property
+    def owned(self) -> bool:
+        """Settings exist on every Mac."""
+        return False
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the sections of ``pmset -g custom`` and ioreg's ``SleepDisabled`` (absent: never set, so off)."""
+        for section in re.split(r"^(?=\S)", outputs.get("pmset -g custom", ""), flags=re.MULTILINE):
+            title, _, lines = section.partition(":\n")
+            if title in SOURCES:
+                pairs = dict(re.findall(r"^ (\S.*?) +(\d+)$", lines, flags=re.MULTILINE))
+                known = {name: value for name, value in pairs.items() if name in Profile.model_fields}
+                yield cls.model_validate({"key": SOURCES[title], **known}, strict=False)
+        if (tree := outputs.get("ioreg -r -c IOPMrootDomain -d 1")) is not None:
+            yield cls.model_validate({"key": "system", "disablesleep": '"SleepDisabled" = Yes' in tree})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Set what differs in one call: pmset writes all of its pairs or, on a mistake, none."""
+        pairs = [word for name in self.unlike(was) for word in (name, str(int(getattr(self, name))))]
+        if pairs and self.key == "system":
+            yield Run(("pmset", "-a", *pairs))
+        elif pairs:
+            yield Run(("pmset", FLAGS[self.key], *pairs))

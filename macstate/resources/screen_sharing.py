@@ -1,0 +1,82 @@
+"""Screen Sharing: off can be enforced and proven; on can be proven only as far as the service goes.
+
+Since macOS 12.1 the rights to see and to control the screen are granted in System Settings alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from macstate.resource import Entry, Outputs, Resource, each
+from macstate.steps import Run, Step, Wait
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+
+TARGET = "system/com.apple.screensharing"
+PLIST = "/System/Library/LaunchDaemons/com.apple.screensharing.plist"
+NOT_LOADED = 113
+
+
+class ScreenSharingEntry(Entry):
+    """Screen Sharing (VNC on port 5900)."""
+
+    section: ClassVar[str] = "screen_sharing"
+
+    enabled: bool
+    """Whether the service runs. Who may see and control is granted once, in System Settings."""
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give the one switch."""
+        del name, facts
+        yield ScreenSharing(key="service", enabled=self.enabled)
+
+
+class ScreenSharing(Resource):
+    """Apple's own launchd job: enabled means no disable override, and loaded."""
+
+    kind: ClassVar[str] = "screen_sharing"
+    entry: ClassVar[type[Entry] | None] = ScreenSharingEntry
+    probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print")
+    script: ClassVar[str] = f"""
+section "launchctl print-disabled" launchctl print-disabled system
+section "launchctl print" launchctl print "{TARGET}"
+"""
+
+    absent: ClassVar[tuple[int, ...]] = (NOT_LOADED,)
+
+    key: Literal["service"] = "service"
+    enabled: bool | None = None
+
+    @property
+    def owned(self) -> bool:
+        """The service is part of macOS."""
+        return False
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the override, and whether the job is loaded; unknown as long as either is."""
+        overrides = [text for argument, text in each(outputs, "launchctl print-disabled") if argument in {"", "system"}]
+        jobs = [text for argument, text in each(outputs, "launchctl print") if argument in {"", TARGET}]
+        if not overrides:
+            return
+        allowed = not re.search(r'"com\.apple\.screensharing" => (disabled|true)', overrides[0])
+        if not allowed:
+            yield cls(enabled=False)
+        elif jobs:
+            yield cls(enabled=jobs[0].startswith((TARGET + " =", "com.apple.screensharing =")))
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Clear the override and load Apple's own plist, or boot the job out and set the override."""
+        del was
+        if self.enabled:
+            yield Run(("launchctl", "enable", TARGET))
+            yield Run(("launchctl", "bootout", TARGET), accept=(0, 3, 36))
+            yield Wait(("launchctl", "print", TARGET), status=NOT_LOADED, seconds=30)
+            yield Run(("launchctl", "bootstrap", "system", PLIST))
+        else:
+            yield Run(("launchctl", "disable", TARGET))
+            yield Run(("launchctl", "bootout", TARGET), accept=(0, 3, 36))
+            yield Wait(("launchctl", "print", TARGET), status=NOT_LOADED, seconds=30)

@@ -1,0 +1,58 @@
+"""The node's own preferences in Tailscale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from macstate.resource import Entry, Outputs, Resource, Unreadable
+from macstate.steps import Run, Step
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+
+
+class TailscaleEntry(Entry):
+    """Preferences of this node in its tailnet."""
+
+    section: ClassVar[str] = "tailscale"
+
+    ssh: bool | None = None
+    """Tailscale SSH: let the tailnet's policy decide who may log in. Only the open-source tailscaled can."""
+
+    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+        """Give the one set of preferences."""
+        del name, facts
+        yield Tailscale(key="prefs", ssh=self.ssh)
+
+
+class Tailscale(Resource):
+    """Preferences, changed one by one: `tailscale up` would demand all the others with it."""
+
+    kind: ClassVar[str] = "tailscale"
+    entry: ClassVar[type[Entry] | None] = TailscaleEntry
+    probes: ClassVar[tuple[str, ...]] = ("tailscale debug prefs",)
+
+    key: Literal["prefs"] = "prefs"
+    ssh: bool | None = None
+
+    @property
+    def owned(self) -> bool:
+        """Preferences always exist."""
+        return False
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read ``RunSSH``. The app's command can print an error with exit status 0: what is no JSON is unknown."""
+        text = outputs.get("tailscale debug prefs", "{}")
+        try:
+            prefs = json.loads(text)
+            yield cls(ssh=prefs.get("RunSSH"))
+        except (ValueError, AttributeError):
+            raise Unreadable(f"`tailscale debug prefs` printed no JSON: {text[:200].strip()!r}") from None
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Set what differs."""
+        for name in self.unlike(was):
+            yield Run(("tailscale", "set", f"--{name}={str(getattr(self, name)).lower()}"))

@@ -1,0 +1,83 @@
+"""The steps that change a Mac. What is printed of a step is what runs; its ``line`` is how ``apply.sh`` gets it."""
+
+from __future__ import annotations
+
+import shlex
+from base64 import b64encode
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command. Its first word is found on the Mac's PATH, or below the rehearsal's root when it is absolute."""
+
+    words: tuple[str, ...]
+    accept: tuple[int, ...] = (0,)
+    """Exit statuses that are no failure. Success is proven by reading back, never by the status."""
+    stdin: str = ""
+    hint: str = ""
+    """What to say besides, if it fails."""
+
+    def __str__(self) -> str:
+        return shlex.join(self.words)
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        accept = " ".join(map(str, self.accept))
+        return shlex.join(("run", accept, b64encode(self.stdin.encode()).decode(), self.hint, *self.words))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Repeat a read command until it exits with ``status``; after ``seconds`` the change has failed."""
+
+    words: tuple[str, ...]
+    status: int
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{shlex.join(self.words)}  # until it exits with {self.status}"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("wait_for", str(self.status), str(self.seconds), *self.words))
+
+
+@dataclass(frozen=True)
+class Write:
+    """A whole file: written beside its target with the final owner and mode, then renamed over it."""
+
+    path: str
+    content: bytes
+    mode: str = "0644"
+    owner: str = ""
+    """``user:group``; empty keeps whoever carries out the step."""
+
+    def __str__(self) -> str:
+        owner = f" {self.owner}" if self.owner else ""
+        return f"write {shlex.quote(self.path)}  # {len(self.content)} bytes, {self.mode}{owner}"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("write", self.path, self.mode, self.owner, b64encode(self.content).decode()))
+
+
+@dataclass(frozen=True)
+class Delete:
+    """A file that goes; one that is gone already is no failure."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"delete {shlex.quote(self.path)}"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("delete", self.path))
+
+
+Step = Run | Wait | Write | Delete

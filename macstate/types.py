@@ -1,0 +1,66 @@
+"""The words a spec is made of: what may be typed, and what to type instead."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smh])", value)):
+        return int(match[1]) * UNITS[match[2]]
+    raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
+
+
+def _absolute(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("a path cannot hold control characters; remove them")
+    if not value.startswith("/"):
+        raise ValueError(f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: /…")
+    if any(part in {"", ".", ".."} for part in value[1:].split("/")):
+        raise ValueError(f"{value!r} is not in its shortest form; leave out //, . , .. and a / at the end")
+    return value
+
+
+def _label(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError(f"{value!r} is not a launchd label; use letters, digits, dots and dashes: com.example.server")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
+        raise ValueError(f"{value!r} is not a name here; use small letters, digits, - and _: {_suggest(value)}")
+    return value
+
+
+def _suggest(value: str) -> str:
+    return re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_") or "vllm"
+
+
+def _word(value: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("a word of a command cannot hold control characters; remove them")
+    return value
+
+
+def _shell_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError(f"{value!r} is not the name of an environment variable; use letters, digits and _")
+    return value
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[smh]$")])]
+"""A duration as typed (``30s``, ``5m``, ``2h``), in seconds."""
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+Label = Annotated[str, AfterValidator(_label)]
+Name = Annotated[str, AfterValidator(_name)]
+Word = Annotated[str, AfterValidator(_word)]
+ShellName = Annotated[str, AfterValidator(_shell_name)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Minutes = Annotated[int, Field(ge=0)]
+Words = Annotated[tuple[Word, ...], Strict(strict=False)]

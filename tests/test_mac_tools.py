@@ -1,0 +1,412 @@
+"""The manners of the rehearsal Mac's tools, and the walls around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from macstate.rehearsal.mac import birth, machine
+
+NAME = "matiass-mac-studio.tail174e9b.ts.net"
+TAILSCALED = "system/com.tailscale.tailscaled"
+FIREWALL = '"$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw'
+PLIST = "/Library/LaunchDaemons/x.plist"
+CUSTOM = "pmset -g >/dev/null; pmset -g custom"
+X = """\
+cat > "$MACSTATE_ROOT"/Library/LaunchDaemons/x.plist <<'END'
+{"Label": "x", "ProgramArguments": ["/usr/local/bin/ollama", "serve"], "KeepAlive": true}
+END
+plutil -convert xml1 /Library/LaunchDaemons/x.plist
+"""
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
+LOAD = "sudo launchctl bootstrap system /Library/LaunchDaemons/x.plist"
+SOCKET = "curl -sS --unix-socket /var/run/tailscaled.socket"
+API = "http://local-tailscaled.sock/localapi/v0/serve-config"
+
+
+class Done(NamedTuple):
+    """What a command on the Mac left."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Make a fresh Mac in a folder with a blank."""
+    folder = tmp_path / "a mac"
+    birth.create(folder, user="mmirvois", dns_name=NAME, programs=["/usr/local/bin/ollama"])
+    return folder
+
+
+@pytest.fixture
+def run(root: Path) -> Run:
+    """Run a command on it, as its user over SSH."""
+
+    def run(command: str, stdin: str = "") -> Done:
+        environment = birth.environment(root)
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            env=environment,
+            cwd=environment["HOME"],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def test_bootout_returns_early_then_36_and_a_hasty_bootstrap_5(run: Run) -> None:
+    run(f"{X} rehearse stop-delay 1; {LOAD}")
+
+    assert run("sudo launchctl bootout system/x") == (0, "", "")
+    assert run("launchctl print system/x").code == 0
+    assert run("sudo launchctl bootout system/x") == (36, "", "Boot-out failed: 36: Operation now in progress\n")
+    assert run(LOAD) == (5, "", "Bootstrap failed: 5: Input/output error\n")
+    time.sleep(1)
+    assert run("launchctl print system/x").code == 113
+    assert run("sudo launchctl bootout system/x").code == 3
+    assert run(LOAD).code == 0
+
+
+def test_bootout_wait_returns_when_the_job_is_gone(run: Run) -> None:
+    run(f"{X} {LOAD}")
+
+    assert run("sudo launchctl bootout --wait system/x").code == 0
+    assert run("launchctl print system/x").code == 113
+
+
+def test_an_override_outlives_its_plist(run: Run) -> None:
+    run(f"{X} sudo launchctl disable system/x; rm {PLIST}")
+
+    assert '\t\t"x" => disabled\n' in run("launchctl print-disabled system").out
+    assert run(f"{X} {LOAD}") == (119, "", "Bootstrap failed: 119: Service is disabled\n")
+    assert run(f"sudo launchctl enable system/x; {LOAD}").code == 0
+
+
+def test_a_loaded_job_keeps_what_it_was_loaded_from(run: Run) -> None:
+    run(f"{X} {LOAD}; plutil -replace ProgramArguments -json '[\"/usr/bin/true\"]' {PLIST}")
+
+    assert "program = /usr/local/bin/ollama" in run("launchctl print system/x").out
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        f"rm {PLIST}",
+        f"sudo chown mmirvois {PLIST}",
+        f"chmod 666 {PLIST}",
+        f"plutil -remove Label {PLIST}",
+        f'echo nonsense > "$MACSTATE_ROOT"{PLIST}',
+    ],
+)
+def test_a_bad_plist_is_refused(run: Run, spoil: str) -> None:
+    assert run(f"{X} {spoil}; {LOAD}") == (5, "", "Bootstrap failed: 5: Input/output error\n")
+
+
+def test_an_agent_from_ssh_is_pended_until_kickstart(run: Run) -> None:
+    agent = "~/Library/LaunchAgents/x.plist"
+    run(f"rehearse login mmirvois; {X} cp {PLIST} {agent}; launchctl bootstrap gui/501 {agent}")
+
+    assert "\truns = 0\n" in run("launchctl print gui/501/x").out
+    assert run("launchctl kickstart gui/501/x").code == 0
+    assert "\tstate = running\n" in run("launchctl print gui/501/x").out
+    assert run("rehearse logout; launchctl print gui/501/x").code == 112
+
+
+def test_two_servers_on_one_port_are_a_crash_loop(run: Run) -> None:
+    run(f"rehearse listen 11434 Ollama; {X} {LOAD}")
+
+    shown = run("launchctl print system/x").out
+    assert "\tstate = spawn scheduled\n" in shown
+    assert "\tlast exit code = 1\n" in shown
+
+
+def test_a_crashed_job_stays_down_until_kickstart(run: Run) -> None:
+    run(f"{X} {LOAD}; rehearse crash x")
+
+    assert "\tpid = " not in run("launchctl print system/x").out
+    assert run("curl -sS http://127.0.0.1:11434/api/version").code == 7
+    run("sudo launchctl kickstart -k system/x")
+    assert run("curl -sS http://127.0.0.1:11434/api/version").out == '{"version":"0.34.2"}'
+
+
+def test_pmset_lags_behind_its_writes_once(run: Run) -> None:
+    run("sudo pmset -c sleep 0")
+
+    assert " sleep                1\n" in run("pmset -g custom").out
+    assert " sleep                0\n" in run("pmset -g custom").out
+
+
+def test_disablesleep_fails_with_exit_0(run: Run) -> None:
+    assert run("pmset disablesleep 1") == (0, "'pmset' must be run as root...\n", "")
+    assert "SleepDisabled" not in run("ioreg -r -c IOPMrootDomain -d 1").out
+
+    assert run("sudo pmset -c disablesleep 1; pmset -g").code == 0
+    assert run("pmset -g").out.startswith("System-wide power settings:\n SleepDisabled\t\t1\nCurrently in use:\n")
+    assert '"SleepDisabled" = Yes' in run("ioreg -r -c IOPMrootDomain -d 1").out
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("pmset -c sleep", (1, "Usage: pmset <options>\nSee pmset(1) for details: 'man pmset'\n", "")),
+        ("pmset -c sleep -1", (1, "Usage: pmset <options>\nSee pmset(1) for details: 'man pmset'\n", "")),
+        (f"sudo pmset -b sleep 5; {CUSTOM} | grep -c ' sleep  *1$'", (0, "1\n", "")),
+        (
+            f"sudo pmset -c displaysleep 010 womp 7; {CUSTOM} | grep -cE '(displaysleep  *8|womp  *1)$'",
+            (0, "2\n", ""),
+        ),
+        (f"sudo pmset -c powernap 1; {CUSTOM} | grep -c SleepServices", (0, "1\n", "")),
+        (f"rehearse ups on; {CUSTOM} | grep Power:", (0, "AC Power:\nUPS Power:\n", "")),
+    ],
+)
+def test_pmset_arguments(run: Run, command: str, answer: tuple[int, str, str]) -> None:
+    assert run(command) == answer
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pmset -c sleep 0",
+        f"launchctl bootout {TAILSCALED}",
+        "launchctl enable system/x",
+        f"launchctl kickstart -k {TAILSCALED}",
+        "tailscale serve --bg 8080",
+        "tailscale set --ssh=true",
+        "tailscale serve reset",
+        "sysctl iogpu.wired_limit_mb=1",
+        f"{FIREWALL} --setglobalstate on",
+        "chown root /Users/mmirvois",
+        "systemsetup -getremotelogin",
+        "scutil --set HostName x",
+    ],
+)
+def test_root_is_asked_for_and_nothing_changes(run: Run, root: Path, command: str) -> None:
+    before = (root / ".mac/state.json").read_text()
+
+    assert run(command).code == 1
+    assert (root / ".mac/state.json").read_text() == before
+
+
+def test_the_firewall_follows_links_and_knows_block_all(run: Run) -> None:
+    run("ln -s /usr/local/bin/ollama /opt/homebrew/bin/ollama")
+    run(f"sudo {FIREWALL} --add /opt/homebrew/bin/ollama --setglobalstate on --setblockall on")
+
+    assert "10 : /usr/local/bin/ollama\n" in run(f"{FIREWALL} --listapps").out
+    assert "(State = 2)" in run(f"{FIREWALL} --getglobalstate").out
+
+
+def test_set_raw_drops_unknown_fields_in_silence(run: Run) -> None:
+    run("sudo tailscale serve --bg 8080")
+
+    assert run("sudo tailscale serve set-raw", '{"Foo": 1}').code == 0
+    assert run("tailscale serve status --json").out == "{}\n"
+
+
+def test_a_pipe_from_status_to_set_raw_does_not_block(run: Run) -> None:
+    run("sudo tailscale serve --bg 8080")
+
+    assert run("tailscale serve status --json | sudo tailscale serve set-raw").code == 0
+    assert "8080" in run("tailscale serve status --json").out
+
+
+def test_a_route_that_is_not_there_cannot_be_removed(run: Run) -> None:
+    assert run("sudo tailscale serve --https=443 off").code == 1
+    run("sudo tailscale serve --bg 8080; sudo tailscale serve --bg --set-path=/x 9000")
+    assert run("sudo tailscale serve --https=443 --set-path=/x/ off").code == 0
+    assert '"/x"' not in run("tailscale serve status --json").out
+    assert run("sudo tailscale serve --https=443 off; tailscale serve status --json").out == "{}\n"
+
+
+def test_the_local_api_refuses_a_stale_etag(run: Run) -> None:
+    head = run(f"{SOCKET} -D - -o /dev/null {API}").out
+    etag = next(line.split(": ")[1] for line in head.splitlines() if line.startswith("Etag"))
+    post = f"{SOCKET} -f -H 'If-Match: {etag}' -X POST --data-binary @- {API}"
+    config = json.dumps({"TCP": {"443": {"HTTPS": True}}})
+
+    assert run(post, config).code == 22
+    assert run(f"sudo {post}", config) == (0, "", "")
+    assert run(f"sudo {post}", config) == (22, "", "curl: (22) The requested URL returned error: 412\n")
+    assert run(f"rehearse tailscale stop; {SOCKET} {API}").code == 7
+
+
+def test_without_its_job_tailscaled_does_not_answer(run: Run) -> None:
+    run(f"sudo launchctl bootout --wait {TAILSCALED}")
+
+    assert run("tailscale status").code == 1
+
+
+@pytest.mark.parametrize(
+    ("stdin", "code", "err"),
+    [
+        ("secret\nrest\n", 0, ""),
+        ("wrong\nsecret\nrest\n", 0, "Sorry, try again.\n"),
+        ("a\nb\nc\n", 1, "Sorry, try again.\nSorry, try again.\nsudo: 3 incorrect password attempts\n"),
+        ("", 1, "sudo: no password was provided\nsudo: a password is required\n"),
+    ],
+)
+def test_sudo_reads_its_password_and_no_more(run: Run, stdin: str, code: int, err: str) -> None:
+    run("rehearse sudo-password secret")
+
+    assert run("sudo -n true") == (1, "", "sudo: a password is required\n")
+    assert run("sudo -S -k -p '' sh -c 'cat; id -u'", stdin) == (code, "" if code else "rest\n0\n", err)
+
+
+def test_sudo_names_what_it_cannot_find(run: Run) -> None:
+    assert run("sudo no-such-tool") == (1, "", "sudo: no-such-tool: command not found\n")
+    assert run("sudo -u mmirvois id -u").out == "501\n"
+    assert run("sudo /usr/bin/id -un").out == "root\n"
+
+
+def test_a_tool_that_is_not_simulated_is_not_found(run: Run) -> None:
+    assert run("systemctl").code == 127
+    assert run("sudo systemctl").err == "sudo: systemctl: command not found\n"
+
+
+def test_the_laptops_own_tools_are_never_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("cat", "grep", "launchctl", "pmset", "python3", "sh", "sudo", "tailscale"):
+        (tools / name).write_text(f"#!/bin/sh\necho {name} >> '{tmp_path}/called'\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    birth.create(tmp_path / "mac", user="mmirvois", dns_name=NAME, programs=[])
+    environment = birth.environment(tmp_path / "mac")
+
+    commands = "echo x > file; cat file; grep x file; sudo sh -c 'pmset -g'; launchctl list; tailscale status"
+    subprocess.run(
+        ["/bin/sh", "-c", commands], env=environment, cwd=environment["HOME"], check=True, capture_output=True
+    )
+
+    assert not (tmp_path / "called").exists()
+
+
+def test_an_errand_is_done_at_once(run: Run) -> None:
+    run(f"{X} plutil -remove KeepAlive {PLIST}; plutil -insert StartInterval -integer 300 {PLIST}; {LOAD}")
+
+    assert "\truns = 0\n" in run("launchctl print system/x").out
+    run("sudo launchctl kickstart system/x")
+    shown = run("launchctl print system/x").out
+    assert "\tstate = not running\n" in shown
+    assert "\tlast exit code = 0\n" in shown
+    assert "\trun interval = 300 seconds\n" in shown
+
+
+def test_the_environment_holds_nothing_of_the_laptop(root: Path) -> None:
+    environment = birth.environment(root)
+
+    assert all(folder.startswith(f"{root}/") for folder in environment["PATH"].split(":"))
+    assert all(environment[name].startswith(f"{root}/") for name in ("HOME", "TMPDIR"))
+
+
+def test_paths_lead_into_the_folder(run: Run, root: Path, tmp_path: Path) -> None:
+    run("mkdir -p /opt/x/y; echo hello | tee /opt/x/file; cp /opt/x/file /opt/x/y/copy; ln -s /opt/x/file /opt/x/link")
+
+    assert (root / "opt/x/y/copy").read_text() == "hello\n"
+    assert run("cat /opt/x/link; grep -c /hell /opt/x/file; sed 's/h/j/' /opt/x/file").out == "hello\n0\njello\n"
+    assert run("realpath /opt/x/link /etc").out == "/opt/x/file\n/private/etc\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a mac"]
+
+
+def test_owners_go_with_a_file_that_is_renamed(run: Run) -> None:
+    run("touch /opt/a; sudo chown mmirvois:staff /opt/a; mv /opt/a /opt/b; touch /opt/a")
+
+    assert run("stat -f '%Su:%Sg %u:%g %Lp %z %N' /opt/b").out == "mmirvois:staff 501:20 644 0 /opt/b\n"
+    assert run("stat -f %Su /opt/a ~ /Library /dev/console").out == "root\nmmirvois\nroot\nroot\n"
+    assert run("rehearse login mmirvois; stat -f %Su /dev/console").out == "mmirvois\n"
+
+
+def test_the_plist_that_tailscaled_wrote_is_read_by_root_alone(run: Run) -> None:
+    plist = "/Library/LaunchDaemons/com.tailscale.tailscaled.plist"
+
+    assert run(f"stat -f '%Lp %Su' {plist}").out == "700 root\n"
+    assert run(f"cat {plist}") == (1, "", f"cat: {plist}: Permission denied\n")
+    assert run(f"plutil -lint {plist}").code == 1
+    assert run(f"sudo plutil -lint {plist}").out == f"{plist}: OK\n"
+
+
+def test_scripts_are_posix(root: Path) -> None:
+    scripts = [path for folder in birth.PATH for path in sorted(Path(f"{root}{folder}").iterdir()) if path.is_file()]
+
+    done = subprocess.run([SHELLCHECK, *scripts], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+def test_calls_are_noted(run: Run, root: Path) -> None:
+    run("sudo pmset -c sleep 0")
+
+    calls = [json.loads(line) for line in (root / ".mac/calls").read_text().splitlines()]
+    assert [call[1:] for call in calls] == [
+        [False, ["sudo", "pmset", "-c", "sleep", "0"]],
+        [True, ["pmset", "-c", "sleep", "0"]],
+    ]
+
+
+def test_refresh_is_idempotent_and_respects_removals(root: Path) -> None:
+    (root / "usr/local/bin/ollama").unlink()
+    (root / "usr/bin/pmset").write_text("old")
+    kept = (root / "usr/bin/stat").stat().st_mtime_ns
+
+    birth.refresh(root, programs=["/usr/local/bin/ollama", "/opt/homebrew/bin/nginx"], python=sys.executable)
+
+    assert not (root / "usr/local/bin/ollama").exists()
+    assert (root / "opt/homebrew/bin/nginx").exists()
+    assert (root / "usr/bin/pmset").read_text().startswith("#!/bin/sh\n")
+    assert (root / "usr/bin/stat").stat().st_mtime_ns == kept
+
+
+def test_a_killed_birth_leaves_no_half_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(birth, "refresh", killed)
+    with pytest.raises(KeyboardInterrupt):
+        birth.create(tmp_path / "mac", user="mmirvois", dns_name=NAME, programs=[])
+    assert not (tmp_path / "mac").exists()
+
+    monkeypatch.undo()
+    (tmp_path / "mac").mkdir()
+    birth.create(tmp_path / "mac", user="mmirvois", dns_name=NAME, programs=[])
+    assert (tmp_path / "mac/.mac/state.json").exists()
+
+
+def test_many_at_once_lose_nothing(run: Run) -> None:
+    run("for n in 1 2 3 4 5 6 7 8; do sudo launchctl disable system/n$n & done; wait")
+
+    assert run("launchctl print-disabled system | grep -c '\"n.\" => disabled'").out == "8\n"
+
+
+def test_a_tool_needs_the_standard_library_alone() -> None:
+    folder = Path(machine.__file__).parent
+    imported = {
+        line.split()[1].partition(".")[0]
+        for file in folder.glob("*.py")
+        for line in file.read_text().splitlines()
+        if line.strip().startswith(("import ", "from ")) and not line.strip().startswith("from .")
+    }
+
+    assert imported <= set(sys.stdlib_module_names) | {"__future__"}
+
+
+def test_a_start_is_quick(root: Path) -> None:
+    environment = {**birth.environment(root), "PATH": os.environ["PATH"]}
+    started = time.monotonic()
+    for _ in range(5):
+        subprocess.run([root / "usr/bin/sw_vers"], env=environment, check=True, capture_output=True)
+    assert time.monotonic() - started < 2.5
