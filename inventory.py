@@ -2,4 +2,5 @@
 
 from macstate import connect, spec
 
+connect.check_terminal()
 macs = [(name, connect.data(mac)) for name, mac in spec.load().macs.items()]

@@ -57,7 +57,7 @@ def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
 
 def _job(target: str, text: str) -> tuple[str, Printed]:
     # one TAB exactly, and the first of its name: nested blocks have a `state` of their own
-    lines = dict(reversed(re.findall(r"^\t(\S[^=]*?) = ([^{\n].*)$", text, re.MULTILINE)))
+    lines = dict(reversed(re.findall(r"^\t(\S[^=\n]*?) = ([^{\n].*)$", text, re.MULTILINE)))
     blocks = dict(re.findall(r"^\t(arguments|environment) = \{\n((?:\t\t.*\n)*)", text, re.MULTILINE))
     environment = re.findall(r"^\t\t(.+?) => (.*)$", blocks.get("environment", ""), re.MULTILINE)
     properties = lines.get("properties", "").split(" | ")

@@ -76,7 +76,7 @@ def _differences(change: Change) -> Iterator[tuple[str, Any, Any]]:
             keys = sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key))
             yield from ((f"{field}.{key}", was.get(key), wish.get(key)) for key in keys)
         elif change.action != "create" or not isinstance(wish, dict):
-            yield field, was, {} if isinstance(wish, dict) else wish
+            yield field, was, wish
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - a field may hold anything
@@ -86,4 +86,5 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a field may hold anything
         return str(value).lower()
     if isinstance(value, dict):
         return "(absent)" if not value else "(present)"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (str, list, tuple)) and (not value or not str(value).isprintable() or not isinstance(value, str)) else str(value)
+    plain = isinstance(value, int) or (isinstance(value, str) and value and value.isprintable())
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)

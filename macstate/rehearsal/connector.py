@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.connectors.local import LocalConnector
 
-from macstate import spec
+from macstate import connect, spec
 from macstate.errors import MacstateError
 from macstate.rehearsal.mac import birth
 
@@ -49,8 +49,8 @@ class RehearsalConnector(LocalConnector):
         Raises:
             MacstateError: the spec has mistakes, or no such Mac.
         """
-        known = spec.load()
-        known.for_host(name or "")
+        connect.check_terminal()
+        spec.load().for_host(name or "")
         yield name or "", {}, ["macs"]
 
     def connect(self) -> None:
