@@ -1,10 +1,17 @@
 """The lab joins with --lab and whenever CI=true; without it, one line says what was left out."""
 
 import os
+from pathlib import Path
 
 import pytest
+from gevent import monkey
 
-LEFT_OUT = "left out: the lab (real sudo, as a local user; needs root); have it with `pytest --lab` or CI=true"
+# pyinfra patches threads on import; pytest-xdist talks over real ones. Rehearsals need only gevent's own subprocesses.
+monkey.patch_all = lambda **_: None
+
+from laptop import REFERENCE, Laptop, Outcome
+
+LEFT_OUT = "left out: the lab (real sudo, as a local user; a kill between any two steps; more random Macs); have it with `pytest --lab` or CI=true"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,3 +36,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if not with_lab(config):
         terminalreporter.write_line(LEFT_OUT)
+
+
+@pytest.fixture(scope="session")
+def converged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """The first run of the reference spec on a fresh Mac, and that Mac."""
+    laptop = Laptop(tmp_path_factory.mktemp("converged"))
+    outcome = laptop.run(REFERENCE)
+    return outcome, laptop.mac()
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, converged: tuple[Outcome, Path]) -> Laptop:
+    """A laptop whose Mac is as the reference spec says."""
+    laptop = Laptop(tmp_path)
+    laptop.mac().mkdir(parents=True)
+    laptop.put_back(converged[1])
+    return laptop

@@ -1,0 +1,183 @@
+"""A laptop that runs the product's own deploy.py against rehearsal Macs, in this process, with its wire watched."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyinfra
+from pyinfra.api.config import Config
+from pyinfra.api.connect import connect_all
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.operations import run_ops
+from pyinfra.api.state import State, StateStage
+from pyinfra.context import ctx_config, ctx_inventory, ctx_state
+from pyinfra_cli.util import load_deploy_file
+
+from macstate.rehearsal.connector import RehearsalConnector
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "group_data/macs.yml").read_text()
+Wire = Callable[[int, list[str]], list[str]]
+"""Sees the number of a remote command and its standard input, and gives the input that is sent instead."""
+
+
+class CutError(OSError):
+    """The connection is gone."""
+
+
+@dataclass
+class Outcome:
+    """What a person would have seen, and what went over the wire."""
+
+    failed: bool = False
+    commands: int = 0
+    said: list[str] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """What succeeded."""
+
+
+class Watched(RehearsalConnector):
+    """The rehearsal, with every exec, put and get counted, and perhaps cut."""
+
+    outcome: Outcome
+    wire: Wire | None = None
+    cut_after: int | None = None
+
+    def run_shell_command(self, command: Any, print_output: bool = False, print_input: bool = False, **arguments: Any) -> Any:  # noqa: ANN401
+        cls = type(self)
+        cls.outcome.commands += 1
+        number = cls.outcome.commands
+        if cls.cut_after is not None and number > cls.cut_after:
+            raise CutError("cut")
+        if cls.wire:
+            arguments["_stdin"] = cls.wire(number, arguments["_stdin"])
+        answer = super().run_shell_command(command, print_output, print_input, **arguments)
+        if number == cls.cut_after:
+            raise CutError("cut")
+        return answer
+
+
+class Collect(logging.Handler):
+    """Keeps what pyinfra logs."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self.said = said
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+@dataclass
+class Laptop:
+    """A folder with specs and rehearsals."""
+
+    folder: Path
+    count: int = 0
+
+    def mac(self, name: str = "macstudio") -> Path:
+        """Say where a Mac lies."""
+        return self.folder / "macs" / name
+
+    def keep(self, name: str = "macstudio") -> Path:
+        """Copy a Mac aside."""
+        self.count += 1
+        aside = self.folder / f"kept{self.count}"
+        shutil.copytree(self.mac(name), aside, symlinks=True)
+        return aside
+
+    def put_back(self, kept: Path, name: str = "macstudio") -> None:
+        """Make a Mac what was copied aside."""
+        shutil.rmtree(self.mac(name))
+        shutil.copytree(kept, self.mac(name), symlinks=True)
+
+    def run(
+        self,
+        text: str,
+        *names: str,
+        dry: bool = False,
+        wire: Wire | None = None,
+        cut_after: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> Outcome:
+        """Run deploy.py with this spec, as `pyinfra @rehearsal/NAME deploy.py -y` (or --dry) does."""
+        self.count += 1
+        file = self.folder / f"spec{self.count}.yml"
+        file.write_text(text)
+        os.environ.update(MACSTATE_SPEC=str(file), MACSTATE_REHEARSAL=str(self.folder / "macs"))
+        outcome = Outcome()
+        watched = type("Watched", (Watched,), {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after})
+        with logs(outcome.said):
+            state = State(check_for_changes=dry)
+            state.cwd = str(ROOT)
+            inventory = Inventory(([f"@rehearsal/{name}" for name in names or ("macstudio",)], {}), override_data=data or {})
+            for host in inventory:
+                host.connector_cls = watched
+            with ctx_state.use(state), ctx_inventory.use(inventory), ctx_config.use(Config()):
+                state.init(inventory, Config())
+                try:
+                    self._deploy(state, dry=dry)
+                except PyinfraError as error:
+                    outcome.said += str(getattr(error, "message", error)).splitlines()
+                    outcome.failed = True
+                outcome.rows = [name for op in state.get_op_order() for name in state.op_meta[op].names]
+                outcome.done = [
+                    f"{host.name} {name}"
+                    for host in inventory
+                    for op in host.op_hash_order
+                    for name in state.op_meta[op].names
+                    if state.ops[host][op].operation_meta.did_succeed(_raise_if_not_complete=False)
+                ]
+                outcome.failed = outcome.failed or bool(state.failed_hosts)
+        return outcome
+
+    def _deploy(self, state: State, *, dry: bool) -> None:
+        state.set_stage(StateStage.Connect)
+        connect_all(state)
+        state.set_stage(StateStage.Prepare)
+        state.current_op_file_number = 0
+        load_deploy_file(state, str(ROOT / "deploy.py"))
+        if not dry:
+            state.set_stage(StateStage.Execute)
+            run_ops(state)
+
+    def command(self, text: str, name: str = "macstudio") -> None:
+        """Do something on a Mac by hand, as `exec -- 'CMD'` does."""
+        from macstate.rehearsal.mac import birth  # noqa: PLC0415 - only here
+
+        os.spawnve(os.P_WAIT, "/bin/sh", ["sh", "-c", f"cd && {text} >/dev/null 2>&1"], birth.environment(self.mac(name)))
+
+
+@contextmanager
+def logs(said: list[str]) -> Iterator[None]:
+    """Collect what pyinfra logs."""
+    handler = Collect(said)
+    pyinfra.logger.addHandler(handler)
+    pyinfra.logger.setLevel(logging.INFO)
+    pyinfra.is_cli = True
+    try:
+        yield
+    finally:
+        pyinfra.logger.removeHandler(handler)
+
+
+def changes(outcome: Outcome) -> list[str]:
+    """Give the rows of pyinfra's table, without verify's."""
+    return [row for row in outcome.rows if not row.startswith("verify")]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Give what lies in a folder, without what the simulated tools note for themselves."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    names = {str(path.relative_to(folder)): path for path in files}
+    skip = (".mac/calls", ".mac/pycache", ".mac/lock")
+    return {name: path.read_bytes() for name, path in names.items() if not name.startswith(skip)}

@@ -1,0 +1,165 @@
+"""A run that dies at any moment: the next one converges, nothing of ours is forgotten, nothing foreign is touched."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from laptop import REFERENCE, Laptop, Outcome
+
+from macstate.probe import shell
+from macstate.rehearsal.mac import birth
+
+FOREIGN = (
+    "sudo tailscale serve --bg --https=10000 http://127.0.0.1:9999",
+    'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --add /usr/bin/ruby',
+    "sudo launchctl disable system/com.example.other",
+)
+COMMANDS = 10
+"""Changes of the reference spec on a fresh Mac, in batches."""
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Laptop, list[Path], list[list[str]]]:
+    """The Mac as it is before each remote command of a first run, and what each command is sent."""
+    laptop = Laptop(tmp_path_factory.mktemp("stages"))
+    laptop.run("macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n")
+    for command in FOREIGN:
+        laptop.command(command)
+    kept: list[Path] = []
+    sent: list[list[str]] = []
+
+    def keep(_: int, stdin: list[str]) -> list[str]:
+        kept.append(laptop.keep())
+        sent.append(stdin)
+        return stdin
+
+    assert not laptop.run(REFERENCE, wire=keep).failed
+    kept.append(laptop.keep())
+    return laptop, kept, [lines for lines in sent if lines[0] == "PAYLOAD"]
+
+
+def owned(mac: Path) -> list[str]:
+    return sorted(line for line in (mac / "var/db/macstate/owned").read_text().splitlines() if not line.startswith("set\t"))
+
+
+def assert_converged(laptop: Laptop, outcome: Outcome, whole: Path) -> None:
+    assert not outcome.failed, outcome.said
+    assert owned(laptop.mac()) == owned(whole)
+    document = subprocess.run(
+        ["tailscale", "serve", "status", "--json"],
+        env=birth.environment(laptop.mac()),
+        executable=laptop.mac() / "usr/local/bin/tailscale",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "127.0.0.1:9999" in document
+    assert '"com.example.other": true' in (laptop.mac() / ".mac/state.json").read_text()
+    assert not (laptop.mac() / "var/db/macstate/lock").exists()
+
+
+@pytest.mark.parametrize("after", range(1, COMMANDS + 2))
+def test_killed_after_a_remote_command(stages: tuple[Laptop, list[Path], list[list[str]]], after: int) -> None:
+    laptop, kept, sent = stages
+    assert len(sent) == COMMANDS
+    laptop.put_back(kept[after])
+    assert_converged(laptop, laptop.run(REFERENCE), kept[-1])
+
+
+def points(sent: list[list[str]]) -> list[tuple[int, int]]:
+    """Every place between two steps, as (command, line)."""
+    return [(number, line) for number, lines in enumerate(sent) for line in range(2, len(lines))]
+
+
+def killed_in_the_middle(stages: tuple[Laptop, list[Path], list[list[str]]], number: int, line: int) -> None:
+    laptop, kept, sent = stages
+    laptop.put_back(kept[number + 1])  # the first command is the probe
+    lines = [*sent[number][:line], "kill -9 $$", *sent[number][line:]]
+    script = f"sudo sh -c {shlex.quote(shell('apply.sh'))}"
+    env = birth.environment(laptop.mac())
+    answer = subprocess.run(["/bin/sh", "-c", script], env=env, input="\n".join(lines) + "\n", text=True, capture_output=True, check=False)
+    assert answer.returncode != 0
+    assert "macstate: done" not in answer.stdout
+    time.sleep(0.5)  # a job that was booted out last takes a moment to be gone
+    outcome = laptop.run(REFERENCE)
+    assert_converged(laptop, outcome, kept[-1])
+    assert laptop.run(REFERENCE).rows == []
+
+
+@pytest.mark.parametrize("share", range(4))
+def test_killed_between_some_steps(stages: tuple[Laptop, list[Path], list[list[str]]], share: int) -> None:
+    places = [place for place in points(stages[2]) if place[0] in {5, 8}]  # a job and the Serve document
+    killed_in_the_middle(stages, *places[share * 3 % len(places)])
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("share", range(8))
+def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[list[str]]], share: int) -> None:
+    for number, line in points(stages[2])[share::8]:
+        killed_in_the_middle(stages, number, line)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
+    laptop.command("sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off")
+    time.sleep(0.6)
+    outcome = laptop.run(REFERENCE, cut_after=after)
+    assert outcome.failed
+    lost = [line for line in outcome.said if "connection was lost" in line]
+    assert len(lost) == 1
+    assert not [line for line in outcome.said if "Traceback" in line]
+    assert not laptop.run(REFERENCE).failed
+
+
+def test_a_payload_that_is_not_whole_does_nothing(laptop: Laptop) -> None:
+    laptop.command("sudo pmset -c sleep 10")
+    time.sleep(0.6)
+    outcome = laptop.run(REFERENCE, wire=lambda number, stdin: stdin[:-1] if number == 2 else stdin)
+    assert outcome.failed
+    assert "nothing was done" in " ".join(outcome.said)
+    assert "pending" not in (laptop.mac() / "var/db/macstate/owned").read_text()
+
+
+def hold(mac: Path, started: str) -> Path:
+    lock = mac / "var/db/macstate/lock"
+    lock.mkdir(parents=True)
+    (lock / "holder").write_text(f"{os.getpid()}\t2026-11-23T10:00:00Z\t{started}\tanna@macbook")
+    return lock
+
+
+def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> None:
+    laptop.command("sudo pmset -c sleep 10")
+    time.sleep(0.6)
+    env = {**os.environ, "LC_ALL": "C"}
+    started = subprocess.run(["ps", "-o", "lstart=", "-p", str(os.getpid())], env=env, text=True, capture_output=True, check=True).stdout.rstrip("\n")
+    lock = hold(laptop.mac(), started)
+    before = (laptop.mac() / ".mac/state.json").read_text()
+    refused = laptop.run(REFERENCE, data={"lock_wait": 1})
+    assert refused.failed
+    assert "another run holds the lock: anna@macbook, since 2026-11-23T10:00:00Z" in " ".join(refused.said)
+    assert (laptop.mac() / ".mac/state.json").read_text() == before
+    (lock / "holder").write_text(f"{os.getpid()}\t2026-11-23T10:00:00Z\tMon Jan  1 00:00:00 2001\tanna@macbook")
+    outcome = laptop.run(REFERENCE)
+    assert not outcome.failed, outcome.said
+    assert "took over the lock of anna@macbook" in " ".join(outcome.said)
+
+
+def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
+    laptop.command("sudo pmset -c sleep 10")
+    time.sleep(0.6)
+    record = laptop.mac() / "var/db/macstate/owned"
+
+    def overtaken(number: int, stdin: list[str]) -> list[str]:
+        if number == 2:
+            record.write_text(record.read_text() + "owned\tfile/etc/other\tx\n")
+        return stdin
+
+    outcome = laptop.run(REFERENCE, wire=overtaken)
+    assert outcome.failed
+    assert "another run has changed this Mac" in " ".join(outcome.said)
+    assert '"sleep": 10' in (laptop.mac() / ".mac/state.json").read_text()

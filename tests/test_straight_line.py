@@ -1,0 +1,108 @@
+"""The main job, end to end, on rehearsal Macs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from laptop import REFERENCE, Laptop, Outcome, changes, snapshot
+
+MAC = "macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n"
+MATCHES = "No changes. macstudio matches the spec."
+
+
+def test_the_first_run_changes_and_proves(converged: tuple[Outcome, Path]) -> None:
+    outcome, mac = converged
+    assert not outcome.failed, outcome.said
+    assert outcome.commands <= len(changes(outcome)) + 3
+    assert (mac / "Library/LaunchDaemons/com.ollama.server.plist").exists()
+    assert any("verified" in line for line in outcome.said)
+
+
+def test_a_converged_run_is_one_remote_command_and_an_empty_table(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(laptop.mac())
+    outcome = laptop.run(REFERENCE)
+    assert (outcome.commands, outcome.rows, outcome.failed) == (1, [], False)
+    assert capsys.readouterr().out.splitlines()[-1] == MATCHES
+    assert snapshot(laptop.mac()) == before
+
+
+DISTURBANCES = {
+    "~ power/ac": "sudo pmset -c sleep 10",
+    "~ power/system": "sudo pmset -a disablesleep 0",
+    "~ launchd/system/com.ollama.server": "sudo launchctl bootout system/com.ollama.server",
+    "~ launchd/system/macstate.vllm": "sudo launchctl disable system/macstate.vllm; sudo launchctl bootout system/macstate.vllm",
+    "~ launchd/system/macstate.a1111": (
+        "sudo plutil -replace KeepAlive -bool NO /Library/LaunchDaemons/macstate.a1111.plist"
+    ),
+    "+ launchd/system/macstate.a1111": (
+        "sudo launchctl bootout system/macstate.a1111; sudo rm /Library/LaunchDaemons/macstate.a1111.plist"
+    ),
+    "+ serve/443/vllm": "sudo tailscale serve --https=443 --set-path=/vllm off",
+    "~ firewall/state": 'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --setglobalstate off',
+    "+ firewall/allow/usr/local/bin/ollama": (
+        'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --remove /usr/local/bin/ollama'
+    ),
+    "~ screen_sharing/service": "sudo launchctl disable system/com.apple.screensharing",
+    "~ tailscale/prefs": "sudo tailscale set --ssh=false",
+}
+
+
+@pytest.mark.parametrize("row", DISTURBANCES)
+def test_a_disturbance_is_one_change_and_is_put_right(laptop: Laptop, row: str) -> None:
+    laptop.command(DISTURBANCES[row])
+    time.sleep(0.6)  # what pmset and launchctl take until they show it
+    outcome = laptop.run(REFERENCE)
+    assert changes(outcome) == [row]
+    assert not outcome.failed, outcome.said  # verify has read the Mac again
+
+
+def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
+    without = REFERENCE[: REFERENCE.index("  a1111:")]
+    outcome = laptop.run(without)
+    assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111"]
+    assert not outcome.failed, outcome.said
+    left = {path: text for path, text in snapshot(laptop.mac()).items() if "a1111" in path or b"a1111" in text}
+    assert {path for path in left if "stable-diffusion-webui" not in path} <= {".mac/state.json", ".mac/calls"}
+
+
+def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = laptop.run(MAC)
+    assert not outcome.failed, outcome.said
+    assert {row[0] for row in changes(outcome)} == {"-"}
+    assert not (laptop.mac() / "var/db/macstate").exists()
+    capsys.readouterr()
+    again = laptop.run(MAC)
+    assert again.rows == []
+    assert MATCHES in capsys.readouterr().out
+
+
+def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = laptop.run(REFERENCE.replace("displaysleep: 15, ", ""))
+    out = capsys.readouterr().out
+    assert outcome.rows == []
+    assert "power/ac.displaysleep" in out
+    assert MATCHES in out
+
+
+def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    laptop.run(MAC)
+    laptop.command("sudo tailscale serve --bg --https=443 http://127.0.0.1:9999")
+    spec = MAC + "endpoints: {x: {engine: rest, command: [/usr/local/bin/ollama], port: 8000, serve: /}}\n"
+    refused = laptop.run(spec)
+    assert refused.failed
+    assert refused.commands == 1
+    assert "allow=takeover" in " ".join(refused.said)
+    allowed = laptop.run(spec, data={"allow": "takeover"})
+    assert not allowed.failed, allowed.said
+    assert laptop.run(spec).rows == []
+
+
+def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
+    off = REFERENCE.replace("tailscale: {ssh: true}", "tailscale: {ssh: false}")
+    outcome = laptop.run(off)
+    assert outcome.failed
+    assert "allow=cut-ssh" in " ".join(outcome.said)
+    assert not laptop.run(off, data={"allow": "cut-ssh"}).failed
