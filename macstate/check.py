@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
 Found = Iterator[tuple[Path, str]]
-LOOPBACK = {"127.0.0.1", "localhost", "::1", "[::1]"}
+LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
 LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=(.*))?", re.DOTALL)
 """Options by which model servers are told where to listen."""
 
@@ -105,7 +105,9 @@ def _listens(path: Path, endpoint: Job) -> Found:
         match = LISTEN.fullmatch(word)
         following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
         address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
-        if match and (address or match[1] == "--listen") and address not in LOOPBACK:
+        if match and match[1] == "-b" and (address or "").isdigit():
+            continue  # llama-server's batch size
+        if match and (address or match[1] == "--listen") and not LOOPBACK.fullmatch(address or ""):
             spot = place + 1 if address == following and address else place
             yield (
                 (*path, "command", spot),

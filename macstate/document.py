@@ -22,6 +22,10 @@ TRAPS = (  # what YAML 1.1 reads as something else than was typed
 )
 
 
+PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in "null bool int float str timestamp merge value map seq".split()}
+"""What may stand in a spec; a tag such as ``!!binary`` or ``!secret`` would give something else."""
+
+
 @dataclass(frozen=True, order=True)
 class Mistake:
     """One thing to mend, and where it stands (line and column count from 1)."""
@@ -63,6 +67,8 @@ def read(text: str) -> Document:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         document.mistakes.append(Mistake(line, column, f"not YAML: {error.reason}; remove the character"))
+    except RecursionError:
+        document.mistakes.append(Mistake(1, 1, "nested too deep to be read; take brackets or indentation out"))
     else:
         if node is not None:
             document.data = _Reader(document).value(node, ())
@@ -82,6 +88,9 @@ class _Reader:
         self.document.places[path] = node.start_mark.line + 1, node.start_mark.column + 1
         if any(node is outer for outer in self.inside):
             self.mistake(node, "an alias that contains itself; write the value out")
+            return None
+        if node.tag not in PLAIN:
+            self.mistake(node, f"{node.tag} is not supported; write a plain value")
             return None
         self.inside.append(node)
         try:
@@ -112,9 +121,6 @@ class _Reader:
 
     def scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
         text = str(node.value)
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self.mistake(node, f"{node.tag} is not supported; write a plain value")
-            return None
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
@@ -122,6 +128,8 @@ class _Reader:
                 self.mistake(node, f"{text!r} is not a {node.tag.rpartition(':')[2]}; quote it: '{text}'")
                 return None
             value = None
+        if isinstance(value, str) and re.search(r"[\ud800-\udfff]", value):
+            self.mistake(node, "half a character (\\ud800 to \\udfff); type the character itself")
         for tag, pattern, why, instead in TRAPS:
             if node.tag == tag and node.style is None and pattern.match(text):
                 words = {"value": str(value).lower(), "text": text, "plain": text.replace("_", "").lstrip("+-0") or "0"}

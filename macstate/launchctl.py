@@ -82,5 +82,5 @@ def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
 def plists(outputs: Outputs) -> Iterator[tuple[str, tuple[str, str]]]:
     """Read `stat` of a folder of plists, as (target, (path, owner and mode))."""
     for domain, text in each(outputs, "stat"):
-        for permissions, path in re.findall(r"^(\d+ \d+) (.+)$", text, re.MULTILINE):
+        for permissions, path in re.findall(r"^(\d+ [0-7]{1,4}) (/.+)$", text, re.MULTILINE):
             yield f"{domain}/{path.rpartition('/')[2].removesuffix('.plist')}", (path, permissions)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, Strict, ValidationError, create_model
+from pydantic import BaseModel, Field, Strict, ValidationError, create_model
 
 from macstate import check
 from macstate.document import Document, Mistake, read
@@ -60,7 +60,7 @@ Root = create_model(
     "Spec",
     __base__=Entry,
     __doc__="What the Macs shall be.",
-    macs=(dict[Name, Mac], ...),  # type: ignore[valid-type]
+    macs=(Annotated[dict[Name, Mac], Field(min_length=1)], ...),  # type: ignore[valid-type]
     **{section: _optional(annotation) for section, annotation in _sections().items()},
 )
 
@@ -170,7 +170,8 @@ def parse(text: str, file: str) -> Spec:
         try:
             root = Root.model_validate_json(json.dumps(document.data, default=str))
         except ValidationError as error:
-            mistakes += [_mistake(document, details) for details in error.errors()]
+            wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not mistakes]
+            mistakes += [_mistake(document, details) for details in wrong]
     found = check.spec(root, document) if root and not mistakes else []
     mistakes += [finding for finding, fatal in found if fatal]
     spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)))
@@ -210,7 +211,7 @@ def _mistake(document: Document, error: ErrorDetails) -> Mistake:
     loc = tuple(part for part in error["loc"] if part != "[key]")
     context, value = error.get("ctx", {}), error.get("input")
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    name = str(loc[-1]) if loc else ""
+    name = next((part for part in reversed(loc) if isinstance(part, str)), "")
     if error["type"] == "extra_forbidden":
         known = _keys(Root, loc[:-1])
         line, column = document.at(loc, key=True)

@@ -68,7 +68,7 @@ done
             yield cls(
                 key=path.lstrip("/"),
                 content=outputs.get(f"cat {path}"),
-                permissions=match[0] if (match := re.match(r"\d+ \d+", text)) else None,
+                permissions=match[1] if (match := re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)) else None,
                 unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
             )
 

@@ -88,7 +88,7 @@ class Power(Profile, Resource):
                 pairs = dict(re.findall(r"^ (\S.*?) +(\d+)$", lines, flags=re.MULTILINE))
                 known = {name: value for name, value in pairs.items() if name in Profile.model_fields}
                 yield cls.model_validate({"key": SOURCES[title], **known}, strict=False)
-        if (tree := outputs.get("ioreg -r -c IOPMrootDomain -d 1")) is not None:
+        if "IOPMrootDomain" in (tree := outputs.get("ioreg -r -c IOPMrootDomain -d 1", "")):
             yield cls.model_validate({"key": "system", "disablesleep": '"SleepDisabled" = Yes' in tree})
 
     def converge(self, was: Self | None) -> Iterator[Step]:

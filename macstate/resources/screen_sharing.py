@@ -65,7 +65,7 @@ section "launchctl print" launchctl print "{TARGET}"
         allowed = not re.search(r'"com\.apple\.screensharing" => (disabled|true)', overrides[0])
         if not allowed:
             yield cls(enabled=False)
-        elif jobs:
+        elif jobs and (not jobs[0] or "com.apple.screensharing" in jobs[0]):
             yield cls(enabled=jobs[0].startswith((TARGET + " =", "com.apple.screensharing =")))
 
     def converge(self, was: Self | None) -> Iterator[Step]:

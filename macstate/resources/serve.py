@@ -79,6 +79,8 @@ section "tailscale status --json" tailscale status --json --peers=false
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read every handler and forward of the node's own configuration."""
+        if STATUS not in outputs and READ not in outputs:
+            return
         document, name = _document(outputs), _name(outputs)
         funnel = document.get("AllowFunnel") or {}
         for host, web in (document.get("Web") or {}).items():

@@ -1,0 +1,54 @@
+"""tests/cases/KIND.yml: a spec and what a Mac's tools print, and the plan or the error that must follow."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from laptop import ROOT
+
+from macstate import report, spec
+from macstate.errors import MacstateError
+from macstate.facts import Facts
+from macstate.plan import plan
+from macstate.probe import Found
+from macstate.record import Line, Record
+from macstate.resources import KINDS
+
+FACTS = Facts(user="anna", home="/Users/anna", tailnet_name="studio.tail1.ts.net")
+MACS = {"studio": {"hostname": "studio.tail1.ts.net", "user": "anna"}}
+CASES = [
+    pytest.param(kind, case, id=f"{kind.kind}: {name}")
+    for kind in KINDS
+    for name, case in yaml.safe_load((ROOT / f"tests/cases/{kind.kind}.yml").read_text()).items()
+]
+
+
+def planned(kind: Any, case: dict[str, Any]) -> str:  # noqa: ANN401 - a kind's class
+    wishes = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(FACTS)
+    mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
+    host = case.get("host", {})
+    outputs = host if isinstance(host, dict) else {kind.probes[0]: host}
+    found = {resource.id: resource for resource in kind.parse(outputs)}
+    lines = {}
+    for name, state in case.get("record", {}).items():
+        word, _, fields = state.partition(" ")
+        lines[name] = Line(word, fields or (mine[name].fingerprint if name in mine else ""))
+    todo = plan(mine, Found(FACTS, found, Record(lines), {}, {kind.kind: outputs}))
+    return "\n".join(report.text("studio", todo, steps=True))
+
+
+def test_every_kind_has_cases() -> None:
+    assert {path.stem for path in (ROOT / "tests/cases").iterdir()} == {kind.kind for kind in KINDS}
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES)
+def test_case(kind: Any, case: dict[str, Any]) -> None:  # noqa: ANN401 - a kind's class
+    if "error" in case:
+        with pytest.raises(MacstateError, match=re.escape(case["error"])):
+            planned(kind, case)
+    else:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", planned(kind, case))
+        assert text.strip() == case["plan"].strip()

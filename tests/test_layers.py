@@ -1,0 +1,86 @@
+"""The shape of the project: who may import pyinfra, how long a module is, what lies where."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from macstate import probe
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "macstate"
+SHELL = {"errors.py", "probe.py", "ops.py", "connect.py", "cli.py", "rehearsal/connector.py"}
+"""The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
+LONGEST = 150
+TOP = ("deploy.py", "inventory.py", "group_data", "templates", "macstate", "tests", "benchmarks", "pyproject.toml")
+TOP += ("README.md", "CHANGELOG.md", "LICENSE", ".ci/run")
+SCRIPTS = sorted(PACKAGE.rglob("*.sh"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def imports(source: str) -> set[str]:
+    """Give the top packages that a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def shellcheck(script: str) -> str:
+    command = [Path(sys.executable).with_name("shellcheck"), "-s", "sh", "-"]
+    return subprocess.run(command, input=script, capture_output=True, text=True, check=False).stdout
+
+
+def test_an_import_is_found_wherever_it_stands() -> None:
+    source = "import ast\ndef later():\n    from pyinfra.api import State\n    import pyinfra_cli.main\n"
+
+    assert imports(source) == {"ast", "pyinfra", "pyinfra_cli"}
+
+
+def test_pyinfra_stays_in_its_shell() -> None:
+    users = {name(path) for path in PACKAGE.rglob("*.py") if imports(path.read_text()) & {"pyinfra", "pyinfra_cli"}}
+
+    assert users <= SHELL
+
+
+def test_the_simulated_tools_use_the_standard_library_alone() -> None:
+    modules = {name(path): imports(path.read_text()) for path in (PACKAGE / "rehearsal" / "mac").rglob("*.py")}
+    foreign = {module: names - sys.stdlib_module_names - {"macstate"} for module, names in modules.items()}
+
+    assert modules
+    assert {module: names for module, names in foreign.items() if names} == {}
+
+
+def test_no_module_is_longer_than_a_screen_or_two() -> None:
+    files = [path for ending in ("py", "sh") for path in PACKAGE.rglob(f"*.{ending}")]
+    lengths = {name(path): len(path.read_text().splitlines()) for path in files}
+
+    assert {file: length for file, length in lengths.items() if length > LONGEST} == {}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_shell_scripts_are_clean(path: Path) -> None:
+    assert shellcheck(path.read_text()) == ""
+
+
+def test_the_whole_probe_is_clean() -> None:
+    assert shellcheck(probe.script()) == ""
+
+
+def test_shellcheck_does_complain() -> None:
+    assert "SC2086" in shellcheck("#!/bin/sh\nname='a b'\nls $name\n") + shellcheck("rm $1\n")
+
+
+@pytest.mark.parametrize("path", TOP)
+def test_what_a_newcomer_looks_for_is_there(path: str) -> None:
+    assert (ROOT / path).exists()

@@ -1,0 +1,215 @@
+"""What holds for any spec and any Mac."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from laptop import Laptop, changes
+from test_interrupted import FOREIGN, answer
+
+from macstate import spec
+from macstate.facts import Facts
+from macstate.plan import plan
+from macstate.probe import Found
+from macstate.record import Line, Record
+
+MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
+FACTS = Facts(user="mmirvois", home="/Users/mmirvois", tailnet_name="matiass-mac-studio.tail174e9b.ts.net")
+PROFILE = st.fixed_dictionaries(
+    {}, optional={"sleep": st.integers(0, 60), "displaysleep": st.integers(0, 60), "womp": st.booleans(), "autorestart": st.booleans()}
+)
+ROUTES = st.sampled_from([None, "/", "/a", "/b/c", {"https": 8443}, {"https": 443, "path": "/k", "keep_path": True}])
+
+
+@st.composite
+def endpoints(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to four endpoints that do not collide."""
+    found: dict[str, Any] = {}
+    routes: set[str] = set()
+    for number in range(draw(st.integers(0, 4))):
+        engine = draw(st.sampled_from(["ollama", "openai", "rest"]))
+        entry = {"engine": engine, "command": [f"/opt/servers/s{number}", "--port", "{port}"], "port": 9000 + number}
+        route = draw(ROUTES)
+        if route and json.dumps(route) not in routes:
+            routes.add(json.dumps(route))
+            entry["serve"] = route
+        if draw(st.booleans()):
+            entry["environment"] = {"NAME": draw(st.text("abc 'öß$\"\\=", max_size=12))}
+        found[f"s{number}"] = entry
+    return found
+
+
+SPECS = st.fixed_dictionaries(
+    {"macs": st.just(MACS), "endpoints": endpoints()},
+    optional={
+        "power": st.fixed_dictionaries({}, optional={"ac": PROFILE, "disablesleep": st.booleans()}),
+        "firewall": st.fixed_dictionaries(
+            {}, optional={"enabled": st.booleans(), "stealth": st.booleans(), "allow": st.sampled_from([[], ["/usr/local/bin/x y"]])}
+        ),
+        "screen_sharing": st.fixed_dictionaries({"enabled": st.booleans()}),
+        "tailscale": st.just({"ssh": True}),
+        "files": st.dictionaries(
+            st.sampled_from(["/usr/local/etc/one", "/private/etc/it's two"]), st.fixed_dictionaries({"content": st.text(max_size=40)})
+        ),
+        "launchd": st.just({"com.example.tick": {"command": ["/usr/local/bin/tick"], "interval": "5m"}}),
+    },
+)
+HANDS = st.lists(
+    st.sampled_from(
+        [
+            "sudo pmset -c sleep 7 womp 0",
+            "sudo pmset -a disablesleep 1",
+            "sudo tailscale serve --bg --https=8443 --set-path=/hand http://127.0.0.1:1",
+            "sudo launchctl disable system/macstate.s0",
+            "sudo launchctl bootout system/macstate.s1",
+            "sudo rm /Library/LaunchDaemons/macstate.s2.plist",
+            "sudo tailscale serve --https=443 --set-path=/a off",
+            'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --setstealthmode on',
+        ]
+    ),
+    max_size=4,
+)
+
+
+def text(data: dict[str, Any]) -> str:
+    dumped: str = yaml.safe_dump(data, allow_unicode=False, sort_keys=False)
+    return dumped
+
+
+def wishes(data: dict[str, Any]) -> dict[str, Any]:
+    return dict(spec.parse(text(data), "x.yml").for_host("macstudio").expand(FACTS))
+
+
+def shuffled(data: Any, shuffle: random.Random) -> Any:  # noqa: ANN401 - plain YAML
+    if isinstance(data, dict):
+        pairs = list(data.items())
+        shuffle.shuffle(pairs)
+        return {key: shuffled(value, shuffle) for key, value in pairs}
+    return data
+
+
+def mac(resources: dict[str, Any]) -> Found:
+    """A Mac that has these, all of them ours."""
+    lines = {name: Line("owned", each.fingerprint) for name, each in resources.items() if each.owned}
+    outputs = {
+        "serve": {
+            "tailscale serve status --json": "{}",
+            "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
+        }
+    }
+    return Found(FACTS, resources, Record(lines), {}, outputs)
+
+
+@given(SPECS, st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=60)
+def test_the_order_of_keys_does_not_matter(data: dict[str, Any], shuffle: random.Random) -> None:
+    straight, other = wishes(data), wishes(shuffled(data, shuffle))
+    assert straight == other
+    settings_there = {name: each.model_copy(update=dict.fromkeys(each.managed, -1)) for name, each in straight.items() if not each.owned}
+    assert plan(straight, mac(settings_there)) == plan(other, mac(settings_there))
+
+
+@given(SPECS)
+@settings(deadline=None, max_examples=60)
+def test_a_mac_that_is_as_wished_needs_nothing_and_one_without_entries_loses_all(data: dict[str, Any]) -> None:
+    there = wishes(data)
+    assert plan(there, mac(there)).changes == ()
+    gone = plan({}, mac(there))
+    assert {change.id for change in gone.changes} == {name for name, each in there.items() if each.owned}
+    assert {change.action for change in gone.changes} <= {"remove"}
+
+
+def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
+    """Apply, let somebody meddle, apply another spec, and look: converged, no trace, nothing foreign touched."""
+    with tempfile.TemporaryDirectory() as folder:
+        laptop = Laptop(Path(folder))
+        laptop.run(text({"macs": MACS}))
+        for command in FOREIGN:
+            laptop.command(command)
+        first = laptop.run(text(before))
+        assert not first.failed, first.said
+        for command in hands:
+            laptop.command(command)
+        time.sleep(0.6)
+        second = laptop.run(text(after), data={"allow": "takeover"})
+        assert not second.failed, second.said
+        assert second.commands <= len(changes(second)) + 3
+        assert laptop.run(text(after)).rows == []
+        root = laptop.mac()
+        served = answer(root, "tailscale serve status --json")
+        assert "127.0.0.1:9999" in served
+        assert '"com.example.other" => disabled' in answer(root, "launchctl print-disabled system")
+        assert "/usr/bin/ruby" in answer(root, '"$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --listapps')
+        left = {name: each for name, each in before["endpoints"].items() if name not in after["endpoints"]}
+        for name, entry in left.items():
+            assert not (root / f"Library/LaunchDaemons/macstate.{name}.plist").exists()
+            assert f"127.0.0.1:{entry['port']}" not in served
+            assert f"macstate.{name}" not in (root / "var/db/macstate/owned").read_text() if after["endpoints"] else True
+        for path in set(before.get("files", {})) - set(after.get("files", {})):
+            assert not (root / path.lstrip("/")).exists()
+
+
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@given(SPECS, HANDS, SPECS)
+@settings(deadline=None, max_examples=3, derandomize=True, suppress_health_check=SLOW)
+def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
+    straight_line(before, hands, after)
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("seed", range(4))
+def test_many_specs_on_many_macs(seed: int) -> None:
+    @given(SPECS, HANDS, SPECS)
+    @settings(deadline=None, max_examples=12, suppress_health_check=SLOW)
+    def check(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
+        straight_line(before, hands, after)
+
+    del seed
+    check()
+
+
+def test_two_macs_get_each_its_own(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    both = """
+macs:
+  studio: {hostname: studio.tail174e9b.ts.net, user: anna, endpoints: [a]}
+  mini: {hostname: mini.tail174e9b.ts.net, user: bert, endpoints: [b], power: {ac: {sleep: 3}}}
+power: {ac: {sleep: 0}}
+endpoints:
+  a: {engine: rest, command: [/opt/a], port: 8001, serve: /a}
+  b: {engine: rest, command: [/opt/b], port: 8002, serve: /b}
+"""
+    outcome = laptop.run(both, "studio", "mini")
+    assert not outcome.failed, outcome.said
+    done = {line for line in outcome.done if "verify" not in line}
+    assert done == {f"studio {row}" for row in ("~ power/ac", "+ launchd/system/macstate.a", "+ serve/443/a")} | {
+        f"mini {row}" for row in ("~ power/ac", "+ launchd/system/macstate.b", "+ serve/443/b")
+    }
+    assert len(outcome.rows) == len(set(outcome.rows)) == 6  # the row that both have, two each, and verify
+    assert (laptop.mac("mini") / "Library/LaunchDaemons/macstate.b.plist").exists()
+    assert not (laptop.mac("mini") / "Library/LaunchDaemons/macstate.a.plist").exists()
+    assert laptop.run(both, "studio", "mini").commands == 2
+
+
+def test_one_macs_trouble_does_not_end_the_other(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    both = "macs:\n  studio: {hostname: s.ts.net, user: anna}\n  mini: {hostname: m.ts.net, user: bert}\n"
+    laptop.run(both, "studio", "mini")
+    laptop.command("sudo launchctl bootout system/com.tailscale.tailscaled", "mini")
+    laptop.command("rehearse tailscale stop", "mini")
+    more = both + "power: {ac: {sleep: 0}}\ntailscale: {ssh: true}\n"
+    outcome = laptop.run(more, "studio", "mini")
+    assert outcome.failed
+    assert "studio ~ power/ac" in outcome.done
+    assert not [line for line in outcome.done if line.startswith("mini")]
