@@ -2,19 +2,20 @@
 
 from pyinfra import host, state
 
-from macstate import guard, ops, report, spec
+from macstate import connect, guard, ops, report, spec
 from macstate.plan import plan
+from macstate.run import Run
 
 with ops.one_mac(state, host):
     wishes = spec.load().for_host(host.name)
-    found = ops.look(host, wishes)
+    found = connect.look(host, wishes)
     todo = plan(wishes.expand(found.facts), found)
     ops.show(state, host, wishes.warnings, report.text(host.name, todo, steps=state.print_noop_info))
     guard.check(todo, str(host.data.get("allow", "")))
-    run = ops.Run(found, todo)
+    run = Run(found, todo)
     for batch in todo.batches:
         with ops.row(host, batch.order, batch.title):
             ops.apply(name=batch.title, run=run, batch=batch)
     if todo.batches:
         with ops.row(host, ops.LAST, "verify"):
-            ops.verify(name="verify: nothing left to change", run=run, wishes=wishes)
+            ops.verify(name="verify: nothing left to change", wishes=wishes)

@@ -19,7 +19,7 @@ LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=
 """Options by which model servers are told where to listen."""
 
 
-def spec(root: Any, document: Document) -> list[Finding]:  # noqa: ANN401 - the model is made in spec.py
+def spec(root: Any, document: Document) -> list[Finding]:
     """Run every rule; the place of a finding is where it was written."""
     findings = []
     for rules, fatal in ((ERRORS, True), (WARNINGS, False)):
@@ -28,7 +28,7 @@ def spec(root: Any, document: Document) -> list[Finding]:  # noqa: ANN401 - the 
     return findings
 
 
-def names(root: Any) -> Found:  # noqa: ANN401
+def names(root: Any) -> Found:
     """A Mac names entries that the spec has."""
     for mac, entry in root.macs.items():
         for section in type(root).model_fields:
@@ -36,10 +36,13 @@ def names(root: Any) -> Found:  # noqa: ANN401
             if isinstance(wanted, tuple):
                 for place, name in enumerate(wanted):
                     if name not in (there or {}):
-                        yield ("macs", mac, section, place), f"{name}: {section} has no such entry; add it there, or take it out here"
+                        yield (
+                            ("macs", mac, section, place),
+                            f"{name}: {section} has no such entry; add it there, or take it out here",
+                        )
 
 
-def ports(root: Any) -> Found:  # noqa: ANN401
+def ports(root: Any) -> Found:
     """A loopback port has one owner."""
     for mac in root.macs.values():
         owners: dict[int, str] = {}
@@ -48,11 +51,11 @@ def ports(root: Any) -> Found:  # noqa: ANN401
             if first != name:
                 yield (
                     ("endpoints", name, "port"),
-                    f"port: {endpoint.port} is taken by endpoints.{first}; two servers cannot listen on one port: type another",
+                    f"port: {endpoint.port} is taken by endpoints.{first}, and a port has one listener; type another",
                 )
 
 
-def mounts(root: Any) -> Found:  # noqa: ANN401
+def mounts(root: Any) -> Found:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
     for mac in root.macs.values():
         owners: dict[tuple[int, str], str] = {}
@@ -62,11 +65,11 @@ def mounts(root: Any) -> Found:  # noqa: ANN401
                 if first != name:
                     yield (
                         ("endpoints", name, "serve"),
-                        f"serve: {route.path} on port {route.https} is taken by endpoints.{first}; type another path or https port",
+                        f"serve: {route.path} on {route.https} is taken by endpoints.{first}; type another path or https port",
                     )
 
 
-def labels(root: Any) -> Found:  # noqa: ANN401
+def labels(root: Any) -> Found:
     """A launchd label belongs to one entry."""
     for mac in root.macs.values():
         owners: dict[str, str] = {}
@@ -78,7 +81,7 @@ def labels(root: Any) -> Found:  # noqa: ANN401
                 yield (*path, "label"), f"label: {label} is taken by {first}; type another"
 
 
-def commands(root: Any) -> Found:  # noqa: ANN401
+def commands(root: Any) -> Found:
     """A command begins with an absolute path, and keeps its server on loopback."""
     for section in ("launchd", "endpoints"):
         for name, job in (getattr(root, section) or {}).items():
@@ -87,10 +90,13 @@ def commands(root: Any) -> Found:  # noqa: ANN401
             if not re.fullmatch(r"/(?!.*//).+", program):
                 yield (
                     (*path, "command", 0),
-                    f"command: {program!r} is not an absolute path, and launchd does not search a PATH; type it from the root: /…",
+                    f"command: {program!r} is not an absolute path, and launchd searches none; type it from the root: /…",
                 )
             if job.domain == "gui" and job.user:
-                yield (*path, "user"), "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`"
+                yield (
+                    (*path, "user"),
+                    "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`",
+                )
             if section == "endpoints":
                 yield from _listens(path, job)
 
@@ -98,7 +104,10 @@ def commands(root: Any) -> Found:  # noqa: ANN401
 def _listens(path: Path, endpoint: Job) -> Found:
     for name, value in endpoint.environment.items():
         if name == "OLLAMA_HOST":
-            yield (*path, "environment", name), "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out"
+            yield (
+                (*path, "environment", name),
+                "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out",
+            )
         elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
             yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type 127.0.0.1"
     for place, word in enumerate(endpoint.command):
@@ -111,44 +120,44 @@ def _listens(path: Path, endpoint: Job) -> Found:
             spot = place + 1 if address == following and address else place
             yield (
                 (*path, "command", spot),
-                f"command: {' '.join(filter(None, (match[1], address)))} lets the server listen beyond loopback, past Serve and "
-                "every key; type 127.0.0.1, or take the option out",
+                f"command: {' '.join(filter(None, (match[1], address)))} lets the server listen beyond loopback, "
+                 "past Serve and every key; type 127.0.0.1, or take the option out",
             )
 
 
-def sleeps(root: Any) -> Found:  # noqa: ANN401
+def sleeps(root: Any) -> Found:
     """A server never sleeps."""
     for path, power in _powers(root):
         for source in ("ac", "battery", "ups"):
             if (profile := getattr(power, source)) and profile.sleep:
                 yield (
                     (*path, source, "sleep"),
-                    f"sleep: the Mac sleeps after {profile.sleep} idle minutes on {source}, and answers no requests then; type 0",
+                    f"sleep: after {profile.sleep} idle minutes on {source} the Mac sleeps and answers nobody; type 0",
                 )
 
 
-def emergency(root: Any) -> Found:  # noqa: ANN401
+def emergency(root: Any) -> Found:
     """The strongest switch has a price."""
     for path, power in _powers(root):
         if power.disablesleep:
             yield (
                 (*path, "disablesleep"),
-                "disablesleep: it also forbids the emergency sleep of an overheating Mac; `ac: {sleep: 0}` is enough on a desktop",
+                "disablesleep: it also vetoes the thermal emergency sleep; on a desktop `ac: {sleep: 0}` is enough",
             )
 
 
-def _powers(root: Any) -> Iterator[tuple[Path, Any]]:  # noqa: ANN401
+def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
     places: list[tuple[Path, Any]] = [(("power",), root.power)]
     places += [(("macs", name, "power"), mac.power) for name, mac in root.macs.items()]
     yield from ((path, power) for path, power in places if power)
 
 
-def _of(root: Any, mac: Any, section: str) -> list[tuple[str, Any]]:  # noqa: ANN401
+def _of(root: Any, mac: Any, section: str) -> list[tuple[str, Any]]:
     own = getattr(mac, section)
     return [(name, entry) for name, entry in (getattr(root, section) or {}).items() if own is None or name in own]
 
 
-def _endpoints(root: Any, mac: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+def _endpoints(root: Any, mac: Any) -> list[tuple[str, Any]]:
     return _of(root, mac, "endpoints")
 
 

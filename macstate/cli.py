@@ -1,4 +1,4 @@
-"""``macstate plan`` and ``macstate schema``: to look, from a terminal, a script or CI. Applying is pyinfra's own command."""
+"""``macstate plan`` and ``macstate schema``: to look. Carrying out is pyinfra's own command."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
-from macstate import guard, ops, report, spec  # noqa: E402
+from macstate import connect, guard, ops, report, spec  # noqa: E402
+from macstate.change import Plan  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
-from macstate.plan import Plan, plan  # noqa: E402
+from macstate.plan import plan  # noqa: E402
 
 CLEAN, ERROR, PENDING = 0, 1, 2
 
@@ -40,11 +41,15 @@ def macstate() -> None:
 @macstate.command("plan")
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@click.option("--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write the plan as JSON to a file.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write the plan as JSON to a file."
+)
 @click.option("--limit", multiple=True, help="Only this Mac (can be repeated).")
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's --data, e.g. allow=takeover.")
 @click.option("-v", "verbose", is_flag=True, help="Show the commands too.")
-def show_plan(target: str, *, as_json: bool, out: Path | None, limit: tuple[str, ...], data: tuple[str, ...], verbose: bool) -> None:
+def show_plan(
+    target: str, *, as_json: bool, out: Path | None, limit: tuple[str, ...], data: tuple[str, ...], verbose: bool
+) -> None:
     """Show what would change on TARGET: an inventory file, or @rehearsal/NAME.
 
     Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error.
@@ -57,7 +62,7 @@ def show_plan(target: str, *, as_json: bool, out: Path | None, limit: tuple[str,
         for host in [host for host in state.inventory if host.name in {each.name for each in state.activated_hosts}]:
             try:
                 wishes = spec.load().for_host(host.name)
-                found = ops.look(host, wishes)
+                found = connect.look(host, wishes)
                 plans[host.name] = plan(wishes.expand(found.facts), found)
                 if not as_json:
                     ops.show(state, host, wishes.warnings, report.text(host.name, plans[host.name], steps=verbose))

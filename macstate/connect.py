@@ -1,17 +1,32 @@
-"""How pyinfra reaches a Mac, and what must hold before it tries."""
+"""How pyinfra reaches a Mac, and how one command gets there and back."""
 
 from __future__ import annotations
 
+import getpass
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from paramiko import SSHException
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+from pyinfra.connectors.util import CommandOutput
 
+from macstate import probe
 from macstate.errors import MacstateError
+from macstate.found import Found
+from macstate.run import Run
+from macstate.spec import Wishes
+
+LOST = (OSError, SSHException, EOFError, TimeoutError)
+"""How pyinfra's connectors say that the connection is gone."""
+TIMEOUT = 300
+"""Seconds for one command: the slowest stop of a job, and the wait for another run's."""
+AGAIN = "run again: what was begun is taken up then"
 
 
-def data(mac: Any) -> dict[str, Any]:  # noqa: ANN401 - the model is made in spec.py
+def data(mac: Any) -> dict[str, Any]:
     """Give pyinfra's host data for one of the spec's Macs. A host key that is not known yet is refused."""
     file = Path(mac.identity_file or "").expanduser()
     key = {"ssh_key": str(file)} if file.is_file() else {}
@@ -30,3 +45,61 @@ def check_terminal() -> None:
     answered = any(options.get(name) for name in ("yes", "dry", "json_output", "debug_operations", "debug_facts"))
     if deploys and not answered and not sys.stdin.isatty():
         raise MacstateError("there is no terminal to ask on: add -y to carry the plan out, or --dry to look at it")
+
+
+def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
+    """Run one remote command.
+
+    Raises:
+        MacstateError: the connection is gone.
+    """
+    command = StringCommand(*(QuoteString(word) for word in words))
+    try:
+        result: tuple[bool, CommandOutput] = host.run_shell_command(
+            command, print_output=False, print_input=False, _stdin=stdin, _timeout=TIMEOUT
+        )
+    except LOST as error:
+        raise MacstateError(f"the connection was lost ({error or type(error).__name__}); {AGAIN}") from None
+    return result
+
+
+def look(host: Host, wishes: Wishes) -> Found:
+    """Probe the Mac: one remote command.
+
+    Raises:
+        MacstateError: the connection is gone, or the answer is not whole.
+    """
+    ok, output = send(host, ("sh", "-c", probe.script()), probe.stdin(wishes.lists))
+    try:
+        return probe.found(output.stdout_lines)
+    except (ValueError, KeyError) as error:
+        said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
+        raise MacstateError(f"cannot read the Mac: {error} ({said}); run again") from None
+
+
+def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
+    """Run one remote command as root: as it stands where we are root, else through sudo, with a password if it must be.
+
+    Raises:
+        MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
+    """
+    if run.found.facts.uid == 0:
+        return send(host, words, stdin)
+    if run.found.facts.sudo:
+        return send(host, ("sudo", "-n", *words), stdin)
+    if run.password is None:
+        run.password = _ask(host, run.found.facts.user)
+    return send(host, ("sudo", "-S", "-k", "-p", "", *words), [run.password, *stdin])
+
+
+def _ask(host: Host, user: str) -> str:
+    """Ask once a Mac, on a terminal only, and check the answer before the first change."""
+    if not sys.stdin.isatty():
+        raise MacstateError(
+            "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
+        )
+    password = getpass.getpass(f"{host.name}: password of {user} for sudo: ")
+    ok, _ = send(host, ("sudo", "-S", "-k", "-p", "", "true"), [password])
+    if not ok:
+        raise MacstateError("sudo did not take the password; nothing was changed")
+    return password

@@ -12,17 +12,33 @@ import yaml
 Path = tuple[str | int, ...]
 
 TRAPS = (  # what YAML 1.1 reads as something else than was typed
-    ("tag:yaml.org,2002:bool", re.compile(r"(?!(true|false)$)"), "YAML reads it as {value}", "true or false, or '{text}'"),
+    (
+        "tag:yaml.org,2002:bool",
+        re.compile(r"(?!(true|false)$)"),
+        "YAML reads it as {value}",
+        "true or false, or '{text}'",
+    ),
     ("tag:yaml.org,2002:int", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
     ("tag:yaml.org,2002:float", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
-    ("tag:yaml.org,2002:int", re.compile(r"[-+]?0[0-9_]"), "YAML reads it as the number {value}", "{plain} or '{text}'"),
-    ("tag:yaml.org,2002:int", re.compile(r"[-+]?0[xb]|.*_"), "YAML reads it as the number {value}", "{value} or '{text}'"),
+    (
+        "tag:yaml.org,2002:int",
+        re.compile(r"[-+]?0[0-9_]"),
+        "YAML reads it as the number {value}",
+        "{plain} or '{text}'",
+    ),
+    (
+        "tag:yaml.org,2002:int",
+        re.compile(r"[-+]?0[xb]|.*_"),
+        "YAML reads it as the number {value}",
+        "{value} or '{text}'",
+    ),
     ("tag:yaml.org,2002:timestamp", re.compile(""), "YAML reads it as a date", "'{text}'"),
     ("tag:yaml.org,2002:merge", re.compile(""), "merge keys are not supported", "the keys themselves"),
 )
 
 
-PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in "null bool int float str timestamp merge value map seq".split()}
+KINDS = ("null", "bool", "int", "float", "str", "timestamp", "merge", "value", "map", "seq")
+PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}
 """What may stand in a spec; a tag such as ``!!binary`` or ``!secret`` would give something else."""
 
 
@@ -62,7 +78,9 @@ def read(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        document.mistakes.append(Mistake(line, column, f"not YAML: {error.problem}; check indentation, quotes and brackets"))
+        document.mistakes.append(
+            Mistake(line, column, f"not YAML: {error.problem}; check indentation, quotes and brackets")
+        )
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -84,7 +102,7 @@ class _Reader:
     def mistake(self, node: yaml.Node, text: str) -> None:
         self.document.mistakes.append(Mistake(node.start_mark.line + 1, node.start_mark.column + 1, text))
 
-    def value(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
+    def value(self, node: yaml.Node, path: Path) -> Any:
         self.document.places[path] = node.start_mark.line + 1, node.start_mark.column + 1
         if any(node is outer for outer in self.inside):
             self.mistake(node, "an alias that contains itself; write the value out")
@@ -113,13 +131,15 @@ class _Reader:
                 self.scalar(key_node)
                 continue
             if key in seen:
-                self.mistake(key_node, f"{key!r} is here twice (first in line {seen[key]}): only one can hold; remove one")
+                self.mistake(
+                    key_node, f"{key!r} is here twice (first in line {seen[key]}): only one can hold; remove one"
+                )
                 continue
             seen[key] = key_node.start_mark.line + 1
             self.document.keys[*path, key] = key_node.start_mark.line + 1, key_node.start_mark.column + 1
             yield key, self.value(value_node, (*path, key))
 
-    def scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+    def scalar(self, node: yaml.Node) -> Any:
         text = str(node.value)
         try:
             value = self.constructor.construct_object(node)

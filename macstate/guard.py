@@ -1,14 +1,11 @@
-"""Is this plan dangerous? Then it is refused, in a line that names the override for this one danger and this one run."""
+"""Is this plan dangerous? Then it is refused, in a line that names the override for this one danger."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from macstate.change import Change, Plan
 from macstate.errors import MacstateError
-
-if TYPE_CHECKING:
-    from macstate.plan import Change, Plan
 
 OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
@@ -38,6 +35,7 @@ def check(plan: Plan, allow: str) -> None:
     if refused:
         raise MacstateError(
             "\n".join(
-                f"{change.id}: refused, {OVERRIDES[name]}; if that is meant, add `--data allow={name}`" for name, change in refused
+                f"{change.id}: refused, {OVERRIDES[name]}; if that is meant, add `--data allow={name}`"
+                for name, change in refused
             )
         )

@@ -1,4 +1,4 @@
-"""What `launchctl` prints, as data. Its layout is no promise: only anchored lines that were seen on every release are read."""
+"""What `launchctl` prints, as data. Its layout is no promise: only lines seen on every release are read."""
 
 from __future__ import annotations
 

@@ -1,92 +1,19 @@
-"""The pure difference between wished and found: a sorted list of changes with everything decided."""
+"""The pure difference between wished and found: sorted changes with everything decided."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
 
+from macstate.change import Batch, Change, Plan
 from macstate.errors import MacstateError
+from macstate.found import Found
 from macstate.record import SETTING
+from macstate.resource import Resource
 from macstate.resources import KINDS
-
-if TYPE_CHECKING:
-    from macstate.probe import Found
-    from macstate.resource import Resource
-    from macstate.steps import Step
+from macstate.steps import Step
 
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
-SIGNS = {"create": "+", "update": "~", "remove": "-"}
-
-
-@dataclass(frozen=True)
-class Change:
-    """One resource that is not as wished."""
-
-    id: str
-    action: Literal["create", "update", "remove"]
-    wish: Resource | None
-    was: Resource | None
-    why: str = ""
-    """A reason where the difference alone does not tell."""
-    foreign: bool = False
-    """Whether it is in the way of something that macstate did not make."""
-
-    @property
-    def kind(self) -> type[Resource]:
-        """The resource's class."""
-        return next(kind for kind in KINDS if kind.kind == self.id.partition("/")[0])
-
-    @property
-    def root(self) -> bool:
-        """Whether it needs root."""
-        resource = self.wish or self.was
-        return resource is None or resource.root
-
-    @property
-    def fields(self) -> list[tuple[str, Any, Any]]:
-        """What differs, as (field, from, to)."""
-        if self.wish is None:
-            return []
-        was = self.was if self.action == "update" else None
-        return [(name, getattr(was, name, None), getattr(self.wish, name)) for name in self.wish.unlike(was)]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one operation, one remote command, one privilege carries out: one change, or those of a document."""
-
-    changes: tuple[Change, ...]
-    steps: tuple[Step, ...]
-    order: tuple[int, int]
-
-    @property
-    def title(self) -> str:
-        """Sign and id of each change: never a value."""
-        return ", ".join(f"{SIGNS[change.action]} {change.id}" for change in self.changes)
-
-    @property
-    def root(self) -> bool:
-        """Whether it needs root."""
-        return any(change.root for change in self.changes)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that is to be done on one Mac, in order, and what is left alone."""
-
-    batches: tuple[Batch, ...] = ()
-    unmanaged: tuple[tuple[str, str], ...] = ()
-    """What is there and not ours, with a remark."""
-    notes: tuple[str, ...] = ()
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Settings that left the spec: the next change takes them out of the record (id to the fields that stay; or none)."""
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """Every change, in the order in which they are carried out."""
-        return tuple(change for batch in self.batches for change in batch.changes)
 
 
 def plan(wishes: Mapping[str, Resource], found: Found) -> Plan:
@@ -100,7 +27,9 @@ def plan(wishes: Mapping[str, Resource], found: Found) -> Plan:
         raise MacstateError("\n".join(problems))
     changes = sorted((*_converge(wishes, found), *_remove(wishes, found)), key=_order)
     settings = dict(_left(wishes, found))
-    notes = tuple(f"{name}: {', '.join(fields)} left as found, no longer in the spec" for name, (fields, _) in settings.items())
+    notes = tuple(
+        f"{name}: {', '.join(fields)} left as found, no longer in the spec" for name, (fields, _) in settings.items()
+    )
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
     unmanaged = (*_unmanaged(wishes, found), *left)
     return Plan(tuple(_batches(changes, found)), unmanaged, notes, {name: stay for name, (_, stay) in settings.items()})
@@ -111,11 +40,16 @@ def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
     for name in sorted(mine):
         reasons = [why for start, why in found.unreadable.items() if name.startswith(start)]
         was = found.resources.get(name)
-        fields = [field for field in wishes[name].managed if was and getattr(was, field) is None] if name in wishes else []
+        fields = (
+            [field for field in wishes[name].managed if was and getattr(was, field) is None] if name in wishes else []
+        )
         if reasons:
             yield f"{name}: {reasons[0]}; without it nothing can be said about this Mac"
         elif was and (was.unreadable or fields):
-            why = was.unreadable or f"this Mac does not show {', '.join(fields)}: it does not have the setting, or hides it"
+            why = (
+                was.unreadable
+                or f"this Mac does not show {', '.join(fields)}: it does not have the setting, or hides it"
+            )
             yield f"{name}: {why}; take it out of the spec, or make it readable"
         elif name in wishes and was is None and not wishes[name].owned:
             yield f"{name}: this Mac does not have it; take it out of the spec"
@@ -128,7 +62,7 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
             yield Change(name, "create", wish, None)
         elif fields := wish.unlike(was):
             foreign = wish.owned and line is None
-            why = f"last exit: {was.last_exit}" if fields == ["running"] and getattr(was, "last_exit", None) else ""
+            why = was.last_words if fields == ["running"] else ""
             yield Change(name, "update", wish, was, why, foreign=foreign)
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
@@ -195,4 +129,3 @@ def _left(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, t
             fields = line.fingerprint.split(",")
             if gone := [field for field in fields if field not in managed]:
                 yield name, (gone, ",".join(field for field in fields if field in managed))
-

@@ -5,18 +5,15 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from macstate.facts import Facts, tailnet_name
+from macstate.found import Found
 from macstate.record import Record
-from macstate.resource import Unreadable
+from macstate.resource import Resource, UnreadableError
 from macstate.resources import KINDS
-
-if TYPE_CHECKING:
-    from macstate.resource import Outputs, Resource
 
 MARK = "macstate-kind:"
 """Section that parts the kinds from each other."""
@@ -29,19 +26,6 @@ class Section:
     output: str
     status: int
     errors: str
-
-
-@dataclass(frozen=True)
-class Found:
-    """A Mac as it is."""
-
-    facts: Facts
-    resources: Mapping[str, Resource]
-    record: Record
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-    """Why something is unknown, by the beginning of the ids that it concerns."""
-    outputs: Mapping[str, Outputs] = field(default_factory=dict)
-    """What the tools printed, by kind."""
 
 
 def shell(name: str) -> str:
@@ -75,7 +59,9 @@ def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
     kind = ""
     for line in lines:
         try:
-            name, body, *errors = (b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" "))
+            name, body, *errors = (
+                b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
+            )
         except (binascii.Error, ValueError):
             continue  # what a login script printed
         if name.startswith(MARK):
@@ -114,7 +100,7 @@ def found(lines: list[str]) -> Found:
                 unreadable[f"{kind.kind}/{argument}"] = f"`{name}` ended with {section.status}: {' '.join(why.split())}"
         try:
             resources |= {resource.id: resource for resource in kind.parse(known)}
-        except Unreadable as error:
+        except UnreadableError as error:
             unreadable[f"{kind.kind}/"] = str(error)
     return Found(_facts(common), resources, _record(common), unreadable, outputs)
 

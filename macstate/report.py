@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from macstate.plan import SIGNS, Plan
-
-if TYPE_CHECKING:
-    from macstate.plan import Change
-    from macstate.resource import Resource
+from macstate.change import SIGNS, Change, Plan
+from macstate.resource import Resource
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 FORMAT_VERSION = "1.0"
@@ -35,7 +32,9 @@ def summary(name: str, plan: Plan) -> str:
     """Give the closing line."""
     if not plan.changes:
         return f"No changes. {name} matches the spec."
-    add, change, remove = (sum(each.action == action for each in plan.changes) for action in ("create", "update", "remove"))
+    add, change, remove = (
+        sum(each.action == action for each in plan.changes) for action in ("create", "update", "remove")
+    )
     return f"Plan: {add} to add, {change} to change, {remove} to remove."
 
 
@@ -79,7 +78,7 @@ def _differences(change: Change) -> Iterator[tuple[str, Any, Any]]:
             yield field, was, wish
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - a field may hold anything
+def _shown(value: Any) -> str:
     if value is None:
         return "(none)"
     if isinstance(value, bool):

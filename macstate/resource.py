@@ -18,7 +18,7 @@ Outputs = Mapping[str, str]
 """What the read commands printed, by the command a person would type (with its argument, where it takes one)."""
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A tool answered, but not with what can be read: everything of the kind is unknown."""
 
 
@@ -81,6 +81,11 @@ class Resource(Entry):
     def root(self) -> bool:
         """Whether changing it needs root."""
         return True
+
+    @property
+    def last_words(self) -> str:
+        """What it said when it failed last, where that is known."""
+        return ""
 
     @property
     def managed(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, Strict, ValidationError, create_model
 
@@ -45,7 +45,7 @@ def _sections() -> dict[str, Any]:
     return {entry.section: collections.get(entry.section, entry) for entry in ENTRIES}
 
 
-def _optional(annotation: Any) -> Any:  # noqa: ANN401 - a type, or what typing makes of one
+def _optional(annotation: Any) -> Any:
     return (annotation | None, None)
 
 
@@ -87,7 +87,9 @@ class Wishes:
         for name, entry in self.entries:
             for resource in entry.expand(name, facts):
                 if resource.id in resources:
-                    raise MacstateError(f"{resource.id} is declared twice, the second time by {entry.section}.{name}; keep one")
+                    raise MacstateError(
+                        f"{resource.id} is declared twice, the second time by {entry.section}.{name}; keep one"
+                    )
                 resources[resource.id] = resource
         return resources
 
@@ -113,7 +115,9 @@ class Spec:
             MacstateError: the spec has no such Mac.
         """
         if name not in self.macs:
-            raise MacstateError(f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}")
+            raise MacstateError(
+                f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}"
+            )
         return Wishes(tuple(entries(self.root, self.macs[name])), tuple(self.say(warning) for warning in self.warnings))
 
     def say(self, mistake: Mistake) -> str:
@@ -121,7 +125,7 @@ class Spec:
         return f"{self.file}:{mistake.line}:{mistake.column}: {mistake.text}"
 
 
-def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:  # noqa: ANN401 - models that are made above
+def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:
     """Give (name, entry) of all that goes to a Mac."""
     for entry in ENTRIES:
         everywhere, own = getattr(root, entry.section), getattr(mac, entry.section)
@@ -150,7 +154,9 @@ def _load(file: Path) -> Spec:
     try:
         text = file.read_bytes().decode()
     except OSError as error:
-        raise MacstateError(f"{file}: {error.strerror}; run this where group_data/macs.yml is, or set MACSTATE_SPEC") from None
+        raise MacstateError(
+            f"{file}: {error.strerror}; run this where group_data/macs.yml is, or set MACSTATE_SPEC"
+        ) from None
     except UnicodeDecodeError as error:
         raise MacstateError(f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
     return parse(text, str(file))
@@ -181,7 +187,7 @@ def parse(text: str, file: str) -> Spec:
     return spec
 
 
-def near(word: str, words: Any) -> str:  # noqa: ANN401 - any iterable of names
+def near(word: str, words: Any) -> str:
     """Suggest what may have been meant."""
     matches = get_close_matches(word, list(words), n=1)
     return f"; did you mean {matches[0]!r}?" if matches else ""
@@ -222,12 +228,17 @@ def _mistake(document: Document, error: ErrorDetails) -> Mistake:
     else:
         line, column = document.at(loc, key=error["loc"][-1:] == ("[key]",))
     expected = str(context.get("expected", ""))
-    words = {**context, "name": name, "value": shown, "near": near(shown, expected.replace("'", "").replace(" or ", ", ").split(", "))}
+    words = {
+        **context,
+        "name": name,
+        "value": shown,
+        "near": near(shown, expected.replace("'", "").replace(" or ", ", ").split(", ")),
+    }
     text = str(context["error"]) if "error" in context else SAY.get(error["type"], error["msg"]).format(**words)
     return Mistake(line, column, f"{name}: {text}")
 
 
-def _keys(model: Any, loc: tuple[Any, ...]) -> list[str]:  # noqa: ANN401 - annotations are anything
+def _keys(model: Any, loc: tuple[Any, ...]) -> list[str]:
     """List the keys that a place in the spec knows."""
     if isinstance(model, type) and issubclass(model, BaseModel):
         if not loc:

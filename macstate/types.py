@@ -20,7 +20,9 @@ def _absolute(value: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", value):
         raise ValueError("a path cannot hold control characters; remove them")
     if not value.startswith("/"):
-        raise ValueError(f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: /…")
+        raise ValueError(
+            f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: /…"
+        )
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
         raise ValueError(f"{value!r} is not in its shortest form; leave out //, . , .. and a / at the end")
     return value

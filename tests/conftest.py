@@ -9,9 +9,11 @@ from gevent import monkey
 # pyinfra patches threads on import; pytest-xdist talks over real ones. Rehearsals need only gevent's own subprocesses.
 monkey.patch_all = lambda **_: None
 
-from laptop import REFERENCE, Laptop, Outcome
+from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
-LEFT_OUT = "left out: the lab (real sudo, as a local user; a kill between any two steps; more random Macs); have it with `pytest --lab` or CI=true"
+LEFT_OUT = (
+    "left out: the lab (real sudo; a kill between any two steps; many random Macs); have it with --lab or CI=true"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

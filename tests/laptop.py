@@ -22,6 +22,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli.util import load_deploy_file
 
 from macstate.rehearsal.connector import RehearsalConnector
+from macstate.rehearsal.mac import birth
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "group_data/macs.yml").read_text()
@@ -52,7 +53,9 @@ class Watched(RehearsalConnector):
     wire: Wire | None = None
     cut_after: int | None = None
 
-    def run_shell_command(self, command: Any, print_output: bool = False, print_input: bool = False, **arguments: Any) -> Any:  # noqa: ANN401
+    def run_shell_command(
+        self, command: Any, print_output: bool = False, print_input: bool = False, **arguments: Any
+    ) -> Any:
         cls = type(self)
         cls.outcome.commands += 1
         number = cls.outcome.commands
@@ -115,11 +118,17 @@ class Laptop:
         file.write_text(text)
         os.environ.update(MACSTATE_SPEC=str(file), MACSTATE_REHEARSAL=str(self.folder / "macs"))
         outcome = Outcome()
-        watched = type("Watched", (Watched,), {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after})
+        watched = type(
+            "Watched",
+            (Watched,),
+            {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after},
+        )
         with logs(outcome.said):
             state = State(check_for_changes=dry)
             state.cwd = str(ROOT)
-            inventory = Inventory(([f"@rehearsal/{name}" for name in names or ("macstudio",)], {}), override_data=data or {})
+            inventory = Inventory(
+                ([f"@rehearsal/{name}" for name in names or ("macstudio",)], {}), override_data=data or {}
+            )
             for host in inventory:
                 host.connector_cls = watched
             with ctx_state.use(state), ctx_inventory.use(inventory), ctx_config.use(Config()):
@@ -152,9 +161,9 @@ class Laptop:
 
     def command(self, text: str, name: str = "macstudio") -> None:
         """Do something on a Mac by hand, as `exec -- 'CMD'` does."""
-        from macstate.rehearsal.mac import birth  # noqa: PLC0415 - only here
-
-        os.spawnve(os.P_WAIT, "/bin/sh", ["sh", "-c", f"cd && {text} >/dev/null 2>&1"], birth.environment(self.mac(name)))
+        os.spawnve(
+            os.P_WAIT, "/bin/sh", ["sh", "-c", f"cd && {text} >/dev/null 2>&1"], birth.environment(self.mac(name))
+        )
 
 
 @contextmanager

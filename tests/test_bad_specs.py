@@ -7,17 +7,19 @@ import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from itertools import cycle
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import yaml
 
 from macstate import spec
 from macstate.errors import MacstateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).parent
 BAD = yaml.safe_load((HERE / "bad_specs.yml").read_text())
@@ -38,7 +40,12 @@ def said(text: str) -> list[str]:
 
 
 def environment(spec_file: Path, rehearsals: Path) -> dict[str, str]:
-    return {**os.environ, "MACSTATE_SPEC": str(spec_file), "MACSTATE_REHEARSAL": str(rehearsals), "HOME": str(rehearsals.parent)}
+    return {
+        **os.environ,
+        "MACSTATE_SPEC": str(spec_file),
+        "MACSTATE_REHEARSAL": str(rehearsals),
+        "HOME": str(rehearsals.parent),
+    }
 
 
 def test_there_are_enough_of_them() -> None:
@@ -72,7 +79,11 @@ def test_mistakes_come_in_the_order_of_the_file(name: str) -> None:
     ],
 )
 def test_a_doubtful_wish_is_a_warning_only(power: str, place: str, words: str) -> None:
-    [warning] = spec.parse(f"macs: {{macstudio: {{hostname: h, user: me}}}}\n{power}", "macs.yml").for_host("macstudio").warnings
+    [warning] = (
+        spec.parse(f"macs: {{macstudio: {{hostname: h, user: me}}}}\n{power}", "macs.yml")
+        .for_host("macstudio")
+        .warnings
+    )
 
     assert warning.startswith(f"macs.yml:{place}: ")
     assert words in warning
@@ -168,7 +179,7 @@ def check(exit_status: str, output: str, expected: list[str]) -> None:
 
 
 def refuse(command: Callable[[], None]) -> NoReturn:
-    """End as the command ends, without taking the interpreter down piece by piece: that takes longer than the command."""
+    """End as the command ends, without an orderly exit: that takes longer than the command."""
     exit_status = 0
     try:
         command()

@@ -12,8 +12,8 @@ from laptop import ROOT
 from macstate import report, spec
 from macstate.errors import MacstateError
 from macstate.facts import Facts
+from macstate.found import Found
 from macstate.plan import plan
-from macstate.probe import Found
 from macstate.record import Line, Record
 from macstate.resources import KINDS
 
@@ -26,7 +26,7 @@ CASES = [
 ]
 
 
-def planned(kind: Any, case: dict[str, Any]) -> str:  # noqa: ANN401 - a kind's class
+def planned(kind: Any, case: dict[str, Any]) -> str:
     wishes = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(FACTS)
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
     host = case.get("host", {})
@@ -45,7 +45,7 @@ def test_every_kind_has_cases() -> None:
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
-def test_case(kind: Any, case: dict[str, Any]) -> None:  # noqa: ANN401 - a kind's class
+def test_case(kind: Any, case: dict[str, Any]) -> None:
     if "error" in case:
         with pytest.raises(MacstateError, match=re.escape(case["error"])):
             planned(kind, case)

@@ -44,7 +44,9 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Laptop, list[Path]
 
 
 def owned(mac: Path) -> list[str]:
-    return sorted(line for line in (mac / "var/db/macstate/owned").read_text().splitlines() if not line.startswith("set\t"))
+    return sorted(
+        line for line in (mac / "var/db/macstate/owned").read_text().splitlines() if not line.startswith("set\t")
+    )
 
 
 def assert_converged(laptop: Laptop, outcome: Outcome, whole: Path) -> None:
@@ -56,7 +58,9 @@ def assert_converged(laptop: Laptop, outcome: Outcome, whole: Path) -> None:
 
 
 def answer(mac: Path, command: str) -> str:
-    return subprocess.run(["/bin/sh", "-c", command], env=birth.environment(mac), capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["/bin/sh", "-c", command], env=birth.environment(mac), capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("after", range(1, COMMANDS + 2))
@@ -104,7 +108,9 @@ def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[lis
 
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
-    laptop.command("sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off")
+    laptop.command(
+        "sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off"
+    )
     time.sleep(0.6)
     outcome = laptop.run(REFERENCE, cut_after=after)
     assert outcome.failed
@@ -134,7 +140,9 @@ def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> N
     laptop.command("sudo pmset -c sleep 10")
     time.sleep(0.6)
     env = {**os.environ, "LC_ALL": "C"}
-    started = subprocess.run(["ps", "-o", "lstart=", "-p", str(os.getpid())], env=env, text=True, capture_output=True, check=True).stdout.rstrip("\n")
+    started = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(os.getpid())], env=env, text=True, capture_output=True, check=True
+    ).stdout.rstrip("\n")
     lock = hold(laptop.mac(), started)
     refused = laptop.run(REFERENCE, data={"lock_wait": 1})
     assert refused.failed

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "macstate"
 SHELL = {"errors.py", "probe.py", "ops.py", "connect.py", "cli.py", "rehearsal/connector.py"}
 """The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
 LONGEST = 150
-TOP = ("deploy.py", "inventory.py", "group_data", "templates", "macstate", "tests", "benchmarks", "pyproject.toml")
-TOP += ("README.md", "CHANGELOG.md", "LICENSE", ".ci/run")
+TOP = ["deploy.py", "inventory.py", "group_data", "templates", "macstate", "tests", "benchmarks", "pyproject.toml"]
+TOP += ["README.md", "CHANGELOG.md", "LICENSE", ".ci/run"]
 SCRIPTS = sorted(PACKAGE.rglob("*.sh"))
 
 
@@ -37,7 +37,7 @@ def imports(source: str) -> set[str]:
 
 
 def shellcheck(script: str) -> str:
-    command = [Path(sys.executable).with_name("shellcheck"), "-s", "sh", "-"]
+    command = [str(Path(sys.executable).with_name("shellcheck")), "-s", "sh", "-"]
     return subprocess.run(command, input=script, capture_output=True, text=True, check=False).stdout
 
 

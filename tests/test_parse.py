@@ -13,7 +13,7 @@ import pytest
 
 from macstate import launchctl, probe
 from macstate.facts import tailnet_name
-from macstate.resource import Resource, Unreadable
+from macstate.resource import Resource, UnreadableError
 from macstate.resources import KINDS
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
@@ -97,9 +97,17 @@ CASES: dict[str, tuple[type[Resource], str, Expected]] = {
         {"system/com.apple.alf": {"loaded": ALF_LOADED, "running": True, "last_exit": "(never exited)"}},
     ),
     "launchctl/print_system_not_loaded.txt": (Launchd, PRINT, {IRON: {"loaded": {}, "running": False}}),
-    "launchctl/print_gui_not_loaded.txt": (Launchd, PRINT, {"gui/501/ai.openclaw.gateway": {"loaded": {}, "running": False}}),
+    "launchctl/print_gui_not_loaded.txt": (
+        Launchd,
+        PRINT,
+        {"gui/501/ai.openclaw.gateway": {"loaded": {}, "running": False}},
+    ),
     "launchctl/print_gui_no_domain.txt": (Launchd, PRINT, {}),  # unknown is not absent
-    "launchctl/print_system_disabled_fragment.txt": (Launchd, f"{OVERRIDES} system", {"system/com.example.watchdog": {"enabled": False}}),
+    "launchctl/print_system_disabled_fragment.txt": (
+        Launchd,
+        f"{OVERRIDES} system",
+        {"system/com.example.watchdog": {"enabled": False}},
+    ),
     "tailscale/lab_serve_status_empty_json.txt": (Serve, STATUS, {}),
     "tailscale/lab_serve_json.txt": (Serve, STATUS, GOOD),
     "tailscale/lab_serve_config_good.txt": (
@@ -130,7 +138,9 @@ def fields(found: list[Resource]) -> Expected:
 
 def test_no_recording_of_a_probe_is_left_out() -> None:
     probes = {name for kind in KINDS for name in kind.probes}
-    ours = {file for file, command in INDEX.items() for name in probes if words(command)[: len(words(name))] == words(name)}
+    ours = {
+        file for file, command in INDEX.items() for name in probes if words(command)[: len(words(name))] == words(name)
+    }
     sockets = {"tailscale/lab_nosock.txt"}  # `tailscale --socket=… serve status --json`
 
     assert ours | sockets == set(CASES) | set(ELSEWHERE)
@@ -168,7 +178,10 @@ def test_all_overrides_are_read() -> None:
 def test_up_to_macos_12_true_means_disabled() -> None:
     text = 'disabled services = {\n\t"com.apple.screensharing" => true\n\t"a.b" => false\n}\n'
 
-    assert dict(launchctl.overrides({f"{OVERRIDES} system": text})) == {"system/com.apple.screensharing": False, "system/a.b": True}
+    assert dict(launchctl.overrides({f"{OVERRIDES} system": text})) == {
+        "system/com.apple.screensharing": False,
+        "system/a.b": True,
+    }
     assert fields(list(ScreenSharing.parse({OVERRIDES: text}))) == {"service": {"enabled": False}}
 
 
@@ -176,7 +189,10 @@ def test_up_to_macos_12_true_means_disabled() -> None:
     ("job", "expected"),
     [
         ("system/com.apple.screensharing = {\n\tstate = running\n}\n", {"service": {"enabled": True}}),
-        ('Bad request.\nCould not find service "com.apple.screensharing" in domain for system\n', {"service": {"enabled": False}}),
+        (
+            'Bad request.\nCould not find service "com.apple.screensharing" in domain for system\n',
+            {"service": {"enabled": False}},
+        ),
         (recorded("launchctl/print_system_running_keepalive.txt"), {}),
     ],
 )
@@ -190,14 +206,21 @@ def test_the_old_form_of_listapps_is_read() -> None:
 
     found = fields(list(Firewall.parse({f"{FIREWALL}listapps": text})))
 
-    assert found == {"allow/usr/local/bin/ollama": {"allowed": True}, "allow/Applications/My App.app": {"allowed": False}}
+    assert found == {
+        "allow/usr/local/bin/ollama": {"allowed": True},
+        "allow/Applications/My App.app": {"allowed": False},
+    }
 
 
 @pytest.mark.parametrize(
     ("option", "text", "expected"),
     [
         ("getglobalstate", "Firewall is disabled. (State = 0) \n", {"enabled": False}),
-        ("getglobalstate", "Firewall is blocking all non-essential incoming connections. (State = 2)\n", {"enabled": True}),
+        (
+            "getglobalstate",
+            "Firewall is blocking all non-essential incoming connections. (State = 2)\n",
+            {"enabled": True},
+        ),
         ("getblockall", "Block all DISABLED! \n", {"block_all": False}),
         ("getstealthmode", "Firewall stealth mode is off\n", {"stealth": False}),
         ("getstealthmode", "Stealth mode enabled\n", {"stealth": True}),
@@ -208,15 +231,17 @@ def test_other_wordings_of_the_switches_are_read(option: str, text: str, expecte
 
 
 def test_disablesleep_was_never_set_or_cannot_be_known() -> None:
-    assert fields(list(Power.parse({IOREG: "+-o Root  <class IOPMrootDomain>\n"}))) == {"system": {"disablesleep": False}}
+    assert fields(list(Power.parse({IOREG: "+-o Root  <class IOPMrootDomain>\n"}))) == {
+        "system": {"disablesleep": False}
+    }
     assert list(Power.parse({IOREG: ""})) == []
 
 
 @pytest.mark.parametrize("text", [recorded("tailscale/lab_nosock.txt"), "The Tailscale GUI failed to start", "[]", ""])
 def test_what_is_no_json_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable, match="printed no JSON"):
+    with pytest.raises(UnreadableError, match="printed no JSON"):
         list(Serve.parse({STATUS: text}))
-    with pytest.raises(Unreadable, match="printed no JSON"):
+    with pytest.raises(UnreadableError, match="printed no JSON"):
         list(Tailscale.parse({"tailscale debug prefs": text}))
 
 
@@ -255,12 +280,18 @@ def mac(kinds: dict[str, list[str]]) -> list[str]:
     return [*lines, line(probe.MARK)]
 
 
-CONTENTS = {"no UTF-8": b"\xff\xfe\x00 bytes \x80", "5 MB": b"x" * 5_000_000, "empty": b"", "lines": b"\n\n", "UTF-8": "äß\n".encode()}
+CONTENTS = {
+    "no UTF-8": b"\xff\xfe\x00 bytes \x80",
+    "5 MB": b"x" * 5_000_000,
+    "empty": b"",
+    "lines": b"\n\n",
+    "UTF-8": "äß\n".encode(),
+}
 
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_any_content_of_a_file_survives(content: bytes) -> None:
-    path = "/etc/it's a \"file\""
+    path = '/etc/it\'s a "file"'
     found = probe.found(mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
 
     [file] = [resource for resource in found.resources.values() if resource.kind == "file"]
@@ -287,7 +318,11 @@ def test_a_plist_is_read_in_both_forms(form: plistlib.PlistFormat) -> None:
 
 
 def test_what_a_login_script_prints_is_passed_over() -> None:
-    lines = ["Welcome to this Mac!", "", *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]})]
+    lines = [
+        "Welcome to this Mac!",
+        "",
+        *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}),
+    ]
 
     assert probe.found(lines).resources["power/ac"].managed == MINI
 

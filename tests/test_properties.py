@@ -18,14 +18,20 @@ from test_interrupted import FOREIGN, answer
 
 from macstate import spec
 from macstate.facts import Facts
+from macstate.found import Found
 from macstate.plan import plan
-from macstate.probe import Found
 from macstate.record import Line, Record
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
 FACTS = Facts(user="mmirvois", home="/Users/mmirvois", tailnet_name="matiass-mac-studio.tail174e9b.ts.net")
 PROFILE = st.fixed_dictionaries(
-    {}, optional={"sleep": st.integers(0, 60), "displaysleep": st.integers(0, 60), "womp": st.booleans(), "autorestart": st.booleans()}
+    {},
+    optional={
+        "sleep": st.integers(0, 60),
+        "displaysleep": st.integers(0, 60),
+        "womp": st.booleans(),
+        "autorestart": st.booleans(),
+    },
 )
 ROUTES = st.sampled_from([None, "/", "/a", "/b/c", {"https": 8443}, {"https": 443, "path": "/k", "keep_path": True}])
 
@@ -53,12 +59,18 @@ SPECS = st.fixed_dictionaries(
     optional={
         "power": st.fixed_dictionaries({}, optional={"ac": PROFILE, "disablesleep": st.booleans()}),
         "firewall": st.fixed_dictionaries(
-            {}, optional={"enabled": st.booleans(), "stealth": st.booleans(), "allow": st.sampled_from([[], ["/usr/local/bin/x y"]])}
+            {},
+            optional={
+                "enabled": st.booleans(),
+                "stealth": st.booleans(),
+                "allow": st.sampled_from([[], ["/usr/local/bin/x y"]]),
+            },
         ),
         "screen_sharing": st.fixed_dictionaries({"enabled": st.booleans()}),
         "tailscale": st.just({"ssh": True}),
         "files": st.dictionaries(
-            st.sampled_from(["/usr/local/etc/one", "/private/etc/it's two"]), st.fixed_dictionaries({"content": st.text(max_size=40)})
+            st.sampled_from(["/usr/local/etc/one", "/private/etc/it's two"]),
+            st.fixed_dictionaries({"content": st.text(max_size=40)}),
         ),
         "launchd": st.just({"com.example.tick": {"command": ["/usr/local/bin/tick"], "interval": "5m"}}),
     },
@@ -89,7 +101,7 @@ def wishes(data: dict[str, Any]) -> dict[str, Any]:
     return dict(spec.parse(text(data), "x.yml").for_host("macstudio").expand(FACTS))
 
 
-def shuffled(data: Any, shuffle: random.Random) -> Any:  # noqa: ANN401 - plain YAML
+def shuffled(data: Any, shuffle: random.Random) -> Any:
     if isinstance(data, dict):
         pairs = list(data.items())
         shuffle.shuffle(pairs)
@@ -114,7 +126,11 @@ def mac(resources: dict[str, Any]) -> Found:
 def test_the_order_of_keys_does_not_matter(data: dict[str, Any], shuffle: random.Random) -> None:
     straight, other = wishes(data), wishes(shuffled(data, shuffle))
     assert straight == other
-    settings_there = {name: each.model_copy(update=dict.fromkeys(each.managed, -1)) for name, each in straight.items() if not each.owned}
+    settings_there = {
+        name: each.model_copy(update=dict.fromkeys(each.managed, -1))
+        for name, each in straight.items()
+        if not each.owned
+    }
     assert plan(straight, mac(settings_there)) == plan(other, mac(settings_there))
 
 
@@ -148,12 +164,16 @@ def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any
         served = answer(root, "tailscale serve status --json")
         assert "127.0.0.1:9999" in served
         assert '"com.example.other" => disabled' in answer(root, "launchctl print-disabled system")
-        assert "/usr/bin/ruby" in answer(root, '"$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --listapps')
+        assert "/usr/bin/ruby" in answer(
+            root, '"$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --listapps'
+        )
         left = {name: each for name, each in before["endpoints"].items() if name not in after["endpoints"]}
         for name, entry in left.items():
             assert not (root / f"Library/LaunchDaemons/macstate.{name}.plist").exists()
             assert f"127.0.0.1:{entry['port']}" not in served
-            assert f"macstate.{name}" not in (root / "var/db/macstate/owned").read_text() if after["endpoints"] else True
+            assert (
+                f"macstate.{name}" not in (root / "var/db/macstate/owned").read_text() if after["endpoints"] else True
+            )
         for path in set(before.get("files", {})) - set(after.get("files", {})):
             assert not (root / path.lstrip("/")).exists()
 

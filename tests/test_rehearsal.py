@@ -1,4 +1,4 @@
-"""The rehearsal as a person uses it, from a shell: it never leaves its folder, and never calls the laptop's own tools."""
+"""The rehearsal from a shell: it never leaves its folder, and never calls the laptop's own tools."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 def run(shell: dict[str, str], program: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [BIN / program, *words], cwd=ROOT, env=shell, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [BIN / program, *words],
+        cwd=ROOT,
+        env=shell,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -62,7 +68,14 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     assert MATCHES in second.stdout
     assert "Grand total   -" in second.stderr
 
-    exec_ = run(shell, "pyinfra", "@rehearsal/macstudio", "exec", "--", "sudo pmset -c sleep 10 && cat /Library/LaunchDaemons/com.ollama.server.plist")
+    exec_ = run(
+        shell,
+        "pyinfra",
+        "@rehearsal/macstudio",
+        "exec",
+        "--",
+        "sudo pmset -c sleep 10 && cat /Library/LaunchDaemons/com.ollama.server.plist",
+    )
     assert exec_.returncode == 0
     assert "OLLAMA_HOST" in exec_.stdout + exec_.stderr
     out = tmp_path / "plan.json"

@@ -6,9 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -17,6 +16,9 @@ from jsonschema import Draft202012Validator
 from macstate import spec
 from macstate.resource import Entry
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[1]
 SPEC = ROOT / "group_data" / "macs.yml"
 SCHEMA = ROOT / "group_data" / "macs.schema.json"
@@ -24,7 +26,8 @@ TREE = json.loads(SCHEMA.read_text())
 
 
 def errors(text: str) -> list[str]:
-    return [error.message for error in Draft202012Validator(TREE).iter_errors(yaml.safe_load(text))]
+    tree = yaml.safe_load(text)
+    return [error.message for error in Draft202012Validator(TREE).iter_errors(tree)]
 
 
 def models(model: type[Entry]) -> Iterator[type[Entry]]:
@@ -35,7 +38,7 @@ def models(model: type[Entry]) -> Iterator[type[Entry]]:
             yield from models(part)
 
 
-def parts(annotation: Any) -> Iterator[type[Entry]]:  # noqa: ANN401 - an annotation is anything
+def parts(annotation: Any) -> Iterator[type[Entry]]:
     if isinstance(annotation, type) and issubclass(annotation, Entry):
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
@@ -49,7 +52,9 @@ def test_the_committed_schema_is_what_the_command_prints(tmp_path: Path) -> None
     command = Path(sys.executable).with_name("macstate")
     environment = {**os.environ, "MACSTATE_REHEARSAL": str(tmp_path / "rehearsals")}
 
-    done = subprocess.run([command, "schema"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [command, "schema"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
 
     assert done.stdout == SCHEMA.read_text(), "type: macstate schema > group_data/macs.schema.json"
     assert done.stderr == ""
@@ -87,14 +92,18 @@ def test_a_bad_spec_is_refused_by_the_schema_too(old: str, new: str, fragment: s
 
     found = Draft202012Validator(TREE).iter_errors(yaml.safe_load(text.replace(old, new)))
 
-    assert fragment in " ".join(f"{error.message} {' '.join(part.message for part in error.context or [])}" for error in found)
+    assert fragment in " ".join(
+        f"{error.message} {' '.join(part.message for part in error.context or [])}" for error in found
+    )
 
 
 def test_the_models_are_found() -> None:
-    assert {"Spec", "Mac", "PowerEntry", "Profile", "FirewallEntry", "Endpoint", "Route"} <= {model.__name__ for model in MODELS}
+    assert {"Spec", "Mac", "PowerEntry", "Profile", "FirewallEntry", "Endpoint", "Route"} <= {
+        model.__name__ for model in MODELS
+    }
 
 
-@pytest.mark.parametrize("model", sorted(MODELS, key=lambda model: model.__name__), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [pytest.param(model, id=model.__name__) for model in sorted(MODELS, key=str)])
 def test_every_field_says_what_it_is(model: type[Entry]) -> None:
     assert model.__doc__
     sections = {entry.section for entry in spec.ENTRIES} | {"macs"} if model.__name__ in {"Spec", "Mac"} else set()

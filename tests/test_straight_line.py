@@ -20,7 +20,9 @@ def test_the_first_run_changes_and_proves(converged: tuple[Outcome, Path]) -> No
     assert any("verified" in line for line in outcome.said)
 
 
-def test_a_converged_run_is_one_remote_command_and_an_empty_table(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_converged_run_is_one_remote_command_and_an_empty_table(
+    laptop: Laptop, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = snapshot(laptop.mac())
     outcome = laptop.run(REFERENCE)
     assert (outcome.commands, outcome.rows, outcome.failed) == (1, [], False)
@@ -32,7 +34,9 @@ DISTURBANCES = {
     "~ power/ac": "sudo pmset -c sleep 10",
     "~ power/system": "sudo pmset -a disablesleep 0",
     "~ launchd/system/com.ollama.server": "sudo launchctl bootout system/com.ollama.server",
-    "~ launchd/system/macstate.vllm": "sudo launchctl disable system/macstate.vllm; sudo launchctl bootout system/macstate.vllm",
+    "~ launchd/system/macstate.vllm": (
+        "sudo launchctl disable system/macstate.vllm; sudo launchctl bootout system/macstate.vllm"
+    ),
     "~ launchd/system/macstate.a1111": (
         "sudo plutil -replace KeepAlive -bool NO /Library/LaunchDaemons/macstate.a1111.plist"
     ),

@@ -30,7 +30,7 @@ def folder() -> Path:
     return Path(chosen).absolute() if chosen else user_cache_path("macstate") / "rehearsal"
 
 
-def programs(entries: Any) -> list[str]:  # noqa: ANN401 - pairs of name and entry
+def programs(entries: Any) -> list[str]:
     """List what the spec takes to be installed on a Mac."""
     found = []
     for _, entry in entries:
@@ -67,17 +67,19 @@ class RehearsalConnector(LocalConnector):
         command: StringCommand,
         print_output: bool = False,
         print_input: bool = False,
-        **arguments: Any,  # noqa: ANN401 - pyinfra's own
+        **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
         """Run a command with the Mac's environment alone: nothing of the laptop's own PATH."""
         variables = birth.environment(self.root)
         raw = ABSOLUTE.sub(shlex.quote(str(self.root.resolve())), command.get_raw_value(), count=1)
         words = [QuoteString(f"{name}={value}") for name, value in variables.items()]
-        inside = StringCommand("cd", QuoteString(variables["HOME"]), "&& exec env -i", *words, "/bin/sh", "-c", QuoteString(raw))
+        inside = StringCommand(
+            "cd", QuoteString(variables["HOME"]), "&& exec env -i", *words, "/bin/sh", "-c", QuoteString(raw)
+        )
         arguments.pop("_env", None)
         return super().run_shell_command(inside, print_output, print_input, **arguments)
 
-    def put_file(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - pyinfra's own
+    def put_file(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: files would land on the laptop."""
         raise MacstateError("a rehearsal takes no files; write them with `exec -- '…'`")
 

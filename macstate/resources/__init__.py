@@ -1,4 +1,4 @@
-"""What a Mac has and can be read back, one module a kind. Changes are carried out in this order, removals in the reverse."""
+"""What a Mac has and can be read back, one module a kind; changed in this order, removed in the reverse."""
 
 from macstate.resource import Resource
 from macstate.resources.file import File

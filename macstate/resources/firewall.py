@@ -87,7 +87,9 @@ done
         known = {name: bool(value) for name, value in switches.items() if value is not None}
         if known:
             yield cls.model_validate({"key": "state", **known})
-        rules = re.findall(r"^\d+ : +(\S.*?) *$\s*\( *(Allow|Block)", outputs.get("socketfilterfw --listapps", ""), re.MULTILINE)
+        rules = re.findall(
+            r"^\d+ : +(\S.*?) *$\s*\( *(Allow|Block)", outputs.get("socketfilterfw --listapps", ""), re.MULTILINE
+        )
         for path, verdict in rules:
             if path.startswith("/"):  # since macOS 15 a rule may name a bundle instead
                 yield cls(key=f"allow{path}", allowed=verdict == "Allow")

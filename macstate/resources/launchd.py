@@ -15,6 +15,7 @@ NOT_LOADED, NO_DOMAIN = 113, 112
 SLOWEST_STOP = 60
 """Seconds a job may take to be gone; `bootout` answers long before that."""
 
+
 class Launchd(Resource):
     """One job; its key is the service target: ``system/LABEL`` or ``gui/UID/LABEL``."""
 
@@ -58,6 +59,11 @@ fi
     """How the process ended last time; found only."""
 
     @property
+    def last_words(self) -> str:
+        """How the process ended last time."""
+        return f"last exit: {self.last_exit}" if self.last_exit else ""
+
+    @property
     def root(self) -> bool:
         """The system domain is root's, a gui domain its user's."""
         return self.key.startswith("system/")
@@ -65,7 +71,8 @@ fi
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Put the four things together, job by job; a job of which nothing exists is not there."""
-        overrides, jobs, files = (dict(read(outputs)) for read in (launchctl.overrides, launchctl.jobs, launchctl.plists))
+        overrides, jobs = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
+        files: dict[str, tuple[str | None, str | None]] = dict(launchctl.plists(outputs))
         listed = {domain for domain, _ in each(outputs, "stat")}
         for key in sorted({*overrides, *jobs, *files}):
             domain = key.rpartition("/")[0]

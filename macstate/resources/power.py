@@ -67,7 +67,7 @@ class Power(Profile, Resource):
 
     kind: ClassVar[str] = "power"
     entry: ClassVar[type[Entry] | None] = PowerEntry
-    # `-g custom` has the stored profiles; only ioreg shows disablesleep as it is in force, whether it was ever set or not
+    # `-g custom` has the stored profiles; only ioreg shows disablesleep as it is in force
     probes: ClassVar[tuple[str, ...]] = ("pmset -g custom", "ioreg -r -c IOPMrootDomain -d 1")
 
     key: Literal["ac", "battery", "ups", "system"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator
 
-from macstate.resource import Entry, Outputs, Resource, Unreadable
+from macstate.resource import Entry, Outputs, Resource, UnreadableError
 from macstate.steps import Run, Step
 from macstate.types import Port
 
@@ -112,7 +112,11 @@ section "tailscale status --json" tailscale status --json --peers=false
         text = json.dumps({key: value for key, value in document.items() if value}, sort_keys=True)
         if etag := re.search(r"(?im)^etag: *(\S+)\s*$", outputs.get(READ, "")):
             words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
-            yield Run((*words, "--data-binary", "@-", URL), stdin=text, hint="412: somebody changed Serve since the plan was made")
+            yield Run(
+                (*words, "--data-binary", "@-", URL),
+                stdin=text,
+                hint="412: somebody changed Serve since the plan was made",
+            )
         else:
             yield Run(("tailscale", "serve", "set-raw"), stdin=text)
 
@@ -136,7 +140,7 @@ def _document(outputs: Outputs) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):  # the app's command prints errors with exit status 0
-        raise Unreadable(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
+        raise UnreadableError(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
     return document
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from macstate.resource import Entry, Outputs, Resource, Unreadable
+from macstate.resource import Entry, Outputs, Resource, UnreadableError
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Tailscale(Resource):
             prefs = json.loads(text)
             yield cls(ssh=prefs.get("RunSSH"))
         except (ValueError, AttributeError):
-            raise Unreadable(f"`tailscale debug prefs` printed no JSON: {text[:200].strip()!r}") from None
+            raise UnreadableError(f"`tailscale debug prefs` printed no JSON: {text[:200].strip()!r}") from None
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Set what differs."""

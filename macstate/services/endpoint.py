@@ -38,7 +38,7 @@ class Endpoint(Job):
     named: ClassVar[Any] = Name
 
     engine: Literal["ollama", "openai", "rest"]
-    """What it speaks: ``ollama`` (its own API and OpenAI's), ``openai`` (OpenAI's, below /v1), ``rest`` (anything else)."""
+    """What it speaks: ``ollama`` (its own API and OpenAI's), ``openai`` (that, below /v1), ``rest`` (else)."""
     port: Port
     """The loopback port it listens on; ``{port}`` in the command and the environment stands for it."""
     label: Label | None = None

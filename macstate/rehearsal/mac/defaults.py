@@ -45,7 +45,7 @@ def _place(mac: Mac, domain: str) -> str:
     return f"{'/var/root' if mac.as_root else f'/Users/{mac.user}'}/Library/Preferences/{name}.plist"
 
 
-def _find(domain: str, content: dict[str, Any], keys: list[str]) -> Any:  # noqa: ANN401 - a plist may be anything
+def _find(domain: str, content: dict[str, Any], keys: list[str]) -> Any:
     if keys and keys[0] in content:
         return content[keys[0]]
     if not keys and content:
@@ -58,7 +58,7 @@ def _find(domain: str, content: dict[str, Any], keys: list[str]) -> Any:  # noqa
     raise Failure(1, f"{stamp}\nThe domain/default pair of ({shown}, {keys[0]}) does not exist")
 
 
-def _shown(value: Any, indent: str = "") -> str:  # noqa: ANN401 - a plist may be anything
+def _shown(value: Any, indent: str = "") -> str:
     inner = f"{indent}    "
     if isinstance(value, bool):
         return str(int(value))

@@ -41,7 +41,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     return code
 
 
-def _play(verb: str, arguments: list[str], content: Any) -> bool:  # noqa: ANN401 - a plist may be anything
+def _play(verb: str, arguments: list[str], content: Any) -> bool:
     path = (arguments or [""])[0]
     keys = [key for key in path.split(":") if key]
     if verb == "Print":
@@ -68,7 +68,7 @@ def _play(verb: str, arguments: list[str], content: Any) -> bool:  # noqa: ANN40
     return True
 
 
-def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:  # noqa: ANN401 - a plist may be anything
+def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:
     try:
         for key in keys:
             content = plists.step(content, key)
@@ -77,7 +77,7 @@ def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:  # noq
     return content
 
 
-def _shown(value: Any, indent: str = "", prefix: str = "") -> Iterator[str]:  # noqa: ANN401 - a plist may be anything
+def _shown(value: Any, indent: str = "", prefix: str = "") -> Iterator[str]:
     if isinstance(value, dict | list):
         yield f"{indent}{prefix}{'Dict' if isinstance(value, dict) else 'Array'} {{"
         parts = value.items() if isinstance(value, dict) else [("", part) for part in value]

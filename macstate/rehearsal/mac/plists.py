@@ -29,7 +29,7 @@ class BadPlist(Exception):  # noqa: N818 - the reason is another tool's text
     """A file that is no property list, and why."""
 
 
-def read(mac: Mac, name: str) -> Any:  # noqa: ANN401 - a plist may be anything
+def read(mac: Mac, name: str) -> Any:
     """Read a property list in any form, JSON too."""
     file = mac.file(name)
     if not file.is_file() or not owners.may_read(mac, file):
@@ -37,7 +37,7 @@ def read(mac: Mac, name: str) -> Any:  # noqa: ANN401 - a plist may be anything
     return parse(file.read_bytes())
 
 
-def parse(content: bytes) -> Any:  # noqa: ANN401 - a plist may be anything
+def parse(content: bytes) -> Any:
     """Read a property list in any form, JSON too: launchd takes less."""
     if content.lstrip()[:1] in {b"{", b"["}:
         try:
@@ -54,12 +54,12 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 - a plist may be anything
         raise BadPlist("Unexpected character at line 1") from None
 
 
-def write(file: Path, content: Any, form: str = "xml1") -> None:  # noqa: ANN401 - a plist may be anything
+def write(file: Path, content: Any, form: str = "xml1") -> None:
     """Write a property list."""
     file.write_bytes(dumps(content, form))
 
 
-def dumps(content: Any, form: str) -> bytes:  # noqa: ANN401 - a plist may be anything
+def dumps(content: Any, form: str) -> bytes:
     """Serialise a property list; JSON has no dates and no data."""
     if form == "json":
         try:
@@ -69,7 +69,7 @@ def dumps(content: Any, form: str) -> bytes:  # noqa: ANN401 - a plist may be an
     return plistlib.dumps(content, fmt=plistlib.FMT_BINARY if form == "binary1" else plistlib.FMT_XML)
 
 
-def step(content: Any, key: str) -> Any:  # noqa: ANN401 - a plist may be anything
+def step(content: Any, key: str) -> Any:
     """Go one key or index down; KeyError where there is nothing."""
     if isinstance(content, list) and key.isdigit() and int(key) < len(content):
         return content[int(key)]
@@ -78,7 +78,7 @@ def step(content: Any, key: str) -> Any:  # noqa: ANN401 - a plist may be anythi
     raise KeyError(key)
 
 
-def typed(kind: str, text: str) -> Any:  # noqa: ANN401 - a plist may be anything
+def typed(kind: str, text: str) -> Any:
     """Read a value given on a command line as `-bool YES`, `:key integer 5` and the like."""
     try:
         if kind in {"bool", "boolean"}:

@@ -51,7 +51,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     return code
 
 
-def _play(mac: Mac, verb: str, arguments: list[str], content: Any, name: str, target: str | None) -> None:  # noqa: ANN401, PLR0913, PLR0917 - one plist and what to do with it
+def _play(mac: Mac, verb: str, arguments: list[str], content: Any, name: str, target: str | None) -> None:  # noqa: PLR0913, PLR0917 - one plist and what to do with it
     if verb == "-lint":
         out(f"{'<stdin>' if name == '-' else mac.outside(name)}: OK")
     elif verb == "-p":
@@ -78,7 +78,7 @@ def _put(mac: Mac, content: bytes, target: str) -> None:
         mac.file(target).write_bytes(content)
 
 
-def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:  # noqa: ANN401 - a plist may be anything
+def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:
     try:
         for key in keys:
             content = plists.step(content, key)
@@ -87,7 +87,7 @@ def _descend(content: Any, keys: list[str], verb: str, path: str) -> Any:  # noq
     return content
 
 
-def _change(verb: str, arguments: list[str], content: Any) -> None:  # noqa: ANN401 - a plist may be anything
+def _change(verb: str, arguments: list[str], content: Any) -> None:
     *parents, last = arguments[0].split(".")
     place = _descend(content, parents, verb[1:], arguments[0])
     value = plists.typed(arguments[1].lstrip("-"), arguments[2]) if len(arguments) > 1 else None
@@ -100,7 +100,7 @@ def _change(verb: str, arguments: list[str], content: Any) -> None:  # noqa: ANN
         place[int(last) if isinstance(place, list) else last] = value
 
 
-def _raw(value: Any) -> str:  # noqa: ANN401 - a plist may be anything
+def _raw(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
@@ -108,7 +108,7 @@ def _raw(value: Any) -> str:  # noqa: ANN401 - a plist may be anything
     return "\n".join(sorted(value)) if isinstance(value, dict) else str(value)
 
 
-def _shown(value: Any, indent: str, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 - a plist may be anything
+def _shown(value: Any, indent: str, prefix: str = "") -> Iterator[str]:
     if isinstance(value, dict | list):
         opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
         yield f"{indent}{prefix}{opening}"

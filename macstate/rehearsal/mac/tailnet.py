@@ -57,7 +57,7 @@ def store(mac: Mac, wished: dict[str, Any]) -> None:
     mac.state["tailscale"]["serve"] = {key: known[key] for key in KNOWN if known.get(key)}
 
 
-def _known(value: Any, fields: dict[str, Any] | None) -> Any:  # noqa: ANN401 - JSON
+def _known(value: Any, fields: dict[str, Any] | None) -> Any:
     if fields is None or not isinstance(value, dict):
         return value
     return {

@@ -68,7 +68,7 @@ def show(mac: Mac, words: list[str]) -> int:
     return 0
 
 
-def _flag(flag: str, value: Any) -> str:  # noqa: ANN401 - a preference
+def _flag(flag: str, value: Any) -> str:
     return f"--{flag}" if value is True else f"--{flag}={str(value).lower() if value is False else value}"
 
 

@@ -1,0 +1,88 @@
+"""What a plan is made of: changes, batches of them, and what is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from macstate.resource import Resource
+from macstate.resources import KINDS
+from macstate.steps import Step
+
+SIGNS = {"create": "+", "update": "~", "remove": "-"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that is not as wished."""
+
+    id: str
+    action: Literal["create", "update", "remove"]
+    wish: Resource | None
+    was: Resource | None
+    why: str = ""
+    """A reason where the difference alone does not tell."""
+    foreign: bool = False
+    """Whether it is in the way of something that macstate did not make."""
+
+    @property
+    def kind(self) -> type[Resource]:
+        """The resource's class."""
+        return next(kind for kind in KINDS if kind.kind == self.id.partition("/")[0])
+
+    @property
+    def root(self) -> bool:
+        """Whether it needs root."""
+        resource = self.wish or self.was
+        return resource is None or resource.root
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is recorded as an object; a setting's record only names the fields that we have set."""
+        resource = self.wish or self.was
+        return resource is None or resource.owned
+
+    @property
+    def fields(self) -> list[tuple[str, Any, Any]]:
+        """What differs, as (field, from, to)."""
+        if self.wish is None:
+            return []
+        was = self.was if self.action == "update" else None
+        return [(name, getattr(was, name, None), getattr(self.wish, name)) for name in self.wish.unlike(was)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one operation, one remote command, one privilege carries out: one change, or those of a document."""
+
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    order: tuple[int, int]
+
+    @property
+    def title(self) -> str:
+        """Sign and id of each change: never a value."""
+        return ", ".join(f"{SIGNS[change.action]} {change.id}" for change in self.changes)
+
+    @property
+    def root(self) -> bool:
+        """Whether it needs root."""
+        return any(change.root for change in self.changes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is to be done on one Mac, in order, and what is left alone."""
+
+    batches: tuple[Batch, ...] = ()
+    unmanaged: tuple[tuple[str, str], ...] = ()
+    """What is there and not ours, with a remark."""
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings that left the spec (id to the fields that stay): the next change takes them out of the record."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every change, in the order in which they are carried out."""
+        return tuple(change for batch in self.batches for change in batch.changes)

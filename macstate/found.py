@@ -1,0 +1,23 @@
+"""A Mac as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from macstate.facts import Facts
+from macstate.record import Record
+from macstate.resource import Outputs, Resource
+
+
+@dataclass(frozen=True)
+class Found:
+    """A Mac as it is."""
+
+    facts: Facts
+    resources: Mapping[str, Resource]
+    record: Record
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Why something is unknown, by the beginning of the ids that it concerns."""
+    outputs: Mapping[str, Outputs] = field(default_factory=dict)
+    """What the tools printed, by kind."""

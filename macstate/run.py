@@ -1,0 +1,48 @@
+"""One run on one Mac: what it knows, and what stands on the remote script's standard input."""
+
+from __future__ import annotations
+
+import shlex
+
+from macstate.change import Batch, Change, Plan
+from macstate.found import Found
+from macstate.record import FOLDERS, SETTING
+
+
+class Run:
+    """The plan, the password, and the record's checksums as this run left them."""
+
+    def __init__(self, found: Found, plan: Plan) -> None:
+        """Begin with what the probe found."""
+        self.found, self.plan = found, plan
+        self.sums = dict(found.record.sums)
+        self.password: str | None = None
+
+    def payload(self, batch: Batch, who: str, wait: int) -> list[str]:
+        """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
+        folder = FOLDERS[batch.root] if batch.root else f"{self.found.facts.home}/{FOLDERS[False]}"
+        begun = [("lock", folder, str(wait), who), ("expect", self.sums[batch.root])]
+        if batch.root:
+            left = self.plan.settings.items()
+            begun += [("record", SETTING if stay else "gone", name, stay) for name, stay in left]
+        ended = []
+        for change in batch.changes:
+            if not change.owned:
+                begun.append(("record", SETTING, change.id, self._fields(change)))
+                continue
+            if batch.steps:
+                begun.append(("record", "pending", change.id, "-"))
+            ended.append(
+                (
+                    "record",
+                    *(("owned", change.id, change.wish.fingerprint) if change.wish else ("gone", change.id, "-")),
+                )
+            )
+        steps = [step.line for step in batch.steps]
+        return ["PAYLOAD", *map(shlex.join, begun), *steps, *map(shlex.join, ended), "END"]
+
+    def _fields(self, change: Change) -> str:
+        """Name all fields of a setting that we have set, now and before."""
+        line = self.found.record.lines.get(change.id)
+        known = self.plan.settings.get(change.id, line.fingerprint if line else "").split(",")
+        return ",".join(sorted({*known, *(field for field, _, _ in change.fields)} - {""}))
