@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from macstate import listening
 from macstate.document import Document, Mistake, Path
-
-if TYPE_CHECKING:
-    from macstate.services.job import Job
 
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
 Found = Iterator[tuple[Path, str]]
-LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
-LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=(.*))?", re.DOTALL)
-"""Options by which model servers are told where to listen."""
 
 
 def spec(root: Any, document: Document) -> list[Finding]:
@@ -51,7 +46,7 @@ def ports(root: Any) -> Found:
             if first != name:
                 yield (
                     ("endpoints", name, "port"),
-                    f"port: {endpoint.port} is taken by endpoints.{first}, and a port has one listener; type another",
+                    f"port: {endpoint.port} is taken by endpoints.{first}; type another",
                 )
 
 
@@ -65,7 +60,7 @@ def mounts(root: Any) -> Found:
                 if first != name:
                     yield (
                         ("endpoints", name, "serve"),
-                        f"serve: {route.path} on {route.https} is taken by endpoints.{first}; type another path or https port",
+                        f"serve: {route.path} on {route.https} is taken by endpoints.{first}; type another",
                     )
 
 
@@ -90,7 +85,7 @@ def commands(root: Any) -> Found:
             if not re.fullmatch(r"/(?!.*//).+", program):
                 yield (
                     (*path, "command", 0),
-                    f"command: {program!r} is not an absolute path, and launchd searches none; type it from the root: /…",
+                    f"command: {program!r} is not an absolute path, launchd searches none; type it from the root: /…",
                 )
             if job.domain == "gui" and job.user:
                 yield (
@@ -98,31 +93,7 @@ def commands(root: Any) -> Found:
                     "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`",
                 )
             if section == "endpoints":
-                yield from _listens(path, job)
-
-
-def _listens(path: Path, endpoint: Job) -> Found:
-    for name, value in endpoint.environment.items():
-        if name == "OLLAMA_HOST":
-            yield (
-                (*path, "environment", name),
-                "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out",
-            )
-        elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
-            yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type 127.0.0.1"
-    for place, word in enumerate(endpoint.command):
-        match = LISTEN.fullmatch(word)
-        following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
-        address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
-        if match and match[1] == "-b" and (address or "").isdigit():
-            continue  # llama-server's batch size
-        if match and (address or match[1] == "--listen") and not LOOPBACK.fullmatch(address or ""):
-            spot = place + 1 if address == following and address else place
-            yield (
-                (*path, "command", spot),
-                f"command: {' '.join(filter(None, (match[1], address)))} lets the server listen beyond loopback, "
-                 "past Serve and every key; type 127.0.0.1, or take the option out",
-            )
+                yield from listening.beyond_loopback(path, job)
 
 
 def sleeps(root: Any) -> Found:

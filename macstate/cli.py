@@ -24,7 +24,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
-from macstate import connect, guard, ops, report, spec  # noqa: E402
+from macstate import connect, guard, model, ops, report, spec  # noqa: E402
 from macstate.change import Plan  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.plan import plan  # noqa: E402
@@ -47,7 +47,7 @@ def macstate() -> None:
 @click.option("--limit", multiple=True, help="Only this Mac (can be repeated).")
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's --data, e.g. allow=takeover.")
 @click.option("-v", "verbose", is_flag=True, help="Show the commands too.")
-def show_plan(
+def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     target: str, *, as_json: bool, out: Path | None, limit: tuple[str, ...], data: tuple[str, ...], verbose: bool
 ) -> None:
     """Show what would change on TARGET: an inventory file, or @rehearsal/NAME.
@@ -88,7 +88,7 @@ def show_schema() -> None:
 
 def schema() -> str:
     """Give the spec's JSON Schema."""
-    tree = spec.Root.model_json_schema(mode="validation")
+    tree = model.Root.model_json_schema(mode="validation")
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
 
 

@@ -17,7 +17,7 @@ from macstate import probe
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.run import Run
-from macstate.spec import Wishes
+from macstate.wishes import Wishes
 
 LOST = (OSError, SSHException, EOFError, TimeoutError)
 """How pyinfra's connectors say that the connection is gone."""

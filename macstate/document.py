@@ -9,33 +9,9 @@ from typing import Any
 
 import yaml
 
+from macstate.traps import TRAPS
+
 Path = tuple[str | int, ...]
-
-TRAPS = (  # what YAML 1.1 reads as something else than was typed
-    (
-        "tag:yaml.org,2002:bool",
-        re.compile(r"(?!(true|false)$)"),
-        "YAML reads it as {value}",
-        "true or false, or '{text}'",
-    ),
-    ("tag:yaml.org,2002:int", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
-    ("tag:yaml.org,2002:float", re.compile(r".*:"), "YAML reads it as the number {value}", "'{text}'"),
-    (
-        "tag:yaml.org,2002:int",
-        re.compile(r"[-+]?0[0-9_]"),
-        "YAML reads it as the number {value}",
-        "{plain} or '{text}'",
-    ),
-    (
-        "tag:yaml.org,2002:int",
-        re.compile(r"[-+]?0[xb]|.*_"),
-        "YAML reads it as the number {value}",
-        "{value} or '{text}'",
-    ),
-    ("tag:yaml.org,2002:timestamp", re.compile(""), "YAML reads it as a date", "'{text}'"),
-    ("tag:yaml.org,2002:merge", re.compile(""), "merge keys are not supported", "the keys themselves"),
-)
-
 
 KINDS = ("null", "bool", "int", "float", "str", "timestamp", "merge", "value", "map", "seq")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}
@@ -150,8 +126,9 @@ class _Reader:
             value = None
         if isinstance(value, str) and re.search(r"[\ud800-\udfff]", value):
             self.mistake(node, "half a character (\\ud800 to \\udfff); type the character itself")
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None  # not quoted
         for tag, pattern, why, instead in TRAPS:
-            if node.tag == tag and node.style is None and pattern.match(text):
+            if node.tag == tag and plain and pattern.match(text):
                 words = {"value": str(value).lower(), "text": text, "plain": text.replace("_", "").lstrip("+-0") or "0"}
                 self.mistake(node, f"{text}: {why.format(**words)}; type {instead.format(**words)}")
                 return value

@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
 
-class MacstateError(PyinfraError, CliError):
+class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli has no types
     """An error whose text is all a person needs: where, what, why, what to type.
 
     It is a ``PyinfraError`` so that pyinfra lets it through from inventory and deploy code, and a ``CliError``

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -161,9 +162,8 @@ class Laptop:
 
     def command(self, text: str, name: str = "macstudio") -> None:
         """Do something on a Mac by hand, as `exec -- 'CMD'` does."""
-        os.spawnve(
-            os.P_WAIT, "/bin/sh", ["sh", "-c", f"cd && {text} >/dev/null 2>&1"], birth.environment(self.mac(name))
-        )
+        words = ["/bin/sh", "-c", f"cd; {text}"]
+        subprocess.run(words, env=birth.environment(self.mac(name)), capture_output=True, check=False)
 
 
 @contextmanager

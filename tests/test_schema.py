@@ -13,6 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from macstate import model as whole
 from macstate import spec
 from macstate.resource import Entry
 
@@ -45,7 +46,7 @@ def parts(annotation: Any) -> Iterator[type[Entry]]:
         yield from parts(argument)
 
 
-MODELS = set(models(spec.Root))
+MODELS = set(models(whole.Root))
 
 
 def test_the_committed_schema_is_what_the_command_prints(tmp_path: Path) -> None:
@@ -106,6 +107,6 @@ def test_the_models_are_found() -> None:
 @pytest.mark.parametrize("model", [pytest.param(model, id=model.__name__) for model in sorted(MODELS, key=str)])
 def test_every_field_says_what_it_is(model: type[Entry]) -> None:
     assert model.__doc__
-    sections = {entry.section for entry in spec.ENTRIES} | {"macs"} if model.__name__ in {"Spec", "Mac"} else set()
+    sections = {entry.section for entry in whole.ENTRIES} | {"macs"} if model.__name__ in {"Spec", "Mac"} else set()
 
     assert [name for name, field in model.model_fields.items() if not field.description and name not in sections] == []

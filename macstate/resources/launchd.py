@@ -88,9 +88,9 @@ fi
                 file=file,
                 permissions=permissions,
                 enabled=overrides.get(key, True if f"launchctl print-disabled {domain}" in outputs else None),
-                loaded=job and job.loaded,
-                running=job and job.state == "running",
-                last_exit=job and job.last_exit,
+                loaded=job.loaded if job else None,
+                running=job.state == "running" if job else None,
+                last_exit=job.last_exit if job else None,
                 unreadable=f"{path} cannot be read" if path and text is None and _private(permissions) else "",
             )
 

@@ -57,7 +57,7 @@ class PowerEntry(Entry):
         del name, facts
         for source in FLAGS:
             if profile := getattr(self, source):
-                yield Power(key=source, **profile.model_dump())
+                yield Power.model_validate({"key": source, **profile.model_dump()})
         if self.disablesleep is not None:
             yield Power(key="system", disablesleep=self.disablesleep)
 

@@ -107,8 +107,7 @@ section "tailscale status --json" tailscale status --json --peers=false
             web = document.setdefault("Web", {}).setdefault(host, {})
             web.setdefault("Handlers", {})[f"/{mount}"] = {"Proxy": route.target}
             document.setdefault("AllowFunnel", {}).pop(host, None)
-            if route.funnel:
-                document["AllowFunnel"][host] = True
+            document["AllowFunnel"] |= {host: True} if route.funnel else {}
         text = json.dumps({key: value for key, value in document.items() if value}, sort_keys=True)
         if etag := re.search(r"(?im)^etag: *(\S+)\s*$", outputs.get(READ, "")):
             words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")

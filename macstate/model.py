@@ -1,0 +1,49 @@
+"""The whole spec as one model, put together from what each kind and service brings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, Strict, create_model
+
+from macstate.resource import Entry
+from macstate.resources import KINDS
+from macstate.services import SERVICES
+from macstate.types import Name, Word
+
+ENTRIES: tuple[type[Entry], ...] = (*(kind.entry for kind in KINDS if kind.entry), *SERVICES)
+
+
+class MacEntry(Entry):
+    """One Mac: how to reach it, and what it gets when that is not everything."""
+
+    hostname: Word
+    """Its name in the tailnet, or any name or address that SSH reaches."""
+    user: Word
+    """Who logs in, and who runs the jobs."""
+    identity_file: Word | None = None
+    """A private key on the laptop; Tailscale SSH needs none."""
+
+
+def _optional(annotation: Any) -> Any:
+    return (annotation | None, None)
+
+
+def _collection(entry: Any) -> Any:
+    return dict[entry.named, entry]
+
+
+Names = Annotated[tuple[str, ...], Strict(strict=False)]
+Mac = create_model(
+    "Mac",
+    __base__=MacEntry,
+    __doc__=MacEntry.__doc__,
+    **{entry.section: _optional(Names if entry.named else entry) for entry in ENTRIES},
+)
+Root = create_model(
+    "Spec",
+    __base__=Entry,
+    __doc__="What the Macs shall be.",
+    macs=(Annotated[dict[Name, Mac], Field(min_length=1)], ...),
+    **{entry.section: _optional(_collection(entry) if entry.named else entry) for entry in ENTRIES},
+)

@@ -1,0 +1,51 @@
+"""What one Mac shall be, before its facts are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from macstate.errors import MacstateError
+from macstate.facts import Facts
+from macstate.model import ENTRIES
+from macstate.resource import Entry, Resource
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What one Mac shall be, before its facts are known."""
+
+    entries: tuple[tuple[str, Entry], ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def lists(self) -> tuple[tuple[str, str], ...]:
+        """What the probe is to look at."""
+        return tuple(pair for name, entry in self.entries for pair in entry.lists(name))
+
+    def expand(self, facts: Facts) -> Mapping[str, Resource]:
+        """Give the resources by id.
+
+        Raises:
+            MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
+        """
+        resources: dict[str, Resource] = {}
+        for name, entry in self.entries:
+            for resource in entry.expand(name, facts):
+                if resource.id in resources:
+                    raise MacstateError(
+                        f"{resource.id} is declared twice, the second time by {entry.section}.{name}; keep one"
+                    )
+                resources[resource.id] = resource
+        return resources
+
+
+def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:
+    """Give (name, entry) of all that goes to a Mac."""
+    for entry in ENTRIES:
+        everywhere, own = getattr(root, entry.section), getattr(mac, entry.section)
+        if entry.named:
+            yield from ((name, each) for name, each in (everywhere or {}).items() if own is None or name in own)
+        elif single := own or everywhere:
+            yield entry.section, single
