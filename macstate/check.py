@@ -44,10 +44,9 @@ def ports(root: Any) -> Found:
         for name, endpoint in _endpoints(root, mac):
             first = owners.setdefault(endpoint.port, name)
             if first != name:
-                yield (
-                    ("endpoints", name, "port"),
-                    f"port: {endpoint.port} is taken by endpoints.{first}; type another",
-                )
+                why = "two servers cannot listen on one port"
+                where = ("endpoints", name, "port")
+                yield where, f"port: {endpoint.port} is taken by endpoints.{first}; {why}: type another"
 
 
 def mounts(root: Any) -> Found:
@@ -58,10 +57,8 @@ def mounts(root: Any) -> Found:
             if route := endpoint.serve:
                 first = owners.setdefault((route.https, route.path), name)
                 if first != name:
-                    yield (
-                        ("endpoints", name, "serve"),
-                        f"serve: {route.path} on {route.https} is taken by endpoints.{first}; type another",
-                    )
+                    taken = f"{route.path} on port {route.https} is taken by endpoints.{first}"
+                    yield ("endpoints", name, "serve"), f"serve: {taken}; type another path or https port"
 
 
 def labels(root: Any) -> Found:
@@ -83,10 +80,8 @@ def commands(root: Any) -> Found:
             path: Path = (section, name)
             program = job.command[0]
             if not re.fullmatch(r"/(?!.*//).+", program):
-                yield (
-                    (*path, "command", 0),
-                    f"command: {program!r} is not an absolute path, launchd searches none; type it from the root: /…",
-                )
+                why = "is not an absolute path, and launchd does not search a PATH"
+                yield (*path, "command", 0), f"command: {program!r} {why}; type it from the root: /…"
             if job.domain == "gui" and job.user:
                 yield (
                     (*path, "user"),

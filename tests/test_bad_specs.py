@@ -73,9 +73,9 @@ def test_mistakes_come_in_the_order_of_the_file(name: str) -> None:
 @pytest.mark.parametrize(
     ("power", "place", "words"),
     [
-        ("power:\n  ac: {sleep: 5}\n", "3:15", "the Mac sleeps after 5 idle minutes on ac"),
-        ("power:\n  ac: {sleep: 0}\n  ups: {sleep: 1}\n", "4:16", "the Mac sleeps after 1 idle minutes on ups"),
-        ("power:\n  disablesleep: true\n", "3:17", "emergency sleep of an overheating Mac"),
+        ("power:\n  ac: {sleep: 5}\n", "3:15", "after 5 idle minutes on ac the Mac sleeps"),
+        ("power:\n  ac: {sleep: 0}\n  ups: {sleep: 1}\n", "4:16", "after 1 idle minutes on ups the Mac sleeps"),
+        ("power:\n  disablesleep: true\n", "3:17", "vetoes the thermal emergency sleep"),
     ],
 )
 def test_a_doubtful_wish_is_a_warning_only(power: str, place: str, words: str) -> None:
