@@ -24,17 +24,17 @@ listed() { # LIST: its values
 recorded() { # KIND: the keys of what is recorded as ours
   printf '%s\n' "$records" | cut -f 2 | sed -n "s,^$1/,,p"
 }
-files_in() { # FOLDER PATTERN: owner and mode of each file
-  for file in "$root$1"/$2; do
-    [ ! -e "$file" ] || stat -f '%u %Lp %N' "$file"
-  done
+plists_in() { # FOLDER: owner and mode of each
+  set -- "$root$1"/*.plist
+  [ ! -e "$1" ] || stat -f '%u %Lp %N' "$@"
 }
 sum() { # FILE: a checksum; of a file that is not there too
   cat "$1" 2>/dev/null | cksum
 }
 
+uid=$(id -u)
 section user id -un
-section uid id -u
+section uid printf %s "$uid"
 section home printf %s "$home"
 section 'sudo -n true' sudo -n true
 section 'sw_vers -productVersion' sw_vers -productVersion

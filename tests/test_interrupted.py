@@ -66,7 +66,7 @@ def answer(mac: Path, command: str) -> str:
 @pytest.mark.parametrize(
     "after",
     [
-        after if after in {1, 5, 8, 10} else pytest.param(after, marks=pytest.mark.lab)
+        after if after in {1, 6, 9} else pytest.param(after, marks=pytest.mark.lab)
         for after in range(1, COMMANDS + 2)
     ],
 )
@@ -112,7 +112,7 @@ def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[lis
         killed_in_the_middle(stages, number, line)
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("after", [0, 2])
 def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
     laptop.command(
         "sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off"

@@ -25,14 +25,14 @@ class Launchd(Resource):
     script: ClassVar[str] = """
 jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs the spec or the record names
   section "launchctl print-disabled $1" launchctl print-disabled "$1"
-  section "stat $1" files_in "$2" '*.plist'
+  section "stat $1" plists_in "$2"
   { listed label; recorded launchd | sed -n "s,^$1/,,p"; } | sort -u | while IFS= read -r label; do
     [ ! -e "$root$2/$label.plist" ] || section "cat $2/$label.plist" cat "$root$2/$label.plist"
     section "launchctl print $1/$label" launchctl print "$1/$label"
   done
 }
 jobs system /Library/LaunchDaemons
-gui="gui/$(id -u)"
+gui="gui/$uid"
 if launchctl print "$gui" >/dev/null 2>&1; then
   jobs "$gui" "$home/Library/LaunchAgents"
 else

@@ -1,4 +1,4 @@
-"""Run one simulated tool: ``python -I -S -B …/macstate/rehearsal/mac TOOL WORD…``."""
+"""Run one simulated tool: ``python -I -S …/macstate/rehearsal/mac TOOL WORD…``."""
 
 from __future__ import annotations
 

@@ -68,9 +68,7 @@ def quoted(text: str) -> str:
 
 def simulated(python: str, name: str) -> str:
     """Give the launcher of a simulated tool."""
-    here = quoted(str(Path(__file__).resolve().parent))
-    cache = '-X pycache_prefix="$MACSTATE_ROOT/.mac/pycache"'  # half of a tool's time would go into compiling it
-    return f'#!/bin/sh\nexec {quoted(python)} -I -S {cache} {here} {name} "$@"\n'
+    return f'#!/bin/sh\nexec {quoted(python)} -I -S {quoted(str(Path(__file__).resolve().parent))} {name} "$@"\n'
 
 
 def scripts(python: str) -> Iterator[tuple[str, str]]:
