@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -24,7 +23,7 @@ from pyinfra.context import ctx_config, ctx_inventory, ctx_state  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
-from macstate import connect, guard, model, ops, report, spec  # noqa: E402
+from macstate import connect, guard, ops, report, spec  # noqa: E402
 from macstate.change import Plan  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.plan import plan  # noqa: E402
@@ -83,13 +82,9 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
 @macstate.command("schema")
 def show_schema() -> None:
     """Print the JSON Schema of the spec, for editors."""
+    from macstate.schema import schema  # noqa: PLC0415 - it reads the sources: not for every run
+
     click.echo(schema())
-
-
-def schema() -> str:
-    """Give the spec's JSON Schema."""
-    tree = model.Root.model_json_schema(mode="validation")
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
 
 
 def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...]) -> State:

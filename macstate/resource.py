@@ -25,7 +25,7 @@ class UnreadableError(ValueError):
 class Entry(BaseModel):
     """A part of the spec: closed, frozen, without silent conversions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     section: ClassVar[str] = ""
     """The key at the top of the spec; empty for a part of another entry."""

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from macstate import model as whole
 from macstate import spec
 from macstate.resource import Entry
+from macstate.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,7 @@ def parts(annotation: Any) -> Iterator[type[Entry]]:
         yield from parts(argument)
 
 
+schema()  # gives the fields their descriptions
 MODELS = set(models(whole.Root))
 
 
