@@ -24,6 +24,9 @@ LOST = (OSError, SSHException, EOFError, TimeoutError)
 TIMEOUT = 300
 """Seconds for one command: the slowest stop of a job, and the wait for another run's."""
 AGAIN = "run again: what was begun is taken up then"
+ROOT = "macstate: root"
+QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
+"""sudo, without its exit status: where pyinfra sees it ask for a password and fail, it asks by itself and runs again."""
 
 
 def data(mac: Any) -> dict[str, Any]:
@@ -86,10 +89,10 @@ def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> t
     if run.found.facts.uid == 0:
         return send(host, words, stdin)
     if run.found.facts.sudo:
-        return send(host, ("sudo", "-n", *words), stdin)
+        return send(host, (*QUIET, "-n", *words), stdin)
     if run.password is None:
         run.password = _ask(host, run.found.facts.user)
-    return send(host, ("sudo", "-S", "-k", "-p", "", *words), [run.password, *stdin])
+    return send(host, (*QUIET, "-S", "-k", "-p", "", *words), [run.password, *stdin])
 
 
 def _ask(host: Host, user: str) -> str:
@@ -99,7 +102,7 @@ def _ask(host: Host, user: str) -> str:
             "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
         )
     password = getpass.getpass(f"{host.name}: password of {user} for sudo: ")
-    ok, _ = send(host, ("sudo", "-S", "-k", "-p", "", "true"), [password])
-    if not ok:
+    _, output = send(host, (*QUIET, "-S", "-k", "-p", "", "echo", ROOT), [password])
+    if ROOT not in output.stdout_lines:
         raise MacstateError("sudo did not take the password; nothing was changed")
     return password
