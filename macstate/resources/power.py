@@ -30,6 +30,8 @@ class Profile(Entry):
     """Wake for a magic packet (System Settings: Wake for network access)."""
     powernap: bool | None = None
     """Wake now and then for background work."""
+    tcpkeepalive: bool | None = None
+    """Keep network connections while asleep; off, Find My Mac cannot find it asleep."""
     autorestart: bool | None = None
     """Start again after a power failure, if the Mac was on."""
     autorestartatconnect: bool | None = None
