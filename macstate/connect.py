@@ -26,7 +26,7 @@ TIMEOUT = 300
 AGAIN = "run again: what was begun is taken up then"
 ROOT = "macstate: root"
 QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
-"""sudo, without its exit status: where pyinfra sees it ask for a password and fail, it asks by itself and runs again."""
+"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
 
 
 def data(mac: Any) -> dict[str, Any]:

@@ -65,10 +65,7 @@ def answer(mac: Path, command: str) -> str:
 
 @pytest.mark.parametrize(
     "after",
-    [
-        after if after in {1, 6, 9} else pytest.param(after, marks=pytest.mark.lab)
-        for after in range(1, COMMANDS + 2)
-    ],
+    [after if after in {1, 6, 9} else pytest.param(after, marks=pytest.mark.lab) for after in range(1, COMMANDS + 2)],
 )
 def test_killed_after_a_remote_command(stages: tuple[Laptop, list[Path], list[list[str]]], after: int) -> None:
     laptop, kept, sent = stages

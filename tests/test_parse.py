@@ -17,6 +17,7 @@ from macstate.resource import Resource, UnreadableError
 from macstate.resources import KINDS
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
+from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
 from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
@@ -71,6 +72,7 @@ CASES: dict[str, tuple[type[Resource], str, Expected]] = {
         {"ac": {**MINI, "sleep": 1, "displaysleep": 90}},
     ),
     "pmset/custom_macstudio_Mac14-13_26.5.2_flattened.txt": (Power, CUSTOM, {}),  # its author joined the lines
+    "scutil/get_hostname_unset.txt": (HostName, "scutil --get HostName", {"scutil": {"host": ""}}),
     "pmset/ioreg_IOPMrootDomain_Yes.txt": (Power, IOREG, {"system": {"disablesleep": True}}),
     "socketfilterfw/getglobalstate_on.txt": (Firewall, f"{FIREWALL}getglobalstate", {"state": {"enabled": True}}),
     "socketfilterfw/getblockall_off.txt": (Firewall, f"{FIREWALL}getblockall", {"state": {"block_all": False}}),
@@ -155,7 +157,11 @@ def words(command: str) -> list[str]:
 def test_a_recording_is_read(recording: str) -> None:
     kind, name, expected = CASES[recording]
 
-    assert fields(list(kind.parse({name: recorded(recording)}))) == expected
+    read = fields(list(kind.parse({name: recorded(recording)})))
+
+    assert read.keys() == expected.keys()
+    for key, known in expected.items():  # a kind may learn to read more
+        assert known.items() <= read[key].items()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
@@ -324,7 +330,7 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
         *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}),
     ]
 
-    assert probe.found(lines).resources["power/ac"].managed == MINI
+    assert MINI.items() <= probe.found(lines).resources["power/ac"].managed.items()
 
 
 def test_an_output_without_its_end_is_refused() -> None:

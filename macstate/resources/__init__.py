@@ -3,6 +3,7 @@
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
+from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
 from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
@@ -13,6 +14,7 @@ KINDS: tuple[type[Resource], ...] = (
     Power,
     Firewall,
     ScreenSharing,
+    HostName,
     File,
     Launchd,
     Serve,

@@ -33,11 +33,15 @@ def run_shell_command(command: Any, **arguments: Any) -> Any:
     return status == 0, output
 
 
-host: Any = SimpleNamespace(name="mac", print_prefix="", connector_data={}, data={}, run_shell_command=run_shell_command)
+host: Any = SimpleNamespace(
+    name="mac", print_prefix="", connector_data={}, data={}, run_shell_command=run_shell_command
+)
 free = False
 if not more:  # as the probe finds out
     free = connect.send(host, ("sh", "-c", "sudo -n true 2>/dev/null"), [""])[0]
-_, answer = connect.send(host, ("sh", "-c", f'cat {shlex.quote(folder)}/var/db/macstate/owned 2>/dev/null | cksum'), [""])
+_, answer = connect.send(
+    host, ("sh", "-c", f"cat {shlex.quote(folder)}/var/db/macstate/owned 2>/dev/null | cksum"), [""]
+)
 wish = File(key="private/etc/proof", content="proof\n", permissions="0 640")
 batch = Batch((Change(wish.id, "create", wish, None),), tuple(wish.converge(None)), (1, 1))
 found = Found(Facts(user=user, uid=1000, sudo=free), {}, Record({}, {True: answer.stdout.strip()}))

@@ -77,7 +77,13 @@ def apply(user: str, folder: Path, answer: str | None, *more: str) -> tuple[str,
     try:
         if answer is None:
             done = subprocess.run(
-                words, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True, check=False, timeout=60
+                words,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                start_new_session=True,
+                check=False,
+                timeout=60,
             )
             return done.stdout + done.stderr, "".join(seen)
         return on_a_terminal(words, answer), "".join(seen)
@@ -90,7 +96,7 @@ def on_a_terminal(words: list[str], answer: str) -> str:
     """Type the answer once when sudo's password is asked for."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(words[0], words)
+        os.execv(words[0], words)  # noqa: S606 - a terminal of its own, no shell
     output, typed = b"", False
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
