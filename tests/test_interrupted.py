@@ -102,7 +102,7 @@ def test_killed_between_some_steps(stages: tuple[Laptop, list[Path], list[list[s
     killed_in_the_middle(stages, *places[share * 3 % len(places)])
 
 
-@pytest.mark.lab
+@pytest.mark.every_kill
 @pytest.mark.parametrize("share", range(8))
 def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[list[str]]], share: int) -> None:
     for number, line in points(stages[2])[share::8]:
