@@ -1,168 +1,337 @@
-"""Root through the real sudo, as a local user: without a password, with one, with a wrong one, and with no terminal."""
+"""Root through the real sudo, as a local user: without a password, with one, with a wrong one, and with no terminal.
+
+Each run is pyinfra's own command with deploy.py, at -vvv, on a rehearsal Mac whose sudo is this machine's. The remote
+commands run as a throw-away local user, in a session without a terminal, as over SSH.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import plistlib
 import pty
 import select
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
+from gevent import monkey
 
 pytestmark = pytest.mark.lab
-PASSWORD = "correct-horse-battery-7261"  # noqa: S105 - of a user who lives for a second
-SCRIPT = Path(__file__).with_name("apply_as.py")
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct-horse-battery-7261"  # noqa: S105 - of a user who lives for some seconds
+WRONG = "wrong-horse-battery-7262"
+ASKED = "for sudo: "
+VERIFIED = "verified: nothing is left to change"
+SUDO = '#!/bin/sh\nMACSTATE_AS=root exec /usr/bin/sudo "$@"\n'  # MACSTATE_AS makes the simulated tools root's
+SPEC = """
+macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}
+power: {ac: {sleep: 0}}
+launchd: {lab.proof: {command: [/opt/homebrew/bin/proof]}}
+"""
 
 
-@pytest.fixture(scope="module")
-def user() -> Iterator[str]:
-    """A local user who may use sudo."""
-    assert os.geteuid() == 0, "the lab adds a local user: run it as root, or leave out --lab and CI=true"
-    if not shutil.which("sudo"):
-        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True)
-        subprocess.run(["apt-get", "install", "-y", "-q", "sudo"], check=True, capture_output=True)
-    name = f"macstate{os.getpid()}"
-    subprocess.run(["useradd", "-M", name], check=True)
-    subprocess.run(["chpasswd"], input=f"{name}:{PASSWORD}", text=True, check=True)
-    yield name
-    subprocess.run(["userdel", name], check=True)
+@dataclass
+class Lab:
+    """A user of this machine, and a rehearsal Mac that is theirs."""
+
+    user: str
+    python: str
+    folder: Path
+    sudoers: Path
+
+    @property
+    def mac(self) -> Path:
+        """Where the Mac lies."""
+        return self.folder / "macs/macstudio"
+
+    @property
+    def plist(self) -> Path:
+        """What only root writes."""
+        return self.mac / "Library/LaunchDaemons/lab.proof.plist"
+
+    def allow(self, *rules: str) -> None:
+        """Let the user use sudo by these rules; sudo's log goes to the folder, not to the machine's."""
+        kept = '"MACSTATE_ROOT MACSTATE_AS PATH"'
+        defaults = f"env_keep += {kept}, !secure_path, !lecture, !syslog, logfile={self.folder}/sudo.log"
+        lines = [f"Defaults:{self.user} {defaults}", *(f"{self.user} ALL=(ALL:ALL) {rule}" for rule in rules)]
+        self.sudoers.write_text("\n".join(lines) + "\n")
+        self.sudoers.chmod(0o440)
+
+    def run(self, *options: str, answer: str | None = None) -> tuple[str, str]:
+        """Run deploy.py, on a terminal where there is an answer; give its output, and all process lists meanwhile."""
+        driver = [sys.executable, __file__, self.user, self.python]
+        words = [*driver, "@rehearsal/macstudio", "deploy.py", "-vvv", "--debug", *options]
+        places = {"MACSTATE_SPEC": str(self.folder / "macs.yml"), "MACSTATE_REHEARSAL": str(self.folder / "macs")}
+        with Processes() as processes:
+            output = in_the_dark(words, places) if answer is None else on_a_terminal(words, places, answer)
+        return output, "".join(processes.seen)
+
+    def sleep_timer(self) -> str:
+        """Read what pmset shows."""
+        environment = {"MACSTATE_ROOT": str(self.mac), "PATH": f"{self.mac}/usr/bin:{self.mac}/bin"}
+        shown = subprocess.run(
+            [self.mac / "usr/bin/pmset", "-g", "custom"], env=environment, capture_output=True, text=True, check=True
+        )
+        return next(line.split()[1] for line in shown.stdout.splitlines() if line.split()[:1] == ["sleep"])
+
+    def files(self) -> dict[str, bytes]:
+        """Give every file of the Mac, but for the tools' own notes."""
+        files = (path for path in self.mac.rglob("*") if path.is_file() and not path.is_symlink())
+        return {str(path): path.read_bytes() for path in files if path.name not in {"calls", "lock"}}
+
+    def holding(self, text: str) -> list[Path]:
+        """List the files that hold a text: sudo's log, and all of the Mac."""
+        files = (path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink())
+        return [path for path in files if text.encode() in path.read_bytes()]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A root folder with this machine's tools, and a chown that knows macOS' wheel; others can enter it."""
-    place = Path(f"/tmp/{tmp_path.name}-{os.getpid()}")  # noqa: S108 - pytest's own folders are closed to other users
-    (place / "usr/local/bin").mkdir(parents=True)
-    (place / "usr/bin").symlink_to("/usr/bin")
-    (place / "bin").symlink_to("/bin")
-    chown = place / "usr/local/bin/chown"
-    chown.write_text('#!/bin/sh\nexec /bin/chown root:root "$2"\n')
-    chown.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
+class Processes:
+    """Notes the machine's process list again and again."""
 
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.over = threading.Event()
+        self.watcher = threading.Thread(target=self.watch)
 
-@pytest.fixture
-def sudoers(user: str) -> Iterator[Path]:
-    file = Path(f"/etc/sudoers.d/{user}")
-    yield file
-    file.unlink()
-
-
-def allow(file: Path, user: str, tag: str) -> None:
-    file.write_text(f'Defaults:{user} env_keep += "MACSTATE_ROOT", !lecture\n{user} ALL=(ALL:ALL) {tag} ALL\n')
-    file.chmod(0o440)
-
-
-def apply(user: str, folder: Path, answer: str | None, *more: str) -> tuple[str, str]:
-    """Run the script, on a terminal where an answer is given; give its output, and all process lists meanwhile."""
-    seen: list[str] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.is_set():
-            seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
+    def watch(self) -> None:
+        while not self.over.is_set():
+            self.seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
             time.sleep(0.02)
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    words = [sys.executable, str(SCRIPT), user, str(folder), *more]
-    try:
-        if answer is None:
-            done = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                start_new_session=True,
-                check=False,
-                timeout=60,
-            )
-            return done.stdout + done.stderr, "".join(seen)
-        return on_a_terminal(words, answer), "".join(seen)
-    finally:
-        over.set()
-        watcher.join()
+    def __enter__(self) -> Self:
+        self.watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.watcher.join()
 
 
-def on_a_terminal(words: list[str], answer: str) -> str:
-    """Type the answer once when sudo's password is asked for."""
+def in_the_dark(words: list[str], places: dict[str, str]) -> str:
+    """Run without a terminal."""
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **places},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout
+
+
+def on_a_terminal(words: list[str], places: dict[str, str], answer: str) -> str:
+    """Type the answer once, when sudo's password is asked for."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(words[0], words)  # noqa: S606 - a terminal of its own, no shell
+        os.chdir(ROOT)
+        os.execve(words[0], words, {**os.environ, **places})  # noqa: S606 - a terminal of its own, no shell
     output, typed = b"", False
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if not select.select([terminal], [], [], 1)[0]:
             continue
         try:
-            output += os.read(terminal, 4096)
+            output += os.read(terminal, 65536)
         except OSError:  # it has ended
             break
-        if not typed and b"for sudo: " in output:
+        if not typed and ASKED.encode() in output:
             os.write(terminal, answer.encode() + b"\n")
             typed = True
     else:
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(terminal)
-    return output.decode()
+    return output.decode(errors="replace")
 
 
-def assert_written(folder: Path) -> None:
-    file = folder / "private/etc/proof"
-    assert file.read_text() == "proof\n"
-    assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o640)
-    assert (folder / "var/db/macstate/owned").read_text().startswith("owned\tfile/private/etc/proof\t")
+def reachable_python(user: str) -> str:
+    """Find a Python that the user may run: this one may lie below /root."""
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        words = ["runuser", "-u", user, "--", python, "-I", "-S", "-c", check]
+        if subprocess.run(words, cwd="/", capture_output=True, check=False).returncode == 0:
+            return python
+    pytest.fail("no Python 3.11 that another user than root may run: install python3")
 
 
-def test_without_a_password(user: str, folder: Path, sudoers: Path) -> None:
-    allow(sudoers, user, "NOPASSWD:")
-    output, _ = apply(user, folder, None)
-    assert "RESULT True" in output, output
-    assert_written(folder)
+@pytest.fixture(scope="module")
+def user() -> Iterator[str]:
+    """A local user with a password."""
+    assert os.geteuid() == 0, "the lab adds a local user: run it as root, or leave out --lab and CI=true"
+    if not Path("/usr/bin/sudo").exists():
+        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True)
+        subprocess.run(["apt-get", "install", "-y", "-q", "sudo"], check=True, capture_output=True)
+    name = f"macstate{os.getpid()}"
+    subprocess.run(["useradd", "-m", name], check=True)
+    try:
+        subprocess.run(["chpasswd"], input=f"{name}:{PASSWORD}", text=True, check=True)
+        yield name
+    finally:
+        left = subprocess.run(["ps", "-o", "pid=", "-u", name], capture_output=True, text=True, check=False)
+        for process in left.stdout.split():
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(int(process), signal.SIGKILL)
+        subprocess.run(["userdel", "-r", "-f", name], check=True, capture_output=True)
 
 
-def test_with_a_password(user: str, folder: Path, sudoers: Path) -> None:
-    allow(sudoers, user, "")
-    output, processes = apply(user, folder, PASSWORD)
-    assert "RESULT True" in output, output
-    assert output.count("for sudo: ") == 1
-    assert_written(folder)
-    assert "sudo" in processes
-    assert PASSWORD not in output
-    assert PASSWORD not in processes
-    assert not [file for file in folder.rglob("*") if file.is_file() and PASSWORD.encode() in file.read_bytes()]
+@pytest.fixture(scope="module")
+def fresh(user: str) -> Iterator[Lab]:
+    """A lab with its Mac made, in a folder that the user can enter (pytest's own are root's alone)."""
+    folder = Path(tempfile.mkdtemp(prefix="macstate-lab-", dir="/tmp"))
+    fresh = Lab(user, reachable_python(user), folder, Path(f"/etc/sudoers.d/{user}"))
+    try:
+        folder.chmod(0o755)
+        (folder / "macs.yml").write_text(SPEC)
+        fresh.allow("ALL")
+        made, _ = fresh.run("--dry")
+        assert "Plan: 1 to add, 1 to change, 0 to remove." in made, made
+        yield fresh
+    finally:
+        fresh.sudoers.unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
 
-def test_a_wrong_password_changes_nothing(user: str, folder: Path, sudoers: Path) -> None:
-    allow(sudoers, user, "")
-    output, _ = apply(user, folder, "wrong")
-    assert "RESULT False" in output
-    assert "sudo did not take the password; nothing was changed" in output
+@pytest.fixture
+def lab(fresh: Lab) -> Lab:
+    """The same with a Mac that is as new, owners and all, where sudo wants a password."""
+    kept, macs = fresh.folder / "kept", fresh.mac.parent
+    if not kept.exists():
+        macs.rename(kept)
+    shutil.rmtree(macs, ignore_errors=True)
+    subprocess.run(["cp", "-a", kept, macs], check=True)
+    (fresh.folder / "sudo.log").unlink(missing_ok=True)
+    fresh.allow("ALL")
+    return fresh
+
+
+def assert_changed(lab: Lab, output: str) -> None:
+    """Everything is as the spec says, and root wrote it."""
+    assert VERIFIED in output, output
+    assert lab.sleep_timer() == "0"
+    assert plistlib.loads(lab.plist.read_bytes())["ProgramArguments"] == ["/opt/homebrew/bin/proof"]
+    for file in (lab.plist, lab.mac / "var/db/macstate/owned"):
+        assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o644)
+
+
+def assert_secret(lab: Lab, password: str, output: str, processes: str) -> None:
+    """The password is nowhere, and we have looked where sudo was."""
+    assert "sudo -S -k -p" in processes
+    assert "sudo -S -k -p" in output
+    assert "COMMAND=" in (lab.folder / "sudo.log").read_text()
+    assert password not in processes
+    assert password not in output
+    assert lab.holding(password) == []
+
+
+def assert_one_line(text: str, output: str) -> None:
+    """It is said once, without a traceback, and pyinfra did not ask on its own account."""
+    assert output.count(text) == 1, output
     assert "Traceback" not in output
-    assert output.count("password: ") == 0  # pyinfra did not ask by itself
-    assert not (folder / "private").exists()
+    assert "sudo password: " not in output
 
 
-def test_no_terminal_is_one_line(user: str, folder: Path, sudoers: Path) -> None:
-    allow(sudoers, user, "")
-    output, _ = apply(user, folder, None, "ask")
-    assert "RESULT False" in output
-    assert "there is no terminal to ask on" in output
-    assert not (folder / "private").exists()
+def test_without_a_password(lab: Lab) -> None:
+    lab.allow("NOPASSWD: ALL")
+    assert lab.sleep_timer() == "1"
+    output, processes = lab.run("-y")
+    assert_changed(lab, output)
+    assert ASKED not in output
+    assert "sudo -n" in processes
 
 
-def test_a_password_that_sudo_does_not_want_never_becomes_payload(user: str, folder: Path, sudoers: Path) -> None:
-    allow(sudoers, user, "NOPASSWD:")
-    output, _ = apply(user, folder, PASSWORD, "ask")
-    assert "RESULT True" in output, output
-    assert_written(folder)
-    assert PASSWORD not in output
+def test_with_a_password(lab: Lab) -> None:
+    output, processes = lab.run("-y", answer=PASSWORD)
+    assert_changed(lab, output)
+    assert output.count(ASKED) == 1  # and not once a change
+    assert "sudo password: " not in output  # pyinfra's own question
+    assert_secret(lab, PASSWORD, output, processes)
+
+
+def test_a_wrong_password_changes_nothing(lab: Lab) -> None:
+    before = lab.files()
+    output, processes = lab.run("-y", answer=WRONG)
+    assert_one_line("sudo did not take the password; nothing was changed", output)
+    assert output.count(ASKED) == 1
+    assert lab.files() == before
+    assert_secret(lab, WRONG, output, processes)
+
+
+def test_without_a_terminal_nothing_is_changed(lab: Lab) -> None:
+    before = lab.files()
+    output, _ = lab.run("-y")
+    assert_one_line("there is no terminal to ask on", output)
+    assert ASKED not in output
+    assert lab.files() == before
+
+
+def test_a_password_that_sudo_does_not_want_never_becomes_payload(lab: Lab) -> None:
+    """The probe and the check want one; the script that changes the Mac is free, and finds it on its input."""
+    lab.allow("ALL", f"NOPASSWD: {lab.mac}/bin/sh")
+    output, processes = lab.run("-y", answer=PASSWORD)
+    assert_changed(lab, output)
+    assert output.count(ASKED) == 1
+    assert_secret(lab, PASSWORD, output, processes)
+
+
+def test_a_password_that_is_wanted_after_all_is_not_asked_for_by_pyinfra(lab: Lab) -> None:
+    """The probe finds sudo free, the script that changes the Mac does not: pyinfra would ask, and run it again."""
+    lab.allow("ALL", f"NOPASSWD: {lab.mac}/usr/bin/true")
+    before = lab.files()
+    output, _ = lab.run("-y", answer=PASSWORD)
+    assert_one_line("sudo: a password is required", output)
+    assert ASKED not in output
+    assert lab.files() == before
+
+
+def play_pyinfra(user: str, python: str) -> None:
+    """Be pyinfra's command, with rehearsals whose remote commands run as the user, and whose sudo is the real one."""
+    from pyinfra.api.command import QuoteString, StringCommand  # noqa: PLC0415 - only this process may be patched
+    from pyinfra.connectors.local import LocalConnector  # noqa: PLC0415
+    from pyinfra_cli.main import main  # noqa: PLC0415
+
+    from macstate.rehearsal import connector  # noqa: PLC0415
+    from macstate.rehearsal.mac import launchers  # noqa: PLC0415
+
+    class AsUser(LocalConnector):
+        def run_shell_command(self, command: StringCommand, *rest: Any, **arguments: Any) -> Any:
+            inside = QuoteString(command.get_raw_value())
+            words = StringCommand("setsid --wait runuser -u", user, "-- /bin/sh -c", inside)
+            return super().run_shell_command(words, *rest, **arguments)
+
+    class RealSudo(connector.RehearsalConnector, AsUser):
+        def connect(self) -> None:
+            new = not (connector.folder() / self.host.name).exists()
+            super().connect()
+            tools = connector.folder().parent / "tools"  # the repository may lie where the user cannot read
+            shutil.copytree(Path(launchers.__file__).parent, tools / "mac", dirs_exist_ok=True)
+            for place, _ in launchers.scripts(sys.executable):
+                file = self.root / place
+                here = file.read_text().replace(str(Path(launchers.__file__).resolve().parent), str(tools / "mac"))
+                file.write_text(here.replace(launchers.quoted(sys.executable), launchers.quoted(python)))
+            (self.root / "usr/bin/sudo").write_text(SUDO)
+            if new:
+                subprocess.run(["chown", "-R", f"{user}:", self.root], check=True)
+
+    connector.RehearsalConnector = RealSudo  # type: ignore[misc]
+    main()
+
+
+if __name__ == "__main__":
+    monkey.patch_all()
+    _, name, interpreter, *sys.argv[1:] = sys.argv
+    play_pyinfra(name, interpreter)
