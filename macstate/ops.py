@@ -106,6 +106,8 @@ def _outcome(host: Host, output: CommandOutput) -> str:
         elif line.startswith(DONE):
             return line.removeprefix(DONE)
     said = " ".join(output.output.split())[-300:]
+    if "sudo: " in said:
+        raise MacstateError(f"sudo refused, and nothing was done ({said}); see `sudo -l` on the Mac")
     raise MacstateError(f"the connection was lost{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 

@@ -281,7 +281,7 @@ def test_without_a_terminal_nothing_is_changed(lab: Lab) -> None:
 
 def test_a_password_that_sudo_does_not_want_never_becomes_payload(lab: Lab) -> None:
     """The probe and the check want one; the script that changes the Mac is free, and finds it on its input."""
-    lab.allow("ALL", f"NOPASSWD: {lab.mac}/bin/sh")
+    lab.allow("ALL", f"NOPASSWD: {lab.mac}/bin/sh", f"PASSWD: {lab.mac}/bin/sh -c true")
     output, processes = lab.run("-y", answer=PASSWORD)
     assert_changed(lab, output)
     assert output.count(ASKED) == 1
@@ -290,10 +290,10 @@ def test_a_password_that_sudo_does_not_want_never_becomes_payload(lab: Lab) -> N
 
 def test_a_password_that_is_wanted_after_all_is_not_asked_for_by_pyinfra(lab: Lab) -> None:
     """The probe finds sudo free, the script that changes the Mac does not: pyinfra would ask, and run it again."""
-    lab.allow("ALL", f"NOPASSWD: {lab.mac}/usr/bin/true")
+    lab.allow("ALL", f"NOPASSWD: {lab.mac}/bin/sh -c true")
     before = lab.files()
     output, _ = lab.run("-y", answer=PASSWORD)
-    assert_one_line("sudo: a password is required", output)
+    assert_one_line("sudo refused, and nothing was done (sudo: a password is required)", output)
     assert ASKED not in output
     assert lab.files() == before
 
