@@ -11,11 +11,12 @@ monkey.patch_all = lambda **_: None
 
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
-LEFT_OUT = "left out: the lab (real sudo; a kill after each command; many random Macs); have it with --lab or CI=true"
+LEFT_OUT = (
+    "left out: the lab (real sudo; a kill between any two steps; many random Macs); have it with --lab or CI=true"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every-kill", action="store_true", help="kill a run between any two of its steps (long)")
     parser.addoption("--lab", action="store_true", help="run the tests against real daemons and real sudo too")
 
 
@@ -24,13 +25,10 @@ def with_lab(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "every_kill: a kill between any two steps of a first run")
     config.addinivalue_line("markers", "lab: needs what must be installed or built first")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--every-kill"):  # one of the 62 places is known to fail: see README, Limits
-        items[:] = [item for item in items if not item.get_closest_marker("every_kill")]
     if not with_lab(config):
         lab = [item for item in items if item.get_closest_marker("lab")]
         config.hook.pytest_deselected(items=lab)

@@ -54,7 +54,8 @@ def assert_converged(laptop: Laptop, outcome: Outcome, whole: Path) -> None:
     assert owned(laptop.mac()) == owned(whole)
     assert "127.0.0.1:9999" in answer(laptop.mac(), "tailscale serve status --json")
     assert '"com.example.other" => disabled' in answer(laptop.mac(), "launchctl print-disabled system")
-    assert not (laptop.mac() / "var/db/macstate/lock").exists()
+    # killed behind the last step, nothing is left to change: the dead lock waits for the next change to take it over
+    assert not (outcome.rows and (laptop.mac() / "var/db/macstate/lock").exists())
 
 
 def answer(mac: Path, command: str) -> str:
@@ -102,7 +103,7 @@ def test_killed_between_some_steps(stages: tuple[Laptop, list[Path], list[list[s
     killed_in_the_middle(stages, *places[share * 3 % len(places)])
 
 
-@pytest.mark.every_kill
+@pytest.mark.lab
 @pytest.mark.parametrize("share", range(8))
 def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[list[str]]], share: int) -> None:
     for number, line in points(stages[2])[share::8]:
