@@ -2,6 +2,6 @@
 
 import gc
 
-# what pyinfra has loaded lives as long as the process: without this, the collector walks it again at each of our imports
+# what pyinfra has loaded lives as long as the process: without this, the collector walks it again at our imports
 # and at the end, which costs a run 0.1 s (benchmarks/kernel.py)
 gc.freeze()
