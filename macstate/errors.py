@@ -9,10 +9,10 @@ import click
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
-# What pyinfra has loaded lives as long as the process; without this, the collector walks it again at our imports and at
 # What pyinfra loaded lives as long as the process; without this, the collector walks it again at every import and at the
 # end, which costs a run 0.1 s (benchmarks/kernel.py). Here, since it must come after gevent's patches: they look for
 # locks among what the collector can see.
+gc.freeze()
 
 
 class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli has no types
