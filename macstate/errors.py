@@ -9,7 +9,7 @@ import click
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra_cli.exceptions import CliError
 
-# What pyinfra loaded lives as long as the process; without this, the collector walks it again at every import and at the
+# What pyinfra loaded lives as long as the process; without this, the collector walks it again at each import and at the
 # end, which costs a run 0.1 s (benchmarks/kernel.py). Here, since it must come after gevent's patches: they look for
 # locks among what the collector can see.
 gc.freeze()
