@@ -25,6 +25,8 @@ class Change:
     """A reason where the difference alone does not tell."""
     foreign: bool = False
     """Whether it is in the way of something that macstate did not make."""
+    recorded_by_root: bool = True
+    """Whose record names it; all that is known of what is gone already."""
 
     @property
     def kind(self) -> type[Resource]:
@@ -35,7 +37,7 @@ class Change:
     def root(self) -> bool:
         """Whether it needs root."""
         resource = self.wish or self.was
-        return resource is None or resource.root
+        return self.recorded_by_root if resource is None else resource.root
 
     @property
     def owned(self) -> bool:

@@ -74,7 +74,8 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, line in found.record.lines.items():
         if name not in wishes and line.state != SETTING:
             was = found.resources.get(name)
-            yield Change(name, "remove", None, was, "" if was else "it is gone already; only the record of it is left")
+            why = "" if was else "it is gone already; only the record of it is left"
+            yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
 
 
 def _order(change: Change) -> tuple[int, int, str]:

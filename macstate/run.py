@@ -22,7 +22,7 @@ class Run:
         """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
         folder = FOLDERS[batch.root] if batch.root else f"{self.found.facts.home}/{FOLDERS[False]}"
         begun = [("lock", folder, str(wait), who), ("expect", self.sums[batch.root])]
-        if batch.root:
+        if batch is next((each for each in self.plan.batches if each.root), None):
             left = self.plan.settings.items()
             begun += [("record", SETTING if stay else "gone", name, stay) for name, stay in left]
         ended = []

@@ -110,3 +110,27 @@ def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
     assert outcome.failed
     assert "allow=cut-ssh" in " ".join(outcome.said)
     assert not laptop.run(off, data={"allow": "cut-ssh"}).failed
+
+
+def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    laptop.run(MAC)
+    laptop.command("rehearse login mmirvois")
+    agent = "launchd: {com.example.agent: {command: [/usr/local/bin/agent], domain: gui}}\n"
+    assert not laptop.run(MAC + agent).failed
+    record = laptop.mac() / "Users/mmirvois/.local/state/macstate/owned"
+    assert record.exists()
+    laptop.command("launchctl bootout gui/501/com.example.agent; rm ~/Library/LaunchAgents/com.example.agent.plist")
+    time.sleep(0.6)
+    outcome = laptop.run(MAC)
+    assert changes(outcome) == ["- launchd/gui/501/com.example.agent"]
+    assert not outcome.failed, outcome.said
+    assert not record.exists()
+
+
+def test_a_setting_that_is_set_while_another_of_it_leaves_stays_recorded(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    laptop.run(MAC + "power: {ac: {sleep: 0}}\n")
+    laptop.run(MAC + "power: {ac: {displaysleep: 3}, disablesleep: true}\n")
+    lines = (laptop.mac() / "var/db/macstate/owned").read_text().splitlines()
+    assert sorted(lines) == ["set\tpower/ac\tdisplaysleep", "set\tpower/system\tdisablesleep"]
