@@ -80,7 +80,6 @@ class Plan:
     batches: tuple[Batch, ...] = ()
     unmanaged: tuple[tuple[str, str], ...] = ()
     """What is there and not ours, with a remark."""
-    notes: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that left the spec (id to the fields that stay): the next change takes them out of the record."""
 

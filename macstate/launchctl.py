@@ -1,4 +1,7 @@
-"""What `launchctl` prints, as data. Its layout is no promise: only lines seen on every release are read."""
+"""What `launchctl` prints, as data, and how a job is booted out.
+
+Its layout is no promise: only lines seen on every release are read.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from macstate.resource import Outputs, each
+from macstate.steps import Run, Step, Wait
 
 ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
 """What launchd itself adds to a job's environment."""
 SHOWN = {"WorkingDirectory": "working directory", "StandardOutPath": "stdout path", "StandardErrorPath": "stderr path"}
 """Plist keys and the lines of `launchctl print` that show them."""
 NOT_FOUND = re.compile(r'Could not find service "(.+)" in domain for (?:user )?(\S+?)(?:: (\d+))?$', re.MULTILINE)
+
+
+NOT_LOADED = 113
+"""How `launchctl print` ends for a job that is not there."""
+
+
+def bootout(target: str, seconds: int) -> Iterator[Step]:
+    """Boot a job out and wait until it is gone: `bootout` answers long before that."""
+    yield Run(("launchctl", "bootout", target), accept=(0, 3, 36))  # 3: was not loaded, 36: is stopping
+    yield Wait(("launchctl", "print", target), status=NOT_LOADED, seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,9 @@ def plan(wishes: Mapping[str, Resource], found: Found) -> Plan:
         raise MacstateError("\n".join(problems))
     changes = sorted((*_converge(wishes, found), *_remove(wishes, found)), key=_order)
     settings = dict(_left(wishes, found))
-    notes = tuple(
-        f"{name}: {', '.join(fields)} left as found, no longer in the spec" for name, (fields, _) in settings.items()
-    )
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
     unmanaged = (*_unmanaged(wishes, found), *left)
-    return Plan(tuple(_batches(changes, found)), unmanaged, notes, {name: stay for name, (_, stay) in settings.items()})
+    return Plan(tuple(_batches(changes, found)), unmanaged, {name: stay for name, (_, stay) in settings.items()})
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
@@ -98,9 +95,9 @@ def _batches(changes: list[Change], found: Found) -> Iterator[Batch]:
 
 def _steps(members: tuple[Change, ...], found: Found) -> Iterator[Step]:
     kind = members[0].kind
-    wished = [change.wish for change in members if change.wish and (change.fields or not change.why)]
-    gone = [change.was for change in members if change.wish is None and change.was]
     if kind.document:
+        wished = [change.wish for change in members if change.wish and change.fields]
+        gone = [change.was for change in members if change.was and not change.wish]
         if wished or gone:
             yield from kind.write(found.outputs[kind.kind], wished, gone)
         return

@@ -58,6 +58,8 @@ class Resource(Entry):
     """Probes that may fail and leave nothing unknown."""
     help: ClassVar[Mapping[int, str]] = {}
     """What to do when a probe ends with this exit status."""
+    setting: ClassVar[bool] = False
+    """Whether it exists on every Mac: changed, but never created, owned or removed."""
     reload: ClassVar[bool] = False
     """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
     document: ClassVar[bool] = False
@@ -74,8 +76,8 @@ class Resource(Entry):
 
     @property
     def owned(self) -> bool:
-        """Whether it is an object (recorded, removed with its entry) rather than a setting that always exists."""
-        return True
+        """Whether it is an object: recorded, and removed with its entry."""
+        return not self.setting
 
     @property
     def root(self) -> bool:

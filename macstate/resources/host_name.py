@@ -33,6 +33,7 @@ class HostName(Resource):
 
     kind: ClassVar[str] = "host_name"
     entry: ClassVar[type[Entry] | None] = HostNameEntry
+    setting: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = tuple(f"scutil --get {setting}" for setting in SETTINGS.values())
     absent: ClassVar[tuple[int, ...]] = (1,)
 
@@ -40,11 +41,6 @@ class HostName(Resource):
     computer: str | None = None
     local: str | None = None
     host: str | None = None
-
-    @property
-    def owned(self) -> bool:
-        """A Mac always has a name."""
-        return False
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:

@@ -9,9 +9,9 @@ from xml.parsers.expat import ExpatError
 
 from macstate import launchctl
 from macstate.resource import Outputs, Resource, each
-from macstate.steps import Delete, Run, Step, Wait, Write
+from macstate.steps import Delete, Run, Step, Write
 
-NOT_LOADED, NO_DOMAIN = 113, 112
+NO_DOMAIN = 112
 SLOWEST_STOP = 60
 """Seconds a job may take to be gone; `bootout` answers long before that."""
 
@@ -39,7 +39,7 @@ else
   section "launchctl print $gui" launchctl print "$gui"
 fi
 """
-    absent: ClassVar[tuple[int, ...]] = (NOT_LOADED,)
+    absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
     help: ClassVar[dict[int, str]] = {
         NO_DOMAIN: "nobody is logged in at the Mac's screen, and a gui domain exists only then: log in there, "
         "or type `domain: system`",
@@ -102,20 +102,16 @@ fi
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
         yield Run(("launchctl", "enable", self.key))
         if was is not None:
-            yield from self._bootout()
+            yield from launchctl.bootout(self.key, SLOWEST_STOP)
         yield Run(("launchctl", "bootstrap", domain, self.path or ""))
         if self.running:  # over SSH launchd may hold back what RunAtLoad and KeepAlive ask for
             yield Run(("launchctl", "kickstart", self.key))
 
     def remove(self) -> Iterator[Step]:
         """Boot the job out, wait until it is gone, delete its plist."""
-        yield from self._bootout()
+        yield from launchctl.bootout(self.key, SLOWEST_STOP)
         if self.path:
             yield Delete(self.path)
-
-    def _bootout(self) -> Iterator[Step]:
-        yield Run(("launchctl", "bootout", self.key), accept=(0, 3, 36))  # 3: was not loaded, 36: is stopping
-        yield Wait(("launchctl", "print", self.key), status=NOT_LOADED, seconds=SLOWEST_STOP)
 
 
 def _private(permissions: str | None) -> bool:

@@ -69,17 +69,13 @@ class Power(Profile, Resource):
 
     kind: ClassVar[str] = "power"
     entry: ClassVar[type[Entry] | None] = PowerEntry
+    setting: ClassVar[bool] = True
     # `-g custom` has the stored profiles; only ioreg shows disablesleep as it is in force
     probes: ClassVar[tuple[str, ...]] = ("pmset -g custom", "ioreg -r -c IOPMrootDomain -d 1")
 
     key: Literal["ac", "battery", "ups", "system"]
     disablesleep: bool | None = None
     """Only of ``system``: pmset takes a power source with it and ignores it."""
-
-    @property
-    def owned(self) -> bool:
-        """Settings exist on every Mac."""
-        return False
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:

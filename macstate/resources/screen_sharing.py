@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from macstate import launchctl
 from macstate.resource import Entry, Outputs, Resource, each
-from macstate.steps import Run, Step, Wait
+from macstate.steps import Run, Step
 
 if TYPE_CHECKING:
     from macstate.facts import Facts
 
 TARGET = "system/com.apple.screensharing"
 PLIST = "/System/Library/LaunchDaemons/com.apple.screensharing.plist"
-NOT_LOADED = 113
+SLOWEST_STOP = 30
+"""Seconds it may take to be gone."""
 
 
 class ScreenSharingEntry(Entry):
@@ -39,21 +41,17 @@ class ScreenSharing(Resource):
 
     kind: ClassVar[str] = "screen_sharing"
     entry: ClassVar[type[Entry] | None] = ScreenSharingEntry
+    setting: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print")
     script: ClassVar[str] = f"""
 section "launchctl print-disabled" launchctl print-disabled system
 section "launchctl print" launchctl print "{TARGET}"
 """
 
-    absent: ClassVar[tuple[int, ...]] = (NOT_LOADED,)
+    absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
 
     key: Literal["service"] = "service"
     enabled: bool | None = None
-
-    @property
-    def owned(self) -> bool:
-        """The service is part of macOS."""
-        return False
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
@@ -73,10 +71,8 @@ section "launchctl print" launchctl print "{TARGET}"
         del was
         if self.enabled:
             yield Run(("launchctl", "enable", TARGET))
-            yield Run(("launchctl", "bootout", TARGET), accept=(0, 3, 36))
-            yield Wait(("launchctl", "print", TARGET), status=NOT_LOADED, seconds=30)
+            yield from launchctl.bootout(TARGET, SLOWEST_STOP)
             yield Run(("launchctl", "bootstrap", "system", PLIST))
         else:
             yield Run(("launchctl", "disable", TARGET))
-            yield Run(("launchctl", "bootout", TARGET), accept=(0, 3, 36))
-            yield Wait(("launchctl", "print", TARGET), status=NOT_LOADED, seconds=30)
+            yield from launchctl.bootout(TARGET, SLOWEST_STOP)

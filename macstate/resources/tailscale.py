@@ -32,15 +32,11 @@ class Tailscale(Resource):
 
     kind: ClassVar[str] = "tailscale"
     entry: ClassVar[type[Entry] | None] = TailscaleEntry
+    setting: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = ("tailscale debug prefs",)
 
     key: Literal["prefs"] = "prefs"
     ssh: bool | None = None
-
-    @property
-    def owned(self) -> bool:
-        """Preferences always exist."""
-        return False
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
