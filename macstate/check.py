@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from macstate import listening
 from macstate.document import Document, Mistake, Path
+from macstate.model import chosen
 
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
@@ -40,37 +41,36 @@ def names(root: Any) -> Found:
 def ports(root: Any) -> Found:
     """A loopback port has one owner."""
     for mac in root.macs.values():
-        owners: dict[int, str] = {}
-        for name, endpoint in _endpoints(root, mac):
-            first = owners.setdefault(endpoint.port, name)
-            if first != name:
-                why = "two servers cannot listen on one port"
-                where = ("endpoints", name, "port")
-                yield where, f"port: {endpoint.port} is taken by endpoints.{first}; {why}: type another"
+        owners = ((endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac))
+        for port, first, path in _twice(owners):
+            why = "two servers cannot listen on one port"
+            yield (*path, "port"), f"port: {port} is taken by {first}; {why}: type another"
 
 
 def mounts(root: Any) -> Found:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
     for mac in root.macs.values():
-        owners: dict[tuple[int, str], str] = {}
-        for name, endpoint in _endpoints(root, mac):
-            if route := endpoint.serve:
-                first = owners.setdefault((route.https, route.path), name)
-                if first != name:
-                    taken = f"{route.path} on port {route.https} is taken by endpoints.{first}"
-                    yield ("endpoints", name, "serve"), f"serve: {taken}; type another path or https port"
+        routes = ((endpoint.serve, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac) if endpoint.serve)
+        for (https, mount), first, path in _twice(((route.https, route.path), owner) for route, owner in routes):
+            taken = f"{mount} on port {https} is taken by {first}"
+            yield (*path, "serve"), f"serve: {taken}; type another path or https port"
 
 
 def labels(root: Any) -> Found:
     """A launchd label belongs to one entry."""
     for mac in root.macs.values():
-        owners: dict[str, str] = {}
-        jobs = [(("launchd", name), name) for name, _ in _of(root, mac, "launchd")]
-        jobs += [(("endpoints", name), endpoint.job_label(name)) for name, endpoint in _endpoints(root, mac)]
-        for path, label in jobs:
-            first = owners.setdefault(label, ".".join(path))
-            if first != ".".join(path):
-                yield (*path, "label"), f"label: {label} is taken by {first}; type another"
+        jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
+        jobs += [(endpoint.job_label(name), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
+        for label, first, path in _twice(jobs):
+            yield (*path, "label"), f"label: {label} is taken by {first}; type another"
+
+
+def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]:
+    """Give (value, its first owner, the path of another) wherever two entries claim one value."""
+    first: dict[Any, str] = {}
+    for value, owner in owners:
+        if first.setdefault(value, owner) != owner:
+            yield value, first[value], tuple(owner.split(".", 1))
 
 
 def commands(root: Any) -> Found:
@@ -118,13 +118,8 @@ def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
     yield from ((path, power) for path, power in places if power)
 
 
-def _of(root: Any, mac: Any, section: str) -> list[tuple[str, Any]]:
-    own = getattr(mac, section)
-    return [(name, entry) for name, entry in (getattr(root, section) or {}).items() if own is None or name in own]
-
-
-def _endpoints(root: Any, mac: Any) -> list[tuple[str, Any]]:
-    return _of(root, mac, "endpoints")
+def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
+    return chosen(root, mac, "endpoints").items()
 
 
 ERRORS: tuple[Callable[[Any], Found], ...] = (names, ports, mounts, labels, commands)

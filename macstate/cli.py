@@ -58,7 +58,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     plans: dict[str, Plan] = {}
     failed = False
     try:
-        for host in [host for host in state.inventory if host.name in {each.name for each in state.activated_hosts}]:
+        for host in [host for host in state.inventory if host in state.activated_hosts]:
             try:
                 wishes = spec.load().for_host(host.name)
                 found = connect.look(host, wishes)
@@ -68,7 +68,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
                 guard.check(plans[host.name], str(host.data.get("allow", "")))
             except MacstateError as error:
                 failed = True
-                MacstateError("\n".join(f"{host.name}: {line}" for line in error.message.splitlines())).show()
+                error.on(host.name).show()
     finally:
         disconnect_all(state)
     if as_json:

@@ -22,6 +22,10 @@ class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli
     so that pyinfra's command shows it as it stands.
     """
 
+    def on(self, name: str) -> MacstateError:
+        """Give the same with the Mac's name before each line."""
+        return MacstateError("\n".join(f"{name}: {line}" for line in self.message.splitlines()))
+
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the text alone: no prefix, no frame, no traceback."""
         click.echo(self.message, file=file, err=file is None)

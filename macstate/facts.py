@@ -48,9 +48,9 @@ def tailnet_name(status: str, errors: str) -> tuple[str, str]:
     """Read (DNS name, what is wrong) from ``tailscale status --json``."""
     try:
         node = json.loads(status)
-    except ValueError:
+        state = node.get("BackendState", "")
+    except (ValueError, AttributeError):
         return "", errors or status.strip() or "`tailscale status` answers nothing"
-    state = node.get("BackendState", "")
     if state != "Running":
         return "", f"tailscaled is in state {state}"
     return str((node.get("Self") or {}).get("DNSName", "")).rstrip("."), ""

@@ -33,6 +33,12 @@ def _collection(entry: Any) -> Any:
     return dict[entry.named, entry]
 
 
+def chosen(root: Any, mac: Any, section: str) -> dict[str, Entry]:
+    """Give the entries of a collection that go to a Mac: those it names, else all."""
+    own = getattr(mac, section)
+    return {name: each for name, each in (getattr(root, section) or {}).items() if own is None or name in own}
+
+
 Names = Annotated[tuple[str, ...], Strict(strict=False)]
 Mac = create_model(
     "Mac",

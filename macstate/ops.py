@@ -43,7 +43,7 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
     try:
         yield
     except MacstateError as error:
-        said = MacstateError("\n".join(f"{host.name}: {line}" for line in error.message.splitlines()))
+        said = error.on(host.name)
         state.failed_hosts.add(host)
         state.active_hosts -= {host}  # fail_hosts() would ask on the terminal, and has a text of its own
         if not state.active_hosts:
@@ -53,7 +53,7 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
 
 def show(state: State, host: Host, warnings: Iterable[str], lines: Iterable[str]) -> None:
     """Print one Mac's plan at once, with the Mac's name in front where there are several."""
-    err = "--json" in sys.argv and "plan" not in sys.argv  # there, standard output is pyinfra's
+    err = "--json" in sys.argv  # there, standard output is pyinfra's
     prefix = f"[{host.name}] " if len(state.inventory) > 1 else ""
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)

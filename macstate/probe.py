@@ -28,6 +28,7 @@ class Section:
     errors: str
 
 
+@cache
 def shell(name: str) -> str:
     """Give one of our scripts without its comment lines (tailscaled logs every command line whole)."""
     lines = files("macstate").joinpath(name).read_text().splitlines()
@@ -88,7 +89,8 @@ def found(lines: list[str]) -> Found:
     resources: dict[str, Resource] = {}
     for kind in KINDS:
         known = outputs[kind.kind] = {}
-        for name, section in kinds[kind.kind].items():
+        shared = {name: section for name, section in common.items() if name in kind.probes}
+        for name, section in (shared | kinds[kind.kind]).items():
             probe = next(probe for probe in kind.probes if name == probe or name.startswith(probe + " "))
             if section.status == 0:
                 known[name] = section.output

@@ -8,7 +8,7 @@ from typing import Any
 
 from macstate.errors import MacstateError
 from macstate.facts import Facts
-from macstate.model import ENTRIES
+from macstate.model import ENTRIES, chosen
 from macstate.resource import Entry, Resource
 
 
@@ -44,8 +44,7 @@ class Wishes:
 def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:
     """Give (name, entry) of all that goes to a Mac."""
     for entry in ENTRIES:
-        everywhere, own = getattr(root, entry.section), getattr(mac, entry.section)
         if entry.named:
-            yield from ((name, each) for name, each in (everywhere or {}).items() if own is None or name in own)
-        elif single := own or everywhere:
+            yield from chosen(root, mac, entry.section).items()
+        elif single := getattr(mac, entry.section) or getattr(root, entry.section):
             yield entry.section, single

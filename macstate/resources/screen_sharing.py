@@ -5,7 +5,6 @@ Since macOS 12.1 the rights to see and to control the screen are granted in Syst
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -56,12 +55,11 @@ section "launchctl print" launchctl print "{TARGET}"
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read the override, and whether the job is loaded; unknown as long as either is."""
-        overrides = [text for argument, text in each(outputs, "launchctl print-disabled") if argument in {"", "system"}]
+        domains = {argument for argument, _ in each(outputs, "launchctl print-disabled")}
         jobs = [text for argument, text in each(outputs, "launchctl print") if argument in {"", TARGET}]
-        if not overrides:
+        if not domains & {"", "system"}:
             return
-        allowed = not re.search(r'"com\.apple\.screensharing" => (disabled|true)', overrides[0])
-        if not allowed:
+        if not dict(launchctl.overrides(outputs)).get(TARGET, True):
             yield cls(enabled=False)
         elif jobs and (not jobs[0] or "com.apple.screensharing" in jobs[0]):
             yield cls(enabled=jobs[0].startswith((TARGET + " =", "com.apple.screensharing =")))

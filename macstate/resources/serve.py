@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator
 
+from macstate.facts import Facts, tailnet_name
 from macstate.resource import Entry, Outputs, Resource, UnreadableError
 from macstate.steps import Run, Step
 from macstate.types import Port
-
-if TYPE_CHECKING:
-    from macstate.facts import Facts
 
 URL = "http://local-tailscaled.sock/localapi/v0/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
@@ -59,7 +57,6 @@ class Serve(Resource):
     probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ)
     script: ClassVar[str] = f"""
 section "{STATUS}" {STATUS}
-section "tailscale status --json" tailscale status --json --peers=false
 [ ! -e "$root{SOCKET}" ] || section "{READ}" {READ}
 """
     optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ)
@@ -144,7 +141,4 @@ def _document(outputs: Outputs) -> dict[str, Any]:
 
 
 def _name(outputs: Outputs) -> str:
-    try:
-        return str(json.loads(outputs.get("tailscale status --json", ""))["Self"]["DNSName"]).rstrip(".")
-    except (ValueError, KeyError, TypeError):
-        return ""
+    return tailnet_name(outputs.get("tailscale status --json", ""), "")[0]
