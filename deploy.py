@@ -11,7 +11,7 @@ with ops.one_mac(state, host):
     found = connect.look(host, wishes)
     todo = plan(wishes.expand(found.facts), found)
     ops.show(state, host, wishes.warnings, report.text(host.name, todo, steps=state.print_noop_info))
-    guard.check(todo, str(host.data.get("allow", "")))
+    guard.check(todo, found.facts.node, str(host.data.get("allow", "")))
     run = Run(found, todo)
     for batch in todo.batches:
         with ops.row(host, batch.order, batch.title):

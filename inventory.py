@@ -3,4 +3,4 @@
 from macstate import connect, spec
 
 connect.check_terminal()
-macs = [(name, connect.data(mac)) for name, mac in spec.load().macs.items()]
+macs = [f"@mac/{name}" for name in spec.load().macs]

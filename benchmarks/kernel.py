@@ -19,7 +19,7 @@ from laptop import REFERENCE, Laptop  # noqa: E402 - the path comes first
 
 from macstate import spec  # noqa: E402
 from macstate.change import Plan  # noqa: E402
-from macstate.facts import Facts  # noqa: E402
+from macstate.facts import Facts, Node  # noqa: E402
 from macstate.found import Found  # noqa: E402
 from macstate.plan import plan  # noqa: E402
 from macstate.record import Line, Record  # noqa: E402
@@ -29,7 +29,13 @@ PAIRS = 7
 CPU_BOUND = 1.0
 COMMANDS_BOUND = 1
 START_BOUND = 0.15
-FACTS = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, tailnet_name="m.ts.net")
+FACTS = Facts(
+    user="mmirvois",
+    uid=501,
+    home="/Users/mmirvois",
+    sudo=True,
+    node=Node(name="m.ts.net", capabilities=frozenset({"https"})),
+)
 NOTHING_SERVED = {
     "tailscale serve status --json": "{}",
     "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
@@ -40,19 +46,20 @@ OURS = """
 import macstate.rehearsal.connector
 import runpy; runpy.run_path("inventory.py")
 from macstate import connect, guard, ops, report, spec
-from macstate.facts import Facts
+from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Record
 from macstate.run import Run
 wishes = spec.load().for_host("macstudio")
-facts = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, tailnet_name="m.ts.net")
+node = Node(name="m.ts.net", capabilities=frozenset({"https"}))
+facts = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, node=node)
 desired = wishes.expand(facts)
 settings = {name: each for name, each in desired.items() if not each.owned}
 found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r})
 todo = plan(desired, found)
 report.text("macstudio", todo, steps=False)
-guard.check(todo, "")
+guard.check(todo, facts.node, "")
 Run(found, todo)
 assert len(todo.changes) == len(desired) - len(settings) > 0
 """

@@ -71,15 +71,18 @@ in_root() { # COMMAND...: an absolute program lies below the root
   shift
   "$program" "$@"
 }
-run() { # STATUSES STDIN HINT COMMAND...: one command; its other statuses end the change
-  accept=$1 input=$2 hint=$3
-  shift 3
+run() { # STATUSES STDIN SIGN MEANING COMMAND...: one command; its other statuses end the change
+  accept=$1 input=$2 sign=$3 meaning=$4
+  shift 4
   out=$(printf %s "$input" | base64 --decode | { in_root "$@" 2>&1 && echo " 0" || echo " $?"; } | tr -cd '\11\12\40-\176')
   status=${out##* }
   out=${out% *}
   case " $accept " in
-    *" $status "*) ;;
-    *) fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')${hint:+ ($hint)}" ;;
+    *" $status "*) return ;;
+  esac
+  case $meaning:$out in
+    ?*:*"$sign"*) fail "$meaning" ;;
+    *) fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')" ;;
   esac
 }
 wait_for() { # STATUS SECONDS COMMAND...: until it exits with that status
@@ -93,6 +96,11 @@ wait_for() { # STATUS SECONDS COMMAND...: until it exits with that status
     left=$((left - 1))
     sleep 0.2
   done
+}
+same() { # BASE64 MEANING COMMAND...: it must print what the plan was made from
+  seen=$1 meaning=$2
+  shift 2
+  [ "$(in_root "$@" </dev/null 2>/dev/null | base64 | tr -d '\n')" = "$seen" ] || fail "$meaning"
 }
 write() { # PATH MODE OWNER BASE64: whole, with its final owner and mode, or not at all
   mkdir -p "$root${1%/*}"

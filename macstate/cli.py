@@ -65,7 +65,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
                 plans[host.name] = plan(wishes.expand(found.facts), found)
                 if not as_json:
                     ops.show(state, host, wishes.warnings, report.text(host.name, plans[host.name], steps=verbose))
-                guard.check(plans[host.name], str(host.data.get("allow", "")))
+                guard.check(plans[host.name], found.facts.node, str(host.data.get("allow", "")))
             except MacstateError as error:
                 failed = True
                 error.on(host.name).show()

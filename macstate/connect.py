@@ -75,9 +75,9 @@ def look(host: Host, wishes: Wishes) -> Found:
     ok, output = send(host, ("sh", "-c", probe.script()), probe.stdin(wishes.lists))
     try:
         return probe.found(output.stdout_lines)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError):
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
-        raise MacstateError(f"cannot read the Mac: {error} ({said}); run again") from None
+        raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
 
 
 def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:

@@ -10,6 +10,68 @@ from macstate.errors import MacstateError
 
 
 @dataclass(frozen=True)
+class Node:
+    """The Mac as a node of its tailnet: ``tailscale status --json`` on the Mac itself, and which build answers."""
+
+    name: str = ""
+    """Its DNS name, without a dot at the end."""
+    problem: str = ""
+    """Why there is no name."""
+    capabilities: frozenset[str] = frozenset()
+    userspace: bool = False
+    """Whether tailscaled brings its own network: then every loopback port of the Mac is open to the tailnet."""
+    variant: str = "open-source"
+    """``open-source``, ``Standalone`` or ``App Store``."""
+
+    @classmethod
+    def read(cls, status: str, errors: str = "", variant: str = "open-source") -> Node:
+        """Read what the tailscale command printed; the app's can print an error with exit status 0."""
+        try:
+            found = json.loads(status)
+            state = found.get("BackendState", "")
+        except (ValueError, AttributeError):
+            return cls(problem=errors or status.strip() or "`tailscale status` answers nothing", variant=variant)
+        if state != "Running":
+            return cls(problem=f"tailscaled is in state {state}", variant=variant)
+        own = found.get("Self") or {}
+        return cls(
+            name=str(own.get("DNSName", "")).rstrip("."),
+            capabilities=frozenset(own.get("CapMap") or own.get("Capabilities") or ()),
+            userspace=found.get("TUN") is False,
+            variant=variant,
+        )
+
+    def check_serve(self) -> None:
+        """Refuse routes that could not answer.
+
+        Raises:
+            MacstateError: tailscaled does not run or is not logged in, or the tailnet gives no certificates.
+        """
+        if not self.name:
+            raise MacstateError(
+                f"routes need the Mac's tailnet name, which cannot be read: {self.problem or 'no answer'}; "
+                "start tailscaled and log in (`sudo tailscale up`), then run again"
+            )
+        if "https" not in self.capabilities:
+            raise MacstateError(
+                "routes need certificates, which this tailnet does not give: turn on MagicDNS and HTTPS Certificates "
+                "on the DNS page of Tailscale's admin console, then run again"
+            )
+
+    def check_ssh(self) -> None:
+        """Refuse to turn on what this build of Tailscale has not.
+
+        Raises:
+            MacstateError: it is one of the apps, which have no SSH server (measured).
+        """
+        if self.variant != "open-source":
+            raise MacstateError(
+                f"tailscale.ssh: the {self.variant} build of Tailscale on this Mac has no SSH server; install the "
+                "open-source one (`brew install tailscale`), or take `ssh` out and set `ssh: openssh` for this Mac"
+            )
+
+
+@dataclass(frozen=True)
 class Facts:
     """Read by the probe, in the same remote command as everything else."""
 
@@ -22,35 +84,8 @@ class Facts:
     """The macOS version, e.g. ``26.5.2``."""
     real: Mapping[str, str] = field(default_factory=dict)
     """Paths with their symbolic links resolved."""
-    tailnet_name: str = ""
-    tailnet_problem: str = ""
-
-    @property
-    def dns_name(self) -> str:
-        """The Mac's name in its tailnet, from the Mac itself.
-
-        Raises:
-            MacstateError: tailscaled does not run or is not logged in.
-        """
-        if not self.tailnet_name:
-            raise MacstateError(
-                f"routes need the Mac's tailnet name, which cannot be read: {self.tailnet_problem or 'no answer'}; "
-                "start tailscaled and log in (`sudo tailscale up`), then run again"
-            )
-        return self.tailnet_name
+    node: Node = Node()
 
     def home_of(self, user: str) -> str:
         """Give a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""
         return self.home if user == self.user else f"/Users/{user}"
-
-
-def tailnet_name(status: str, errors: str) -> tuple[str, str]:
-    """Read (DNS name, what is wrong) from ``tailscale status --json``."""
-    try:
-        node = json.loads(status)
-        state = node.get("BackendState", "")
-    except (ValueError, AttributeError):
-        return "", errors or status.strip() or "`tailscale status` answers nothing"
-    if state != "Running":
-        return "", f"tailscaled is in state {state}"
-    return str((node.get("Self") or {}).get("DNSName", "")).rstrip("."), ""

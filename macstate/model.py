@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, create_model
 
@@ -21,6 +21,8 @@ class MacEntry(Entry):
     """Its name in the tailnet, or any name or address that SSH reaches."""
     user: Word
     """Who logs in, and who runs the jobs."""
+    ssh: Literal["tailscale", "openssh"] = "tailscale"
+    """How to log in: Tailscale SSH, or its Remote Login with known hosts, keys and agent as for any SSH server."""
     identity_file: Word | None = None
     """A private key on the laptop; Tailscale SSH needs none."""
 

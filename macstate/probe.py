@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from macstate.facts import Facts, tailnet_name
+from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.record import Record
 from macstate.resource import Resource, UnreadableError
@@ -108,7 +108,7 @@ def found(lines: list[str]) -> Found:
 
 
 def _facts(common: Mapping[str, Section]) -> Facts:
-    name, problem = tailnet_name(common["tailscale status --json"].output, common["tailscale status --json"].errors)
+    status = common["tailscale status --json"]
     return Facts(
         user=common["user"].output.strip(),
         uid=int(common["uid"].output),
@@ -120,8 +120,7 @@ def _facts(common: Mapping[str, Section]) -> Facts:
             for name, section in common.items()
             if name.startswith("realpath ") and section.status == 0
         },
-        tailnet_name=name,
-        tailnet_problem=problem,
+        node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
     )
 
 

@@ -28,6 +28,15 @@ plists_in() { # FOLDER: owner and mode of each
   set -- "$root$1"/*.plist
   [ ! -e "$1" ] || stat -f '%u %Lp %N' "$@"
 }
+variant() { # which build of Tailscale: only the open-source daemon has a socket, only Apple's shop leaves a receipt
+  if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
+    echo open-source
+  elif [ -e "$root/Applications/Tailscale.app/Contents/_MASReceipt" ]; then
+    echo App Store
+  else
+    echo Standalone
+  fi
+}
 sum() { # FILE: a checksum; of a file that is not there too
   cat "$1" 2>/dev/null | cksum
 }
@@ -40,6 +49,7 @@ section home printf %s "$home"
 section sudo sudo -k -n sh -c true
 section 'sw_vers -productVersion' sw_vers -productVersion
 section 'tailscale status --json' tailscale status --json --peers=false
+section 'tailscale variant' variant
 section owned cat "$root/var/db/macstate/owned"
 section owned-sum sum "$root/var/db/macstate/owned"
 section user-owned cat "$HOME/.local/state/macstate/owned"

@@ -15,8 +15,8 @@ class Run:
     accept: tuple[int, ...] = (0,)
     """Exit statuses that are no failure. Success is proven by reading back, never by the status."""
     stdin: str = ""
-    hint: str = ""
-    """What to say besides, if it fails."""
+    refusal: tuple[str, str] = ("", "")
+    """(what its output holds, what to say then): a failure with a meaning of its own."""
 
     def __str__(self) -> str:
         return shlex.join(self.words)
@@ -25,7 +25,7 @@ class Run:
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
         accept = " ".join(map(str, self.accept))
-        return shlex.join(("run", accept, b64encode(self.stdin.encode()).decode(), self.hint, *self.words))
+        return shlex.join(("run", accept, b64encode(self.stdin.encode()).decode(), *self.refusal, *self.words))
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,23 @@ class Wait:
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
         return shlex.join(("wait_for", str(self.status), str(self.seconds), *self.words))
+
+
+@dataclass(frozen=True)
+class Same:
+    """A read command must still print what the plan was made from; else the change fails before it has begun."""
+
+    words: tuple[str, ...]
+    output: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{shlex.join(self.words)}  # must print what the plan was made from"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("same", b64encode(self.output.encode()).decode(), self.hint, *self.words))
 
 
 @dataclass(frozen=True)
@@ -80,4 +97,4 @@ class Delete:
         return shlex.join(("delete", self.path))
 
 
-Step = Run | Wait | Write | Delete
+Step = Run | Wait | Same | Write | Delete

@@ -31,13 +31,18 @@ class Wishes:
             MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
         """
         resources: dict[str, Resource] = {}
+        problems: list[str] = []
         for name, entry in self.entries:
-            for resource in entry.expand(name, facts):
-                if resource.id in resources:
-                    raise MacstateError(
-                        f"{resource.id} is declared twice, the second time by {entry.section}.{name}; keep one"
-                    )
-                resources[resource.id] = resource
+            try:
+                for resource in entry.expand(name, facts):
+                    if resource.id in resources:
+                        again = f"the second time by {entry.section}.{name}"
+                        problems.append(f"{resource.id} is declared twice, {again}; keep one")
+                    resources[resource.id] = resource
+            except MacstateError as error:
+                problems.append(error.message)
+        if problems:
+            raise MacstateError("\n".join(dict.fromkeys(problems)))
         return resources
 
 

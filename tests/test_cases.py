@@ -11,13 +11,13 @@ from laptop import ROOT
 
 from macstate import report, spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts
+from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
 from macstate.resources import KINDS
 
-FACTS = Facts(user="anna", home="/Users/anna", tailnet_name="studio.tail1.ts.net")
+FACTS = Facts(user="anna", home="/Users/anna", node=Node(name="studio.tail1.ts.net", capabilities=frozenset({"https"})))
 MACS = {"studio": {"hostname": "studio.tail1.ts.net", "user": "anna"}}
 CASES = [
     pytest.param(kind, case, id=f"{kind.kind}: {name}")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from macstate import launchctl, probe
-from macstate.facts import tailnet_name
+from macstate.facts import Node
 from macstate.resource import Resource, UnreadableError
 from macstate.resources import KINDS
 from macstate.resources.file import File
@@ -256,8 +256,9 @@ def test_the_tailnet_name_is_the_mac_s_own() -> None:
     name = "matiass-mac-studio.tail174e9b.ts.net"
     routes = recorded("tailscale/lab_serve_json.txt")
 
-    assert tailnet_name(own, "") == (name, "")
-    assert tailnet_name(peer, "") == ("macbook.tail174e9b.ts.net", "")
+    assert Node.read(own).name == name
+    assert Node.read(peer).name == "macbook.tail174e9b.ts.net"
+    assert Node.read(own).userspace
     assert fields(list(Serve.parse({STATUS: routes, "tailscale status --json": own}))) == GOOD
     foreign = fields(list(Serve.parse({STATUS: routes, "tailscale status --json": peer})))
     assert set(foreign) == {f"{name}:443/", f"{name}:443/vllm"}
@@ -277,6 +278,7 @@ def line(name: str, output: bytes = b"", status: int = 0, errors: bytes = b"") -
 def mac(kinds: dict[str, list[str]]) -> list[str]:
     """Build a probe's output by hand."""
     common = {"user": b"me\n", "uid": b"501\n", "home": b"/Users/me", "sw_vers -productVersion": b"26.5.2\n"}
+    common |= {"tailscale variant": b"open-source\n"}
     lines = [line(name, output) for name, output in common.items()]
     lines += [line("sudo", status=1), line("tailscale status --json", json.dumps({}).encode())]
     lines += [line(name, status=1) for name in ("owned", "user-owned")]

@@ -17,13 +17,17 @@ from laptop import Laptop, changes
 from test_interrupted import FOREIGN, answer
 
 from macstate import spec
-from macstate.facts import Facts
+from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
-FACTS = Facts(user="mmirvois", home="/Users/mmirvois", tailnet_name="matiass-mac-studio.tail174e9b.ts.net")
+FACTS = Facts(
+    user="mmirvois",
+    home="/Users/mmirvois",
+    node=Node(name="matiass-mac-studio.tail174e9b.ts.net", capabilities=frozenset({"https"})),
+)
 PROFILE = st.fixed_dictionaries(
     {},
     optional={

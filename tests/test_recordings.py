@@ -336,6 +336,9 @@ CASES = {
     "tailscale/set_ssh_standalone_macsys.txt": Case(
         "tailscale set --ssh", "rehearse tailscale variant macsys", stream="stderr"
     ),
+    "tailscale/lab_set_ssh_off_over_ssh.txt": Case(
+        "tailscale set --ssh=false 2>&1", "sudo tailscale set --ssh --accept-risk=lose-ssh"
+    ),
     "tailscale/up_requires_all_flags.txt": Case(
         "tailscale up --ssh",
         "sudo tailscale set --hostname= --accept-routes --exit-node-allow-lan-access",

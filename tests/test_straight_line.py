@@ -49,7 +49,7 @@ DISTURBANCES = {
         'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --remove /usr/local/bin/ollama'
     ),
     "~ screen_sharing/service": "sudo launchctl disable system/com.apple.screensharing",
-    "~ tailscale/prefs": "sudo tailscale set --ssh=false",
+    "~ tailscale/prefs": "sudo tailscale set --ssh=false --accept-risk=lose-ssh",
 }
 
 

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator
 
-from macstate.facts import Facts, tailnet_name
+from macstate.facts import Facts, Node
 from macstate.resource import Entry, Outputs, Resource, UnreadableError
-from macstate.steps import Run, Step
+from macstate.steps import Run, Same, Step
 from macstate.types import Port
 
+MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
 URL = "http://local-tailscaled.sock/localapi/v0/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
 READ = f"curl -si --unix-socket {SOCKET} {URL}"
@@ -69,7 +70,7 @@ section "{STATUS}" {STATUS}
     @classmethod
     def to(cls, route: Route, port: int, facts: Facts) -> Self:
         """Wish for a route of the tailnet to a loopback port."""
-        _ = facts.dns_name  # no route without a name: say so before anything is changed
+        facts.node.check_serve()  # before anything is changed
         path = route.path if route.keep_path and route.path != "/" else ""
         return cls(key=f"{route.https}{route.path}", target=f"http://127.0.0.1:{port}{path}", funnel=False)
 
@@ -108,12 +109,9 @@ section "{STATUS}" {STATUS}
         text = json.dumps({key: value for key, value in document.items() if value}, sort_keys=True)
         if etag := re.search(r"(?im)^etag: *(\S+)\s*$", outputs.get(READ, "")):
             words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
-            yield Run(
-                (*words, "--data-binary", "@-", URL),
-                stdin=text,
-                hint="412: somebody changed Serve since the plan was made",
-            )
-        else:
+            yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
+        else:  # the app builds have no such socket, and their command takes no ETag
+            yield Same(tuple(STATUS.split()), outputs.get(STATUS, ""), MOVED)
             yield Run(("tailscale", "serve", "set-raw"), stdin=text)
 
 
@@ -134,11 +132,12 @@ def _document(outputs: Outputs) -> dict[str, Any]:
     try:
         document = json.loads(body[0])
     except ValueError:
-        document = None
+        document = False
+    document = {} if document is None else document  # null on a node that never served (measured)
     if not isinstance(document, dict):  # the app's command prints errors with exit status 0
         raise UnreadableError(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
     return document
 
 
 def _name(outputs: Outputs) -> str:
-    return tailnet_name(outputs.get("tailscale status --json", ""), "")[0]
+    return Node.read(outputs.get("tailscale status --json", "")).name

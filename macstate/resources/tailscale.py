@@ -23,7 +23,9 @@ class TailscaleEntry(Entry):
 
     def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
         """Give the one set of preferences."""
-        del name, facts
+        del name
+        if self.ssh:
+            facts.node.check_ssh()
         yield Tailscale(key="prefs", ssh=self.ssh)
 
 
@@ -51,4 +53,6 @@ class Tailscale(Resource):
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Set what differs."""
         for name in self.unlike(was):
-            yield Run(("tailscale", "set", f"--{name}={str(getattr(self, name)).lower()}"))
+            flag = f"--{name}={str(getattr(self, name)).lower()}"
+            # either way it ends the session it came through, and would ask first, on a terminal (measured)
+            yield Run(("tailscale", "set", flag, "--accept-risk=lose-ssh"))

@@ -98,6 +98,7 @@ def environment(root: Path) -> dict[str, str]:
         "MACSTATE_ROOT": str(root),
         "PATH": ":".join(f"{root}{folder}" for folder in PATH),
         "SHELL": "/bin/zsh",
+        "SSH_CLIENT": "100.64.0.2 52814 22",
         "SSH_CONNECTION": "100.64.0.2 52814 100.64.0.1 22",
         "TMPDIR": str(root / "tmp"),
         "USER": user,

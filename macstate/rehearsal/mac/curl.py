@@ -120,7 +120,8 @@ def _local_api(mac: Mac, options: dict[str, list[str]], method: str, path: str, 
         )
     if path != "/localapi/v0/serve-config":
         return 404, {}, "404 page not found\n"
-    text = json.dumps(tailnet.config(mac), separators=(",", ":")) + "\n"
+    # null before the first write (measured)
+    text = json.dumps(mac.state["tailscale"]["serve"], separators=(",", ":"))
     etag = hashlib.sha256(text.encode()).hexdigest()
     if method == "GET":
         return 200, {"Content-Type": "application/json", "Etag": etag}, text

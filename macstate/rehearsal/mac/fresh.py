@@ -87,7 +87,7 @@ def state(user: str, dns_name: str) -> dict[str, Any]:
             "variant": "oss",
             "funnel_ports": "443,8443,10000",
             "caps": list(CAPS),
-            "serve": {},
+            "serve": None,
             "prefs": preferences(name),
         },
     }

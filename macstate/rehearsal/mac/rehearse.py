@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import fresh_parts, launchd
+from . import fresh_parts, launchd, tailnet
 from .machine import Failure, Mac, out
 
 HELP = """\
@@ -120,6 +120,7 @@ def _tailscale(mac: Mac, words: list[str]) -> None:
             tailscale["prefs"]["LoggedOut"] = words == ["logout"]
         case ["variant", ("oss" | "macsys" | "appstore") as variant]:
             tailscale["variant"] = variant
+            tailnet.install(mac, variant)
         case ["caps", *caps]:
             tailscale["caps"] = caps
         case _:

@@ -47,7 +47,7 @@ def need_root(mac: Mac, words: list[str], denied: str) -> None:
 
 def config(mac: Mac) -> dict[str, Any]:
     """Give the whole serve configuration."""
-    found: dict[str, Any] = mac.state["tailscale"]["serve"]
+    found: dict[str, Any] = mac.state["tailscale"]["serve"] or {}
     return found
 
 
@@ -87,3 +87,18 @@ def parse(text: str) -> dict[str, Any]:
             1, f"invalid JSON: json: cannot unmarshal {type(found).__name__} into Go value of type ipn.ServeConfig"
         )
     return found
+
+
+def install(mac: Mac, variant: str) -> None:
+    """Put the files of a build in place, and take the others' away: a socket, an app, the receipt of Apple's shop."""
+    app = mac.file("/Applications/Tailscale.app/Contents")
+    receipt = app / "_MASReceipt"
+    socket = mac.file(SOCKET)
+    if receipt.exists():
+        receipt.rmdir()
+    if app.exists():
+        app.rmdir()
+        app.parent.rmdir()
+    if variant != "oss":
+        (receipt if variant == "appstore" else app).mkdir(parents=True)
+    socket.touch() if variant == "oss" else socket.unlink(missing_ok=True)

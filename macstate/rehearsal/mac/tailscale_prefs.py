@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from . import tailnet
 from .machine import Failure, Mac, out
@@ -28,16 +29,33 @@ ALL_FLAGS = (
     "use the command below to explicitly mention the current value of\n"
     "all non-default settings:\n\n\ttailscale up {}\n"
 )
+TURN_OFF = "You are connected using Tailscale SSH; this action will result in your session disconnecting."
+TURN_ON = (
+    "You are connected over Tailscale; this action will reroute SSH traffic to Tailscale SSH and will result in your "
+    "session disconnecting."
+)
+RISK = "{}\nTo skip this warning, use --accept-risk=lose-ssh"
 DENIED = "Access denied: prefs write access denied"
 
 
 def change(mac: Mac, words: list[str]) -> int:
     """Play `tailscale set`: only what is named changes."""
-    wished = _flags(words)
+    accepted = "--accept-risk=lose-ssh" in words
+    wished = _flags([word for word in words if not word.startswith("--accept-risk=")])
     _refuse_sandboxed(mac, wished, "")
+    if not accepted:
+        _warn(mac, wished)
     tailnet.need_root(mac, words, DENIED)
     _store(mac, wished)
     return 0
+
+
+def _warn(mac: Mac, wished: dict[str, Any]) -> None:
+    # it would ask on a terminal, and there is none; it looks at the address that the session came from
+    has = mac.state["tailscale"]["prefs"]["RunSSH"]
+    if wished.get("ssh", has) != has and os.environ.get("SSH_CLIENT", "").startswith("100."):
+        out(RISK.format(TURN_OFF if has else TURN_ON))
+        raise Failure(1, "aborted, no changes made")
 
 
 def up(mac: Mac, words: list[str]) -> int:

@@ -1,0 +1,46 @@
+"""Why a login failed, in one line with what helps."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from paramiko import AuthenticationException, BadHostKeyException, SSHException
+from paramiko.auth_strategy import AuthFailure
+
+BETWEEN = "somebody may be in between, and nothing was sent"
+
+
+def why(error: Exception, name: str, mac: Any) -> str:
+    """Explain what paramiko or the network said about the connection to ``name``, a Mac of the spec."""
+    if isinstance(error, BadHostKeyException):
+        return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.ssh == "tailscale")
+    if isinstance(error, AuthenticationException):
+        return _login(error, name, mac)
+    if isinstance(error, SSHException) and "known_hosts" in str(error):
+        return f"the host key of {name} is not known; type `ssh {mac.user}@{name}` once, and compare it"
+    if isinstance(error, socket.gaierror):
+        return f"{name} cannot be resolved; is MagicDNS on (`tailscale up --accept-dns`), and `hostname` right?"
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError):
+        return f"{name} does not answer ({said}); is it awake, and does its SSH server run?"
+    return f"the connection ended before the login ({said}); run again"
+
+
+def _host_key(shown: str, name: str, *, pinned: bool) -> str:
+    if pinned:
+        anew = "if the Mac was just set up anew, run again in a minute"
+        return f"{shown}, which the tailnet does not give out for it: {BETWEEN}; {anew}"
+    return f"{shown}, not the one in known_hosts: {BETWEEN}; if it was set up anew, type `ssh-keygen -R {name}`"
+
+
+def _login(error: Exception, name: str, mac: Any) -> str:
+    file = mac.identity_file
+    missing = f"; {file} does not exist either" if file and not Path(file).expanduser().is_file() else ""
+    if isinstance(error, AuthFailure):  # of the strategy that begins with none
+        said = str(error.result[0].result).strip().rstrip(".")
+        rule = f"one must accept this laptop's owner, this Mac, and the user {mac.user}"
+        remedy = f"see the `ssh` rules of the tailnet's policy: {rule}{missing}"
+        return f"Tailscale SSH does not let {mac.user} in: {said}; {remedy}"
+    return f"{name} takes no key of this laptop for {mac.user}; type `ssh-copy-id {mac.user}@{name}`{missing}"

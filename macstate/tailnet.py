@@ -1,0 +1,124 @@
+"""The tailnet as this laptop sees it: is the Mac in it, may it be reached, and which host keys has it.
+
+The keys come from Tailscale's control server (``sshHostKeys`` in ``tailscale status --json``), so that none is trusted
+because it was the first to be seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from macstate.errors import MacstateError
+
+APP = "/Applications/Tailscale.app/Contents/MacOS/Tailscale"
+SOON = 14
+"""Days before a node key ends in which each run warns."""
+OPENSSH = "or set `ssh: openssh` for this Mac to come in through its Remote Login"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another node of the tailnet."""
+
+    name: str
+    addresses: tuple[str, ...]
+    online: bool
+    last_seen: str
+    expired: bool
+    key_expiry: str
+    """When its node key ends, as RFC 3339; empty for never."""
+    host_keys: tuple[str, ...]
+    """SSH host keys as in known_hosts, without a name; empty where Tailscale SSH is off."""
+
+    @classmethod
+    def read(cls, found: dict[str, Any]) -> Peer:
+        """Read one node of ``tailscale status --json``."""
+        return cls(
+            name=str(found.get("DNSName", "")).rstrip("."),
+            addresses=tuple(found.get("TailscaleIPs") or ()),
+            online=bool(found.get("Online")),
+            last_seen=str(found.get("LastSeen", "")),
+            expired=bool(found.get("Expired")),
+            key_expiry=str(found.get("KeyExpiry", "")),
+            host_keys=tuple(found.get("sshHostKeys") or ()),
+        )
+
+
+@cache
+def status() -> dict[str, Any]:
+    """Ask this laptop's tailscaled, once a run.
+
+    Raises:
+        MacstateError: there is none, it does not run, or it is not logged in.
+    """
+    command = shutil.which("tailscale") or (APP if os.path.exists(APP) else "")  # noqa: PTH110 - pathlib would be late
+    if not command:
+        raise MacstateError(f"there is no `tailscale` on this laptop; install it and type `tailscale up`, {OPENSSH}")
+    # the app's command fails without SHLVL, and prints its error on standard output with exit status 0
+    environment = {**os.environ, "SHLVL": os.environ.get("SHLVL", "1")}
+    done = subprocess.run([command, "status", "--json"], env=environment, capture_output=True, text=True, check=False)
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+        state = found["BackendState"]
+    except (ValueError, KeyError, TypeError):
+        said = " ".join((done.stdout + done.stderr).split())[:200] or "nothing"
+        raise MacstateError(f"`tailscale status` on this laptop says {said!r}; start Tailscale, {OPENSSH}") from None
+    if state != "Running":
+        raise MacstateError(f"this laptop is not in its tailnet (tailscaled is in state {state}); type `tailscale up`")
+    return found
+
+
+def peer(hostname: str, found: dict[str, Any]) -> Peer:
+    """Give the node of that name, short name or address, if a connection can come about.
+
+    Raises:
+        MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
+    """
+    peers = [Peer.read(each) for each in (found.get("Peer") or {}).values()]
+    wanted = hostname.lower().rstrip(".")
+    for each in peers:
+        if wanted in {each.name.lower(), each.name.lower().partition(".")[0], *each.addresses}:
+            return _reachable(each)
+    own = Peer.read(found.get("Self") or {})
+    if wanted in {own.name.lower(), *own.addresses}:
+        raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
+    labels = {each.name.partition(".")[0]: each.name for each in peers}
+    near = get_close_matches(wanted.partition(".")[0], labels, n=1)
+    hint = f"did you mean {labels[near[0]]}?" if near else "`tailscale status` lists what is there"
+    raise MacstateError(f"{hostname} is not in this laptop's tailnet; {hint} Correct `hostname`, {OPENSSH}")
+
+
+def _reachable(found: Peer) -> Peer:
+    if found.expired:
+        raise MacstateError(f"the tailnet key of {found.name} has ended; type `sudo tailscale up` at its keyboard")
+    if not found.online:
+        seen = "" if found.last_seen.startswith("0001") else f", last seen {found.last_seen}"
+        raise MacstateError(
+            f"{found.name} is offline{seen}; is it on, awake and on the network, and does its tailscaled run?"
+        )
+    if not found.host_keys:
+        raise MacstateError(
+            f"{found.name} does not offer Tailscale SSH; type `sudo tailscale set --ssh` at its keyboard, {OPENSSH}"
+        )
+    return found
+
+
+def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:
+    """Say which node key ends soon: without it, this laptop and the Mac do not find each other any more."""
+    for each in (Peer.read(found.get("Self") or {}), mac):
+        if each.key_expiry:
+            left = (datetime.fromisoformat(each.key_expiry).astimezone(UTC) - now).days
+            if left < SOON:
+                yield (
+                    f"the tailnet key of {each.name} ends on {each.key_expiry[:10]} (in {left} days): then it is out "
+                    "of the tailnet; log it in again before, or disable its key expiry in the admin console"
+                )

@@ -1,0 +1,161 @@
+"""One lab for all of its tests: a tailnet of real daemons, a Mac in it, and a laptop."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import build
+from lab.labmac import USER, LabMac
+from lab.tailnet import DOMAIN, Forwarder, Tailnet, wait_for
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Lab:
+    """A person with a laptop and a Mac."""
+
+    folder: Path
+    tailnet: Tailnet
+    mac: LabMac
+    forwarder: Forwarder
+    seconds: float
+    """How long the lab took to start."""
+    elsewhere: str = ""
+    """Further names that the laptop can resolve."""
+
+    @property
+    def home(self) -> Path:
+        """The laptop's home folder."""
+        return self.folder / "home"
+
+    def environment(self, spec: str | None = None) -> dict[str, str]:
+        """Give the laptop's environment: nothing but what a laptop in the tailnet has."""
+        own = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
+        own |= {
+            "HOME": str(self.home),
+            "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parent / "magicdns"),
+            "LAB_MAGICDNS": f"{self.tailnet.name}={self.forwarder.port} {self.elsewhere}",
+            "PYINFRA_PROGRESS": "off",
+        }
+        if spec is not None:
+            (self.folder / "spec.yml").write_text(spec)
+            own["MACSTATE_SPEC"] = str(self.folder / "spec.yml")
+        return own
+
+    def type(self, *words: str, spec: str | None = None, timeout: float = 120) -> tuple[int, str]:
+        """Type a command on the laptop, in a fresh clone's folder; give its exit status and all that was printed."""
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env=self.environment(spec),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=timeout,
+            start_new_session=True,
+        )
+        return done.returncode, done.stdout
+
+    def deploy(self, *options: str, spec: str | None = None) -> tuple[int, str]:
+        """Do the main job. The lab's tailscaled has no network device, which has to be allowed."""
+        allow = () if "--data" in options else ("--data", "allow=userspace")
+        return self.type("pyinfra", "inventory.py", "deploy.py", "-y", *allow, *options, spec=spec)
+
+    def commands(self) -> int:
+        """Count the remote commands that the Mac's tailscaled has logged."""
+        return self.tailnet.processes.log(self.tailnet.mac.name).count("starting non-pty command")
+
+    @contextmanager
+    def at_command(self, number: int, do: Callable[[], object], after: float = 0) -> Iterator[None]:
+        """Do something while the Mac carries out the n-th remote command from now on."""
+        due = self.commands() + number
+
+        def watch() -> None:
+            wait_for(lambda: self.commands() >= due, f"remote command {number}", 60)
+            time.sleep(after)
+            do()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        yield
+        watcher.join()
+
+    def files(self) -> dict[str, bytes]:
+        """Give every file of the Mac, but for the tools' own notes."""
+        files = (path for path in self.mac.root.rglob("*") if path.is_file() and not path.is_symlink())
+        return {str(path): path.read_bytes() for path in files if ".mac" not in path.parts}
+
+    def served(self) -> dict[str, Any]:
+        """Give the Serve document as it is."""
+        found: dict[str, Any] = json.loads(self.tailnet.mac.tailscale("serve", "status", "--json"))
+        return found
+
+
+def leftovers(folder: Path) -> list[str]:
+    """List what the lab should not leave behind: processes, its user, its folder."""
+    commands = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    users = [line for line in Path("/etc/passwd").read_text().splitlines() if line.startswith(f"{USER}:")]
+    return [command for command in commands if str(folder) in command] + users + [str(folder)] * folder.exists()
+
+
+@pytest.fixture(scope="session")
+def lab_session() -> Iterator[Lab]:
+    """The lab, started once."""
+    assert os.geteuid() == 0, "the lab adds a local user: run it as root, or leave out --lab and CI=true"
+    binaries = build.binaries()
+    begun = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="macstate-lab-", dir="/tmp"))
+    folder.chmod(0o755)
+    mac = LabMac(folder / "mac", f"matiass-mac-studio.{DOMAIN}")
+    mac.folder.mkdir()
+    tailnet = Tailnet(folder / "tailnet", binaries, mac.socket)
+    tailnet.folder.mkdir()
+    try:
+        mac.make(binaries)
+        tailnet.start()
+        forwarder = Forwarder(tailnet.laptop, tailnet.name)
+        lab = Lab(folder, tailnet, mac, forwarder, time.monotonic() - begun)
+        (lab.home / "bin").mkdir(parents=True)
+        (lab.home / ".ssh").mkdir()
+        tailscale = lab.home / "bin/tailscale"
+        tailscale.write_text(f'#!/bin/sh\nexec {binaries}/tailscale --socket={tailnet.laptop.door} "$@"\n')
+        tailscale.chmod(0o755)
+        yield lab
+        forwarder.die()
+    finally:
+        if mac.root.exists():
+            mac.run("rehearse run-jobs off")
+        tailnet.processes.stop_all()
+        mac.remove_user()
+        shutil.rmtree(folder)
+    assert leftovers(folder) == []
+
+
+@pytest.fixture
+def lab(lab_session: Lab) -> Lab:
+    """The lab with a new Mac: nothing served, SSH on and allowed."""
+    lab = lab_session
+    lab.mac.reset()
+    lab.tailnet.mac.tailscale("serve", "reset")
+    lab.tailnet.mac.tailscale("set", "--ssh")
+    lab.tailnet.console("ssh", policy="accept")
+    wait_for(lab.tailnet.is_up, "the tailnet")
+    lab.elsewhere = ""
+    return lab

@@ -1,0 +1,169 @@
+"""The lab's Mac: a rehearsal Mac of a local user, whose launchd runs jobs for real, in a real tailnet."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import macstate.rehearsal.mac
+
+USER = "mmirvois"
+MARK = "macstate lab"
+TOOLS = Path(macstate.rehearsal.mac.__file__).parent
+BACKEND = """\
+#!{python} -IS
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({{"server": {name!r}, "path": self.path, "headers": dict(self.headers)}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+port = sys.argv[sys.argv.index("--port") + 1] if "--port" in sys.argv else os.environ["OLLAMA_HOST"].rpartition(":")[2]
+ThreadingHTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
+"""
+PROGRAMS = {
+    "ollama": "usr/local/bin/ollama",
+    "vllm": f"Users/{USER}/vllm/bin/vllm",
+    "a1111": f"Users/{USER}/stable-diffusion-webui/webui.sh",
+}
+"""What the reference spec takes to be installed."""
+MAKE = """\
+import json, sys
+from pathlib import Path
+tools, root, user, name = sys.argv[1:]
+sys.path.insert(0, tools)
+from mac import birth
+birth.create(Path(root), user=user, dns_name=name, programs=[])
+print(json.dumps(birth.environment(Path(root))))
+"""
+CURL = """\
+#!/bin/sh
+for word; do
+  shift
+  case $word in /var/run/*) word=$MACSTATE_ROOT$word ;; esac
+  set -- "$@" "$word"
+done
+exec {curl} "$@"
+"""
+
+
+@dataclass
+class LabMac:
+    """A folder, and the user it belongs to."""
+
+    folder: Path
+    dns_name: str
+
+    @property
+    def root(self) -> Path:
+        """The Mac's own /."""
+        return self.folder / "macstudio"
+
+    @property
+    def socket(self) -> Path:
+        """Where its tailscaled listens; the Mac's /var/run/tailscaled.socket leads here."""
+        return self.folder / "tailscaled.socket"
+
+    @property
+    def shell(self) -> Path:
+        """The user's login shell: it makes the session one of the Mac."""
+        return self.folder / "shell"
+
+    def make(self, binaries: Path) -> None:
+        """Make the user and the Mac."""
+        self.add_user()
+        self.python = reachable_python()
+        shutil.copytree(TOOLS, self.folder / "tools/mac", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(binaries / "tailscale", self.folder / "tailscale")
+        shutil.chown(self.folder, USER)
+        arguments = (self.folder / "tools", self.root, USER, self.dns_name)
+        said = self.as_user(self.python, "-I", "-c", MAKE, *map(str, arguments))
+        self.environment: dict[str, str] = json.loads(said)
+        kept = 'SSH_CLIENT="$SSH_CLIENT" SSH_CONNECTION="$SSH_CONNECTION"'
+        words = shlex.join(f"{name}={value}" for name, value in self.environment.items() if name != "SSH_CONNECTION")
+        home = shlex.quote(self.environment["HOME"])
+        self.shell.write_text(f'#!/bin/sh\ncd {home}\nexec env -i {words} {kept} /bin/sh "$@"\n')
+        self.shell.chmod(0o755)
+        real = shlex.quote(str(self.folder / "tailscale"))
+        self.put("usr/local/bin/tailscale", f'#!/bin/sh\nexec {real} --socket={self.socket} "$@"\n')
+        self.put("usr/bin/curl", CURL.format(curl=shutil.which("curl")))
+        for name, place in PROGRAMS.items():
+            self.install(name, place)
+        listens = self.root / "private/var/run/tailscaled.socket"
+        listens.unlink()
+        listens.symlink_to(self.socket)
+        self.run("rehearse run-jobs on")
+        subprocess.run(["cp", "-a", self.root, self.folder / "fresh"], check=True)
+
+    def install(self, name: str, place: str) -> None:
+        """Install a small model server, which answers with its name and what it was asked."""
+        self.put(place, BACKEND.format(python=self.python, name=name))
+
+    def put(self, place: str, text: str) -> None:
+        """Write a program of the Mac's."""
+        file = self.root / place
+        file.unlink(missing_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+        for path in (file, *file.parents):
+            if path == self.root:
+                break
+            shutil.chown(path, USER, USER)
+
+    def reset(self) -> None:
+        """Make the Mac new; its programs have ended before."""
+        if self.root.exists():
+            self.run("rehearse run-jobs off")
+            shutil.rmtree(self.root)
+        subprocess.run(["cp", "-a", self.folder / "fresh", self.root], check=True)
+
+    def add_user(self) -> None:
+        """Add the local user; one that an earlier, killed lab has left is taken away first."""
+        self.remove_user()
+        words = ["-M", "-d", str(self.root / "Users" / USER), "-s", str(self.shell), "-c", MARK, USER]
+        subprocess.run(["useradd", *words], check=True)
+
+    def remove_user(self) -> None:
+        """Take the user away, if it is the lab's."""
+        try:
+            found = pwd.getpwnam(USER)
+        except KeyError:
+            return
+        assert found.pw_gecos == MARK, f"this machine has a user {USER} of its own: the lab will not touch it"
+        subprocess.run(["pkill", "-KILL", "-u", USER], check=False)
+        subprocess.run(["userdel", "-f", USER], check=True, capture_output=True)
+
+    def as_user(self, *words: str) -> str:
+        """Run a program of this machine as the user."""
+        command = ["runuser", "-u", USER, "--", *words]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (words, done)
+        return done.stdout
+
+    def run(self, command: str) -> str:
+        """Do something on the Mac by hand."""
+        words = ["runuser", "-u", USER, "--", str(self.shell), "-c", command]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout + done.stderr
+
+
+def reachable_python() -> str:
+    """Find a Python that the user may run: this one may lie below /root."""
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for python in (str(Path(sys.executable).resolve()), "/usr/bin/python3", "/usr/local/bin/python3"):
+        words = ["runuser", "-u", USER, "--", python, "-I", "-S", "-c", check]
+        if subprocess.run(words, cwd="/", capture_output=True, check=False).returncode == 0:
+            return python
+    raise AssertionError("no Python 3.11 that another user than root may run: install python3")

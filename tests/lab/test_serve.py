@@ -1,0 +1,117 @@
+"""Routes in a real tailscaled, to programs that launchd really runs, asked for from another node."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from lab.conftest import Lab
+from lab.tailnet import wait_for
+from laptop import REFERENCE
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+WITHOUT_VLLM = REFERENCE[: REFERENCE.index("  vllm:")] + REFERENCE[REFERENCE.index("  a1111:") :]
+
+
+def asked(lab: Lab, path: str, port: int = 443) -> dict[str, Any]:
+    """Ask over the tailnet, and give what the server saw."""
+    answer = lab.tailnet.get(path, port)
+    assert answer.status == 200, answer
+    seen: dict[str, Any] = json.loads(answer.body)
+    return seen
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_each_route_reaches_its_program_and_goes_with_its_entry(lab: Lab) -> None:
+    assert "vllm" not in WITHOUT_VLLM
+    lab.tailnet.mac.tailscale("serve", "--bg", "--set-path=/foreign", f"http://127.0.0.1:{11434}/mine")
+    lab.tailnet.mac.tailscale("serve", "--bg", "--tcp=2222", "tcp://127.0.0.1:11434")
+    code, said = lab.deploy(spec=REFERENCE)
+    assert code == 0, said
+    for port in (11434, 8000, 7860):
+        wait_for(lambda port=port: listens(port), f"port {port}")  # type: ignore[misc] # mypy sees no default
+
+    assert asked(lab, "/")["server"] == "ollama"
+    vllm = asked(lab, "/vllm/v1/models")
+    assert (vllm["server"], vllm["path"]) == ("vllm", "/v1/models")
+    assert vllm["headers"]["Host"] == lab.tailnet.name
+    assert asked(lab, "/", 7860)["server"] == "a1111"
+    assert asked(lab, "/foreign/x")["path"] == "/mine/x"
+
+    code, said = lab.deploy(spec=WITHOUT_VLLM)
+    assert code == 0, said
+
+    assert asked(lab, "/vllm/v1/models")["server"] == "ollama"  # its mount is gone: what is left is /
+    assert not listens(8000)
+    assert asked(lab, "/foreign/x")["path"] == "/mine/x"
+    assert lab.served()["TCP"]["2222"] == {"TCPForward": "127.0.0.1:11434"}
+
+
+def test_a_mount_that_is_gone_answers_404(lab: Lab) -> None:
+    lab.mac.install("one", "opt/homebrew/bin/one")
+    macs = REFERENCE[REFERENCE.index("macs:") : REFERENCE.index("power:")]
+    entry = '{engine: rest, command: [/opt/homebrew/bin/one, --port, "{port}"], port: 8101, serve: /one}'
+    other = '{engine: rest, command: [/opt/homebrew/bin/one, --port, "{port}"], port: 8102, serve: /two}'
+    code, said = lab.deploy(spec=f"{macs}\nendpoints: {{one: {entry}, two: {other}}}\n")
+    assert code == 0, said
+    for port in (8101, 8102):
+        wait_for(lambda port=port: listens(port), f"port {port}")  # type: ignore[misc] # mypy sees no default
+    assert asked(lab, "/one/x")["path"] == "/x"
+
+    code, said = lab.deploy(spec=f"{macs}\nendpoints: {{two: {other}}}\n")
+
+    assert code == 0, said
+    assert lab.tailnet.get("/one/x").status == 404
+    assert not listens(8101)
+    assert asked(lab, "/two/x")["path"] == "/x"
+
+
+def test_a_document_that_changed_since_the_plan_is_left_alone(lab: Lab) -> None:
+    foreign = ("serve", "--bg", "--set-path=/foreign", "9999")
+    with lab.at_command(3, lambda: lab.tailnet.mac.tailscale(*foreign)):
+        code, said = lab.deploy(spec=REFERENCE)
+
+    assert code == 1, said
+    assert "somebody has changed Serve since the plan was made; nothing was written, run again" in said
+    assert "Traceback" not in said
+    web = lab.served()["Web"][f"{lab.tailnet.name}:443"]
+    assert web == {"Handlers": {"/foreign": {"Proxy": "http://127.0.0.1:9999"}}}
+    code, said = lab.deploy(spec=REFERENCE)
+    assert code == 0, said
+    assert set(lab.served()["Web"][f"{lab.tailnet.name}:443"]["Handlers"]) == {"/", "/vllm", "/foreign"}
+
+
+def test_a_tailnet_without_certificates_is_told_before_anything_is_changed(lab: Lab) -> None:
+    lab.tailnet.console("capabilities", name=lab.tailnet.mac.name, only=["funnel", "https://tailscale.com/cap/ssh"])
+    wait_for(lambda: "https" not in lab.tailnet.mac.status()["Self"]["CapMap"], "the node without certificates")
+    before = lab.files()
+    try:
+        code, said = lab.deploy(spec=REFERENCE)
+    finally:
+        lab.tailnet.console("capabilities", name=lab.tailnet.mac.name)
+
+    assert code == 1
+    assert said.count("turn on MagicDNS and HTTPS Certificates on the DNS page of Tailscale's admin console") == 1, said
+    assert lab.files() == before
+    assert lab.served() == {}
+
+
+def test_without_the_socket_the_document_goes_through_set_raw(lab: Lab) -> None:
+    """As with the app builds, which have none; a change meanwhile is seen there too."""
+    (lab.mac.root / "private/var/run/tailscaled.socket").unlink()
+    foreign = ("serve", "--bg", "--set-path=/foreign", "9999")
+    with lab.at_command(3, lambda: lab.tailnet.mac.tailscale(*foreign)):
+        code, said = lab.deploy(spec=REFERENCE)
+    assert code == 1
+    assert "somebody has changed Serve since the plan was made; nothing was written, run again" in said
+
+    code, said = lab.deploy(spec=REFERENCE)
+
+    assert code == 0, said
+    assert set(lab.served()["Web"][f"{lab.tailnet.name}:443"]["Handlers"]) == {"/", "/vllm", "/foreign"}
