@@ -12,7 +12,7 @@ monkey.patch_all = lambda **_: None
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
 LEFT_OUT = (
-    "left out: the lab (real sudo; a kill between any two steps; many random Macs); have it with --lab or CI=true"
+    "left out: the lab (a real tailnet, real sudo, a kill between any two steps, many random Macs); have it with --lab"
 )
 
 

@@ -157,6 +157,7 @@ def test_a_laptop_that_left_its_tailnet_is_told(lab: Lab) -> None:
 
 
 def test_of_two_macs_one_is_dead_and_the_other_converges(lab: Lab) -> None:
+    lab.mac.install("one", "opt/homebrew/bin/one")
     two = SMALL.replace("macs: {", f"macs: {{dead: {{hostname: dead-mac.{DOMAIN}, user: mmirvois}}, ")
 
     code, said = lab.deploy(spec=two)

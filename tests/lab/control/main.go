@@ -141,6 +141,8 @@ func (c *console) capabilities(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, node := range c.control.AllNodes() {
 		if node.Hostinfo.Hostname() == r.FormValue("name") {
+			node.Capabilities = nil // what testcontrol gives every node, the older way
+			c.control.UpdateNode(node)
 			c.give(node.Key, names)
 		}
 	}
