@@ -102,12 +102,18 @@ same() { # BASE64 MEANING COMMAND...: it must print what the plan was made from
   shift 2
   [ "$(in_root "$@" </dev/null 2>/dev/null | base64 | tr -d '\n')" = "$seen" ] || fail "$meaning"
 }
-write() { # PATH MODE OWNER BASE64: whole, with its final owner and mode, or not at all
-  mkdir -p "$root${1%/*}"
-  (umask 077 && printf %s "$4" | base64 --decode >"$root$1.macstate")
-  [ -z "$3" ] || chown "$3" "$root$1.macstate"
-  chmod "$2" "$root$1.macstate"
-  mv -f "$root$1.macstate" "$root$1"
+write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
+  path=$root$1 mode=$2 owner=$3
+  mkdir -p "${path%/*}"
+  (umask 077 && printf %s "$4" | base64 --decode >"$path.macstate")
+  [ -z "$owner" ] || chown "$owner" "$path.macstate"
+  chmod "$mode" "$path.macstate"
+  shift 4
+  if [ $# -gt 0 ] && ! out=$(in_root "$@" 2>&1 </dev/null); then
+    rm -f "$path.macstate"
+    fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr '\n' ' ')"
+  fi
+  mv -f "$path.macstate" "$path"
 }
 delete() { # PATH
   rm -f "$root$1" "$root$1.macstate"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from macstate import listening
+from macstate import exposure, listening
 from macstate.document import Document, Mistake, Path
 from macstate.model import chosen
 
@@ -41,10 +41,13 @@ def names(root: Any) -> Found:
 def ports(root: Any) -> Found:
     """A loopback port has one owner."""
     for mac in root.macs.values():
-        owners = ((endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac))
+        owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
+        if gateway := mac.gateway or root.gateway:
+            owners += [(gateway.ports.tailnet, "gateway.ports.tailnet"), (gateway.ports.funnel, "gateway.ports.funnel")]
         for port, first, path in _twice(owners):
             why = "two servers cannot listen on one port"
-            yield (*path, "port"), f"port: {port} is taken by {first}; {why}: type another"
+            where = path if path[0] == "gateway" else (*path, "port")
+            yield where, f"port: {port} is taken by {first}; {why}: type another"
 
 
 def mounts(root: Any) -> Found:
@@ -61,6 +64,8 @@ def labels(root: Any) -> Found:
     for mac in root.macs.values():
         jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
         jobs += [(endpoint.job_label(name), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
+        if gateway := mac.gateway or root.gateway:
+            jobs.append((gateway.label, "gateway"))
         for label, first, path in _twice(jobs):
             yield (*path, "label"), f"label: {label} is taken by {first}; type another"
 
@@ -70,7 +75,7 @@ def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]
     first: dict[Any, str] = {}
     for value, owner in owners:
         if first.setdefault(value, owner) != owner:
-            yield value, first[value], tuple(owner.split(".", 1))
+            yield value, first[value], tuple(owner.split(".", 2 if owner.startswith("gateway") else 1))
 
 
 def commands(root: Any) -> Found:
@@ -122,5 +127,5 @@ def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
     return chosen(root, mac, "endpoints").items()
 
 
-ERRORS: tuple[Callable[[Any], Found], ...] = (names, ports, mounts, labels, commands)
+ERRORS: tuple[Callable[[Any], Found], ...] = (names, ports, mounts, labels, commands, *exposure.RULES)
 WARNINGS: tuple[Callable[[Any], Found], ...] = (sleeps, emergency)

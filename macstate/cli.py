@@ -62,7 +62,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
             try:
                 wishes = spec.load().for_host(host.name)
                 found = connect.look(host, wishes)
-                plans[host.name] = plan(wishes.expand(found.facts), found)
+                plans[host.name] = plan(wishes.expand(found.facts, connect.keys(host, dry=True)), found)
                 if not as_json:
                     ops.show(state, host, wishes.warnings, report.text(host.name, plans[host.name], steps=verbose))
                 guard.check(plans[host.name], found.facts.node, str(host.data.get("allow", "")))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
-from typing import Any
 
 import click
 from paramiko import SSHException
+from platformdirs import user_config_path
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import probe
+from macstate import probe, secrets
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.run import Run
+from macstate.scope import Keys
+from macstate.secrets import Secret
 from macstate.wishes import Wishes
 
 LOST = (OSError, SSHException, EOFError, TimeoutError)
@@ -29,11 +30,30 @@ QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
 """sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
 
 
-def data(mac: Any) -> dict[str, Any]:
-    """Give pyinfra's host data for one of the spec's Macs. A host key that is not known yet is refused."""
-    file = Path(mac.identity_file or "").expanduser()
-    key = {"ssh_key": str(file)} if file.is_file() else {}
-    return {"ssh_hostname": mac.hostname, "ssh_user": mac.user, "ssh_strict_host_key_checking": "yes", **key}
+def say(line: str) -> None:
+    """Tell a person something beside the plan."""
+    click.echo(line, err=True)
+
+
+def keys(host: Host, *, dry: bool) -> Keys:
+    """Give what resolves this Mac's references to keys; a dry run makes none, and does without what it cannot get."""
+    folder = getattr(host.connector, "keys", None) or user_config_path("macstate") / "keys" / host.name
+
+    def key(reference: str, name: str) -> Secret | None:
+        try:
+            return secrets.resolve(reference, name, folder, create=not dry, say=say)
+        except MacstateError:
+            if dry:
+                return None
+            raise
+
+    return key
+
+
+def is_dry() -> bool:
+    """Say whether pyinfra's own command was given --dry."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.params.get("dry"))
 
 
 def check_terminal() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from macstate.errors import MacstateError
+
+FUNNEL_PORTS = "https://tailscale.com/cap/funnel-ports?ports="
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Node:
             variant=variant,
         )
 
-    def check_serve(self) -> None:
-        """Refuse routes that could not answer.
+    def check_serve(self, funnel: int | None = None) -> None:
+        """Refuse routes that could not answer; ``funnel`` is the HTTPS port of one for the internet.
 
         Raises:
-            MacstateError: tailscaled does not run or is not logged in, or the tailnet gives no certificates.
+            MacstateError: tailscaled does not run or is not logged in, the tailnet gives no certificates, or no Funnel.
         """
         if not self.name:
             raise MacstateError(
@@ -57,6 +59,19 @@ class Node:
                 "routes need certificates, which this tailnet does not give: turn on MagicDNS and HTTPS Certificates "
                 "on the DNS page of Tailscale's admin console, then run again"
             )
+
+        if funnel and not ("funnel" in self.capabilities and funnel in self._funnel_ports()):
+            raise MacstateError(
+                f"funnel: this node may not use Funnel on port {funnel}: give it the node attribute `funnel` in the "
+                "tailnet's policy (nodeAttrs), then run again"
+            )
+
+    def _funnel_ports(self) -> Iterator[int]:
+        for name in self.capabilities:
+            if name.startswith(FUNNEL_PORTS):
+                for span in name.removeprefix(FUNNEL_PORTS).split(","):
+                    first, _, last = span.partition("-")
+                    yield from range(int(first), int(last or first) + 1)
 
     def check_ssh(self) -> None:
         """Refuse to turn on what this build of Tailscale has not.
@@ -85,6 +100,8 @@ class Facts:
     real: Mapping[str, str] = field(default_factory=dict)
     """Paths with their symbolic links resolved."""
     node: Node = Node()
+    programs: Mapping[str, str] = field(default_factory=dict)
+    """What servers said of themselves, by path: version and modules; what is missing could not be run."""
 
     def home_of(self, user: str) -> str:
         """Give a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""

@@ -22,6 +22,7 @@ from macstate.change import Batch
 from macstate.errors import MacstateError
 from macstate.plan import plan
 from macstate.run import Run
+from macstate.scope import Keys
 from macstate.wishes import Wishes
 
 DONE, FAILED, NOTICE = "macstate: done: ", "macstate: failed: ", "macstate: notice: "
@@ -77,9 +78,9 @@ def apply(run: Run, batch: Batch) -> Generator[FunctionCommand, None, None]:
 
 
 @operation()
-def verify(wishes: Wishes) -> Generator[FunctionCommand, None, None]:
+def verify(wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
     """Read the Mac again: nothing may be left to change."""
-    yield FunctionCommand(_verify, (wishes,), {})
+    yield FunctionCommand(_verify, (wishes, keys), {})
 
 
 def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
@@ -111,12 +112,12 @@ def _outcome(host: Host, output: CommandOutput) -> str:
     raise MacstateError(f"the connection was lost{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 
-def _verify(state: State, host: Host, wishes: Wishes) -> bool:
+def _verify(state: State, host: Host, wishes: Wishes, keys: Keys) -> bool:
     del state
     try:
         for pause in (*PAUSES, None):
             found = connect.look(host, wishes)
-            left = plan(wishes.expand(found.facts), found).changes
+            left = plan(wishes.expand(found.facts, keys), found).changes
             if not left:
                 logger.info(f"{host.print_prefix}verified: nothing is left to change")
                 return True

@@ -63,7 +63,7 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
             yield Change(name, "update", wish, was, why, foreign=foreign)
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
-        elif wish.reload and line and line.fingerprint != wish.fingerprint:
+        elif wish.reload and line and not wish.taken_in(line.fingerprint):
             yield Change(name, "update", wish, was, "changed since it was last taken in")
 
 

@@ -120,6 +120,11 @@ def _facts(common: Mapping[str, Section]) -> Facts:
             for name, section in common.items()
             if name.startswith("realpath ") and section.status == 0
         },
+        programs={
+            name.partition(" ")[2]: section.output
+            for name, section in common.items()
+            if name.startswith("about ") and section.status == 0
+        },
         node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
     )
 

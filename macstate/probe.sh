@@ -28,6 +28,12 @@ plists_in() { # FOLDER: owner and mode of each
   set -- "$root$1"/*.plist
   [ ! -e "$1" ] || stat -f '%u %Lp %N' "$@"
 }
+about() { # SERVER PROGRAM: its version, and its modules
+  case $1 in
+    nginx) "$2" -V 2>&1 ;;
+    *) "$2" version && "$2" list-modules ;;
+  esac
+}
 variant() { # which build of Tailscale: only the open-source daemon has a socket, only Apple's shop leaves a receipt
   if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
     echo open-source
@@ -54,6 +60,9 @@ section owned cat "$root/var/db/macstate/owned"
 section owned-sum sum "$root/var/db/macstate/owned"
 section user-owned cat "$HOME/.local/state/macstate/owned"
 section user-owned-sum sum "$HOME/.local/state/macstate/owned"
+listed gateway | while read -r server path; do
+  section "about $path" about "$server" "$root$path"
+done
 listed path | while IFS= read -r path; do
   section "realpath $path" realpath "$path"
 done

@@ -13,14 +13,18 @@ from macstate.resource import Resource
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 FORMAT_VERSION = "1.0"
+HIDDEN = "(secret)"
 
 
 def text(name: str, plan: Plan, *, steps: bool = False) -> Iterator[str]:
-    """Give the lines of one Mac's plan."""
+    """Give the lines of one Mac's plan; what becomes reachable from the internet stands first and apart."""
+    public = [change for change in plan.changes if getattr(change.wish, "funnel", False)]
+    yield from (f"! {change.id} answers the internet, and asks it for a key" for change in public)
+    yield from [""] * bool(public)
     for batch in plan.batches:
         for change in batch.changes:
             yield click.style(f"{SIGNS[change.action]} {change.id}", fg=COLOURS[change.action]) + _reason(change)
-            yield from (f"    {field}: {_shown(was)} -> {_shown(wish)}" for field, was, wish in _differences(change))
+            yield from (f"    {line}" for line in _lines(change))
         if steps:
             yield from (f"    {step}" for step in batch.steps)
     for identifier, remark in plan.unmanaged:
@@ -51,7 +55,7 @@ def _host(plan: Plan) -> dict[str, Any]:
             "action": change.action,
             "before": _fields(change.was),
             "after": _fields(change.wish),
-            "sensitive": [],
+            "sensitive": list(change.kind.sensitive),
             "steps": [str(step) for step in batch.steps],
         }
         for batch in plan.batches
@@ -61,7 +65,20 @@ def _host(plan: Plan) -> dict[str, Any]:
 
 
 def _fields(resource: Resource | None) -> dict[str, Any] | None:
-    return None if resource is None else resource.managed
+    if resource is None:
+        return None
+    return {name: HIDDEN if name in resource.sensitive else value for name, value in resource.managed.items()}
+
+
+def _lines(change: Change) -> Iterator[str]:
+    for field, was, wish in _differences(change):
+        if field in change.kind.sensitive:
+            yield f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})"
+        else:
+            yield f"{field}: {_shown(was)} -> {_shown(wish)}"
+    for field in change.kind.sensitive:
+        if change.wish and getattr(change.wish, field) is None:
+            yield f"{field}: (secret, not compared)"
 
 
 def _reason(change: Change) -> str:

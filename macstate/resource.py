@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
     from macstate.steps import Step
 
 Outputs = Mapping[str, str]
@@ -37,7 +37,7 @@ class Entry(BaseModel):
         del name
         yield from ()
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the resources that this entry stands for on a Mac with these facts."""
         raise NotImplementedError
 
@@ -64,6 +64,11 @@ class Resource(Entry):
     """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
     document: ClassVar[bool] = False
     """Whether all resources of the kind live in one document, written whole by one operation."""
+
+    sensitive: ClassVar[tuple[str, ...]] = ()
+    """Fields whose values are never shown."""
+    silent: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})
+    """Fields that say how to change it, not what it is."""
 
     key: str
     unreadable: str = ""
@@ -92,12 +97,16 @@ class Resource(Entry):
     @property
     def managed(self) -> dict[str, Any]:
         """The fields that say something, in the order of their declaration."""
-        fields = (name for name in type(self).model_fields if name not in {"key", "unreadable"})
+        fields = (name for name in type(self).model_fields if name not in self.silent)
         return {name: value for name in fields if (value := getattr(self, name)) is not None}
 
     def unlike(self, was: Self | None) -> list[str]:
         """Name the wished fields that were found otherwise."""
         return [name for name, value in self.managed.items() if was is None or getattr(was, name) != value]
+
+    def taken_in(self, recorded: str) -> bool:
+        """Say whether what the record holds of the last change is what is wished now (``reload`` kinds only)."""
+        return recorded == self.fingerprint
 
     @property
     def fingerprint(self) -> str:

@@ -71,15 +71,19 @@ class Write:
     mode: str = "0644"
     owner: str = ""
     """``user:group``; empty keeps whoever carries out the step."""
+    valid: tuple[str, ...] = ()
+    """A command that must accept the new file, whose name stands as ``{}``, before it takes the old one's place."""
 
     def __str__(self) -> str:
         owner = f" {self.owner}" if self.owner else ""
-        return f"write {shlex.quote(self.path)}  # {len(self.content)} bytes, {self.mode}{owner}"
+        valid = f", if `{shlex.join(self.valid)}`" if self.valid else ""
+        return f"write {shlex.quote(self.path)}  # {len(self.content)} bytes, {self.mode}{owner}{valid}"
 
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("write", self.path, self.mode, self.owner, b64encode(self.content).decode()))
+        words = ("write", self.path, self.mode, self.owner, b64encode(self.content).decode())
+        return shlex.join((*words, *(word.replace("{}", f"{self.path}.macstate") for word in self.valid)))
 
 
 @dataclass(frozen=True)

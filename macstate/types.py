@@ -16,6 +16,12 @@ def _seconds(value: object) -> object:
     raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
 
 
+def _rate(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d{0,5}/[sm]", value):
+        raise ValueError(f"{value!r} is not a rate; type requests for each second or minute: 10/s or 60/m")
+    return value
+
+
 def _absolute(value: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", value):
         raise ValueError("a path cannot hold control characters; remove them")
@@ -58,6 +64,8 @@ def _shell_name(value: str) -> str:
 
 Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[smh]$")])]
 """A duration as typed (``30s``, ``5m``, ``2h``), in seconds."""
+Rate = Annotated[str, AfterValidator(_rate)]
+"""Requests for each second or minute."""
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, AfterValidator(_name)]

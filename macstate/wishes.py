@@ -10,13 +10,14 @@ from macstate.errors import MacstateError
 from macstate.facts import Facts
 from macstate.model import ENTRIES, chosen
 from macstate.resource import Entry, Resource
+from macstate.scope import Keys, Scope, no_keys
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What one Mac shall be, before its facts are known."""
 
-    entries: tuple[tuple[str, Entry], ...]
+    entries: tuple[tuple[str, Entry], ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -24,7 +25,7 @@ class Wishes:
         """What the probe is to look at."""
         return tuple(pair for name, entry in self.entries for pair in entry.lists(name))
 
-    def expand(self, facts: Facts) -> Mapping[str, Resource]:
+    def expand(self, facts: Facts, key: Keys = no_keys) -> Mapping[str, Resource]:
         """Give the resources by id.
 
         Raises:
@@ -32,9 +33,10 @@ class Wishes:
         """
         resources: dict[str, Resource] = {}
         problems: list[str] = []
+        scope = Scope(facts, self.entries, key)
         for name, entry in self.entries:
             try:
-                for resource in entry.expand(name, facts):
+                for resource in entry.expand(name, scope):
                     if resource.id in resources:
                         again = f"the second time by {entry.section}.{name}"
                         problems.append(f"{resource.id} is declared twice, {again}; keep one")

@@ -1,6 +1,7 @@
 """The lab joins with --lab and whenever CI=true; without it, one line says what was left out."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 LEFT_OUT = (
     "left out: the lab (a real tailnet, real sudo, a kill between any two steps, many random Macs); have it with --lab"
 )
+
+
+os.environ["MACSTATE_TEST_KEY"] = "a-key-of-the-tests-and-of-nobody-else"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,4 +58,5 @@ def laptop(tmp_path: Path, converged: tuple[Outcome, Path]) -> Laptop:
     laptop = Laptop(tmp_path)
     laptop.mac().mkdir(parents=True)
     laptop.put_back(converged[1])
+    shutil.copytree(converged[1].parent / ".keys", laptop.mac().parent / ".keys")
     return laptop

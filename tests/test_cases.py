@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -16,8 +17,14 @@ from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
 from macstate.resources import KINDS
+from macstate.secrets import Secret
 
-FACTS = Facts(user="anna", home="/Users/anna", node=Node(name="studio.tail1.ts.net", capabilities=frozenset({"https"})))
+FACTS = Facts(
+    user="anna",
+    home="/Users/anna",
+    node=Node(name="studio.tail1.ts.net", capabilities=frozenset({"https"})),
+    programs={"/opt/homebrew/bin/nginx": "nginx/1.29.3"},
+)
 MACS = {"studio": {"hostname": "studio.tail1.ts.net", "user": "anna"}}
 CASES = [
     pytest.param(kind, case, id=f"{kind.kind}: {name}")
@@ -26,8 +33,17 @@ CASES = [
 ]
 
 
+def key(reference: str, name: str) -> Secret | None:
+    """Resolve what is set, and nothing else."""
+    del name
+    value = os.environ.get(reference.removeprefix("env:"))
+    return Secret(value) if value else None
+
+
 def planned(kind: Any, case: dict[str, Any]) -> str:
-    wishes = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(FACTS)
+    wishes = (
+        spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(FACTS, key)
+    )
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
     host = case.get("host", {})
     outputs = host if isinstance(host, dict) else {kind.probes[0]: host}

@@ -19,7 +19,7 @@ FOREIGN = (
     'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --add /usr/bin/ruby',
     "sudo launchctl disable system/com.example.other",
 )
-COMMANDS = 10
+COMMANDS = 13
 """Changes of the reference spec on a fresh Mac, in batches."""
 
 

@@ -21,6 +21,7 @@ from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
 from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
+from macstate.resources.secret import Secret
 from macstate.resources.serve import STATUS, Serve
 from macstate.resources.tailscale import Tailscale
 
@@ -126,6 +127,7 @@ ELSEWHERE = {
     "tailscale/lab_status_json_self.txt": "test_the_tailnet_name_is_the_mac_s_own",
     "tailscale/lab_status_json_from_peer.txt": "test_the_tailnet_name_is_the_mac_s_own",
     "stat/stat_default.txt": "test_another_form_of_stat_says_nothing",
+    "shasum/shasum.txt": "test_a_digest_is_read",
 }
 """Recordings that have a test of their own."""
 
@@ -249,6 +251,13 @@ def test_what_is_no_json_is_unreadable(text: str) -> None:
         list(Serve.parse({STATUS: text}))
     with pytest.raises(UnreadableError, match="printed no JSON"):
         list(Tailscale.parse({"tailscale debug prefs": text}))
+
+
+def test_a_digest_is_read() -> None:
+    line = recorded("shasum/shasum.txt").splitlines()[0]
+    (read,) = Secret.parse({"shasum /etc/keys": line, "stat /etc/keys": "501 600\n"})
+
+    assert (read.content, read.permissions) == ("b6701d0bd547292d2a51541cefdb78589c4ebc65", "501 600")
 
 
 def test_the_tailnet_name_is_the_mac_s_own() -> None:

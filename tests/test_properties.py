@@ -23,10 +23,12 @@ from macstate.plan import plan
 from macstate.record import Line, Record
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
+FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
 FACTS = Facts(
     user="mmirvois",
     home="/Users/mmirvois",
-    node=Node(name="matiass-mac-studio.tail174e9b.ts.net", capabilities=frozenset({"https"})),
+    node=Node(name="matiass-mac-studio.tail174e9b.ts.net", capabilities=frozenset({"https", "funnel", FUNNEL})),
+    programs={"/opt/homebrew/bin/nginx": "nginx/1.29.3", "/opt/homebrew/bin/caddy": "v2.11.7"},
 )
 PROFILE = st.fixed_dictionaries(
     {},
@@ -41,25 +43,35 @@ ROUTES = st.sampled_from([None, "/", "/a", "/b/c", {"https": 8443}, {"https": 44
 
 
 @st.composite
-def endpoints(draw: st.DrawFn) -> dict[str, Any]:
+def endpoints(draw: st.DrawFn, *, gateway: bool) -> dict[str, Any]:
     """Up to four endpoints that do not collide."""
     found: dict[str, Any] = {}
     routes: set[str] = set()
     for number in range(draw(st.integers(0, 4))):
-        engine = draw(st.sampled_from(["ollama", "openai", "rest"]))
+        engine = draw(st.sampled_from(["ollama", "openai", "rest"] if gateway else ["openai", "rest"]))
         entry = {"engine": engine, "command": [f"/opt/servers/s{number}", "--port", "{port}"], "port": 9000 + number}
         route = draw(ROUTES)
         if route and json.dumps(route) not in routes:
             routes.add(json.dumps(route))
             entry["serve"] = route
+        if gateway and draw(st.booleans()):
+            entry["funnel"] = {"https": 10000, "path": f"/public{number}"}
+            entry["require_key"] = draw(st.booleans())
         if draw(st.booleans()):
             entry["environment"] = {"NAME": draw(st.text("abc 'öß$\"\\=", max_size=12))}
         found[f"s{number}"] = entry
     return found
 
 
-SPECS = st.fixed_dictionaries(
-    {"macs": st.just(MACS), "endpoints": endpoints()},
+GATEWAY = st.fixed_dictionaries(
+    {"server": st.sampled_from(["nginx", "caddy"]), "keys": st.just({"agents": "env:MACSTATE_TEST_KEY"})},
+    optional={"require_key": st.sampled_from(["funnel", "always"])},
+)
+SERVERS = st.fixed_dictionaries({"endpoints": endpoints(gateway=False)}) | st.fixed_dictionaries(
+    {"endpoints": endpoints(gateway=True), "gateway": GATEWAY}
+)
+REST = st.fixed_dictionaries(
+    {"macs": st.just(MACS)},
     optional={
         "power": st.fixed_dictionaries({}, optional={"ac": PROFILE, "disablesleep": st.booleans()}),
         "firewall": st.fixed_dictionaries(
@@ -79,6 +91,7 @@ SPECS = st.fixed_dictionaries(
         "launchd": st.just({"com.example.tick": {"command": ["/usr/local/bin/tick"], "interval": "5m"}}),
     },
 )
+SPECS = st.builds(dict.__or__, REST, SERVERS)
 HANDS = st.lists(
     st.sampled_from(
         [

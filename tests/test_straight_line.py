@@ -65,7 +65,8 @@ def test_a_disturbance_is_one_change_and_is_put_right(laptop: Laptop, row: str) 
 def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
     without = REFERENCE[: REFERENCE.index("  a1111:")]
     outcome = laptop.run(without)
-    assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111"]
+    gate = ["~ file/usr/local/etc/macstate/nginx.conf", "~ launchd/system/macstate.gateway"]
+    assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111", *gate]
     assert not outcome.failed, outcome.said
     left = {path: text for path, text in snapshot(laptop.mac()).items() if "a1111" in path or b"a1111" in text}
     assert {path for path in left if "stable-diffusion-webui" not in path} <= {".mac/state.json", ".mac/calls"}

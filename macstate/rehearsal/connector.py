@@ -35,6 +35,7 @@ def programs(entries: Any) -> list[str]:
     found = []
     for _, entry in entries:
         found += [entry.command[0]] if hasattr(entry, "command") else []
+        found += [entry.path] if hasattr(entry, "path") else []
         found += entry.allow if hasattr(entry, "allow") else []
     return sorted(set(found))
 
@@ -56,6 +57,7 @@ class RehearsalConnector(LocalConnector):
     def connect(self) -> None:
         """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec."""
         known = spec.load()
+        self.keys = folder() / ".keys" / self.host.name  # a rehearsal leaves the laptop's own keys alone
         mac, entries = known.macs[self.host.name], known.for_host(self.host.name).entries
         self.root = folder() / self.host.name
         if not (self.root / ".mac").is_dir():

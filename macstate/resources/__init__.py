@@ -7,6 +7,7 @@ from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
 from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
+from macstate.resources.secret import Secret
 from macstate.resources.serve import Serve
 from macstate.resources.tailscale import Tailscale
 
@@ -15,6 +16,7 @@ KINDS: tuple[type[Resource], ...] = (
     Firewall,
     ScreenSharing,
     HostName,
+    Secret,  # before the files that include it, and are checked with it
     File,
     Launchd,
     Serve,

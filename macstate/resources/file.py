@@ -13,7 +13,7 @@ from macstate.steps import Delete, Step, Write
 from macstate.types import AbsolutePath
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 
 class FileEntry(Entry):
@@ -31,9 +31,9 @@ class FileEntry(Entry):
         """Have the file looked at."""
         yield "file", name
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one file."""
-        del facts
+        del scope
         yield File(key=name.lstrip("/"), content=self.content, permissions=f"0 {int(self.mode, 8):o}")
 
 
@@ -52,9 +52,13 @@ class File(Resource):
 done
 """
 
+    silent: ClassVar[frozenset[str]] = Resource.silent | {"valid"}
+
     content: str | None = None
     permissions: str | None = None
     """Owner (user number) and mode."""
+    valid: tuple[str, ...] = ()
+    """A command that must accept a new content before it takes the old one's place; ``{}`` is where it lies."""
 
     @property
     def path(self) -> str:
@@ -77,7 +81,7 @@ done
         del was
         mode = int((self.permissions or "").split()[1], 8)
         content = (self.content or "").encode("utf-8", "surrogateescape")
-        yield Write(self.path, content, mode=f"{mode:04o}", owner="root:wheel")
+        yield Write(self.path, content, mode=f"{mode:04o}", owner="root:wheel", valid=self.valid)
 
     def remove(self) -> Iterator[Step]:
         """Delete it."""

@@ -13,7 +13,7 @@ from macstate.steps import Run, Step
 from macstate.types import AbsolutePath
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 TOOL = "/usr/libexec/ApplicationFirewall/socketfilterfw"
 SWITCHES = {"enabled": "--setglobalstate", "block_all": "--setblockall", "stealth": "--setstealthmode"}
@@ -38,13 +38,13 @@ class FirewallEntry(Entry):
         del name
         yield from (("path", path) for path in self.allow)
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give one resource for the switches and one an allowed program."""
         del name
         switches = self.model_dump(exclude={"allow"})
         if any(value is not None for value in switches.values()):
             yield Firewall(key="state", **switches)
-        for path in sorted({facts.real.get(path, path) for path in self.allow}):
+        for path in sorted({scope.facts.real.get(path, path) for path in self.allow}):
             yield Firewall(key=f"allow{path}", allowed=True)
 
 

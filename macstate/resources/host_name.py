@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
-from macstate.facts import Facts
 from macstate.resource import Entry, Outputs, Resource
+from macstate.scope import Scope
 from macstate.steps import Run, Step
 from macstate.types import Name
 
@@ -22,9 +22,9 @@ class HostNameEntry(Entry):
     name: Name
     """The one name, for all three of macOS' places."""
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the three names as one setting."""
-        del name, facts
+        del name, scope
         yield HostName(computer=self.name, local=self.name, host=self.name)
 
 

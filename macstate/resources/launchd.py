@@ -21,6 +21,7 @@ class Launchd(Resource):
 
     kind: ClassVar[str] = "launchd"
     reload: ClassVar[bool] = True
+    silent: ClassVar[frozenset[str]] = Resource.silent | {"takes_in", "refresh"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = """
 jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs the spec or the record names
@@ -57,11 +58,19 @@ fi
     running: bool | None = None
     last_exit: str | None = None
     """How the process ended last time; found only."""
+    takes_in: str | None = ""
+    """A digest of the files that it reads when it starts or is told to; None where that is not known."""
+    refresh: tuple[str, ...] = ()
+    """The command that tells it to read them again; empty: it is started anew."""
 
     @property
     def last_words(self) -> str:
         """How the process ended last time."""
         return f"last exit: {self.last_exit}" if self.last_exit else ""
+
+    def taken_in(self, recorded: str) -> bool:
+        """Say whether it has read its files as they are wished; what cannot be known is not asked."""
+        return self.takes_in is None or recorded == self.fingerprint
 
     @property
     def root(self) -> bool:
@@ -97,6 +106,9 @@ fi
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Write, enable, boot out and wait until it is gone (a hasty bootstrap fails with 5), bootstrap, kickstart."""
         domain = self.key.rpartition("/")[0]
+        if self.refresh and not self.unlike(was):
+            yield Run(self.refresh)
+            return
         if {"file", "permissions"} & set(self.unlike(was)):
             content = plistlib.dumps(self.file or {}, sort_keys=True)
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")

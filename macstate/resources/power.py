@@ -11,7 +11,7 @@ from macstate.steps import Run, Step
 from macstate.types import Minutes
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 FLAGS = {"ac": "-c", "battery": "-b", "ups": "-u"}
 SOURCES = {"AC Power": "ac", "Battery Power": "battery", "UPS Power": "ups"}
@@ -54,9 +54,9 @@ class PowerEntry(Entry):
     disablesleep: bool | None = None
     """Forbid every sleep, whatever the power source. It also vetoes the emergency sleep on overheating."""
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give one resource a power source that is named, and one for the system-wide switch."""
-        del name, facts
+        del name, scope
         for source in FLAGS:
             if profile := getattr(self, source):
                 yield Power.model_validate({"key": source, **profile.model_dump()})

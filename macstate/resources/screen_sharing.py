@@ -13,7 +13,7 @@ from macstate.resource import Entry, Outputs, Resource, each
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 TARGET = "system/com.apple.screensharing"
 PLIST = "/System/Library/LaunchDaemons/com.apple.screensharing.plist"
@@ -29,9 +29,9 @@ class ScreenSharingEntry(Entry):
     enabled: bool
     """Whether the service runs. Who may see and control is granted once, in System Settings."""
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one switch."""
-        del name, facts
+        del name, scope
         yield ScreenSharing(key="service", enabled=self.enabled)
 
 

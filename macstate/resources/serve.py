@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator
 
-from macstate.facts import Facts, Node
+from macstate.facts import Node
 from macstate.resource import Entry, Outputs, Resource, UnreadableError
 from macstate.steps import Run, Same, Step
 from macstate.types import Port
@@ -68,11 +68,9 @@ section "{STATUS}" {STATUS}
     """Whether the internet reaches it: a property of the whole port."""
 
     @classmethod
-    def to(cls, route: Route, port: int, facts: Facts) -> Self:
-        """Wish for a route of the tailnet to a loopback port."""
-        facts.node.check_serve()  # before anything is changed
-        path = route.path if route.keep_path and route.path != "/" else ""
-        return cls(key=f"{route.https}{route.path}", target=f"http://127.0.0.1:{port}{path}", funnel=False)
+    def to(cls, https: int, mount: str, target: str, *, funnel: bool) -> Self:
+        """Wish for a route from an HTTPS port and a mount to a URL on loopback."""
+        return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel)
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:

@@ -10,7 +10,7 @@ from macstate.resource import Entry, Outputs, Resource, UnreadableError
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 
 class TailscaleEntry(Entry):
@@ -21,11 +21,11 @@ class TailscaleEntry(Entry):
     ssh: bool | None = None
     """Tailscale SSH: let the tailnet's policy decide who may log in. Only the open-source tailscaled can."""
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one set of preferences."""
         del name
         if self.ssh:
-            facts.node.check_ssh()
+            scope.facts.node.check_ssh()
         yield Tailscale(key="prefs", ssh=self.ssh)
 
 

@@ -2,6 +2,7 @@
 
 from macstate.resource import Entry
 from macstate.services.endpoint import Endpoint
+from macstate.services.gateway import Gateway
 from macstate.services.job import Job
 
-SERVICES: tuple[type[Entry], ...] = (Job, Endpoint)
+SERVICES: tuple[type[Entry], ...] = (Job, Gateway, Endpoint)

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Strict
 
 from macstate.resource import Resource
 from macstate.resources.serve import Route, Serve, short
+from macstate.services.engines import ENGINES
 from macstate.services.job import Job
-from macstate.types import Label, Name, Port
+from macstate.types import AbsolutePath, Label, Name, Port
 
 if TYPE_CHECKING:
-    from macstate.facts import Facts
+    from macstate.scope import Scope
 
 
-@dataclass(frozen=True)
-class Engine:
-    """What a kind of model server needs, as data; ``{port}`` is the entry's port."""
-
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-ENGINES = {
-    "ollama": Engine(environment={"OLLAMA_HOST": "127.0.0.1:{port}"}),
-    "openai": Engine(),
-    "rest": Engine(),
-}
+Paths = Annotated[tuple[AbsolutePath, ...], Strict(strict=False)]
+Where = Annotated[Route, BeforeValidator(short, json_schema_input_type=str | Route)]
 
 
 class Endpoint(Job):
@@ -43,8 +33,14 @@ class Endpoint(Job):
     """The loopback port it listens on; ``{port}`` in the command and the environment stands for it."""
     label: Label | None = None
     """The launchd label; default: ``macstate.NAME``."""
-    serve: Annotated[Route, BeforeValidator(short, json_schema_input_type=str | Route)] | None = None
+    serve: Where | None = None
     """Where the tailnet reaches it: ``/path`` (on HTTPS port 443), or ``{https: PORT, path: /path}``."""
+    funnel: Where | None = None
+    """Where the internet reaches it, always with a key: as ``serve``, on HTTPS port 443, 8443 or 10000."""
+    require_key: bool | None = None
+    """Whether the tailnet needs a key for it too; default: as the gateway says."""
+    closed: Paths | None = None
+    """Paths of the server that nobody reaches through the gateway; default: what manages an Ollama."""
 
     def job_label(self, name: str) -> str:
         """Give the launchd label."""
@@ -54,12 +50,22 @@ class Endpoint(Job):
         """Have the job looked at."""
         yield "label", self.job_label(name)
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the job and its route."""
         port = str(self.port)
         command = tuple(word.replace("{port}", port) for word in self.command)
         environment = {**ENGINES[self.engine].environment, **self.environment}
         filled = {key: value.replace("{port}", port) for key, value in environment.items()}
-        yield self.job(self.job_label(name), facts, command, filled)
-        if self.serve:
-            yield Serve.to(self.serve, self.port, facts)
+        yield self.job(self.job_label(name), scope.facts, command, filled)
+        if self.serve or self.funnel:
+            scope.facts.node.check_serve(self.funnel.https if self.funnel else None)
+        if gateway := scope.one("gateway"):
+            yield from (
+                Serve.to(way.https, way.path, f"http://127.0.0.1:{door.port}{way.path}", funnel=door.public)
+                for door in gateway.doors(scope)
+                for way in door.ways
+                if way.name == name
+            )
+        elif self.serve:
+            kept = self.serve.path.rstrip("/") if self.serve.keep_path else ""
+            yield Serve.to(self.serve.https, self.serve.path, f"http://127.0.0.1:{self.port}{kept}", funnel=False)

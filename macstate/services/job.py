@@ -14,6 +14,7 @@ from macstate.types import AbsolutePath, Label, Name, Seconds, ShellName, Word, 
 
 if TYPE_CHECKING:
     from macstate.facts import Facts
+    from macstate.scope import Scope
 
 PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 """launchd's own PATH has no Homebrew folders."""
@@ -63,9 +64,9 @@ class Job(Entry):
         """Have the job looked at in both domains."""
         yield "label", name
 
-    def expand(self, name: str, facts: Facts) -> Iterator[Resource]:
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one job."""
-        yield self.job(name, facts, self.command, self.environment)
+        yield self.job(name, scope.facts, self.command, self.environment)
 
     def job(self, label: str, facts: Facts, command: tuple[str, ...], environment: Mapping[str, str]) -> Launchd:
         """Build the job with this command and environment (an engine may have filled in both)."""

@@ -158,4 +158,6 @@ def lab(lab_session: Lab) -> Lab:
     lab.tailnet.console("ssh", policy="accept")
     wait_for(lab.tailnet.is_up, "the tailnet")
     lab.elsewhere = ""
+    for file in (lab.home / ".ssh").iterdir():
+        file.unlink()
     return lab

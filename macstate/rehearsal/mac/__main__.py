@@ -41,6 +41,7 @@ MODULES = {
     "nginx": "programs",
     "caddy": "programs",
     "rehearse": "rehearse",
+    "supervise": "supervisor",
 }
 """Each simulated tool, and the module that plays it."""
 

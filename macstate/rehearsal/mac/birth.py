@@ -26,7 +26,14 @@ FOLDERS = (
     "private/var/log private/var/root private/var/run sbin usr/bin usr/libexec usr/local/bin usr/local/etc usr/sbin"
 )
 LINKS = {"etc": "private/etc", "tmp": "private/tmp", "var": "private/var"}
-HOME_FOLDERS = (".ssh", "Library/Application Support", "Library/LaunchAgents", "Library/Logs", "Library/Preferences")
+HOME_FOLDERS = (
+    ".ssh",
+    "Library/Application Support",
+    "Library/Caches",
+    "Library/LaunchAgents",
+    "Library/Logs",
+    "Library/Preferences",
+)
 SCREEN_SHARING = {
     "Label": "com.apple.screensharing",
     "ProgramArguments": [

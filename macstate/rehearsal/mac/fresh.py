@@ -44,6 +44,7 @@ def state(user: str, dns_name: str) -> dict[str, Any]:
         "launchd": {
             "jobs": {},
             "stop_delay": 0.4,
+            "real": False,
             "pid": FIRST_PID,
             "coalition": 4780,
             "overrides": {

@@ -72,6 +72,7 @@ def _kickstart(mac: Mac, words: list[str]) -> int:
     job = _job(mac, targets[0], "kickstart")
     if job["pid"] is None or "k" in options:
         launchd.spawn(mac, job)
+        job = launchd.settle(mac).get(targets[0], job)
     if "p" in options and job["pid"] is not None:
         out(f"service spawned with pid: {job['pid']}")
     return 0

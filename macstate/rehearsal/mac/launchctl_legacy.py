@@ -77,6 +77,9 @@ def show(mac: Mac, words: list[str]) -> int:
 
 
 def _exit_status(job: launchd.Job) -> int:
+    name, _, number = (job["signal"] or "").rpartition(": ")
+    if name:  # it really ran
+        return -int(number)
     return 0 if job["last_exit"] == launchd.NEVER else int(job["last_exit"].partition(":")[0])
 
 
@@ -93,7 +96,8 @@ def _lines(job: launchd.Job) -> Iterator[str]:
     if "TimeOut" in plist:
         yield f'"TimeOut" = {plist["TimeOut"]}'
     yield f'"OnDemand" = {"false" if plist.get("KeepAlive") else "true"}'
-    yield f'"LastExitStatus" = {_exit_status(job) << 8}'  # the raw wait status, unlike `print`
+    status = _exit_status(job)
+    yield f'"LastExitStatus" = {status << 8 if status >= 0 else -status}'  # the raw wait status, unlike `print`
     if job["pid"] is not None:
         yield f'"PID" = {job["pid"]}'
     yield f'"Program" = "{launchd.program(job)}"'

@@ -84,8 +84,8 @@ def _job_lines(mac: Mac, job: launchd.Job) -> Iterator[str]:
     yield f"\t}}\n\n\tdomain = {job['domain']}{'' if system else ' [100041]'}"
     if "UserName" in plist:
         yield f"\tusername = {plist['UserName']}"
-    yield f"\tminimum runtime = {plist.get('ThrottleInterval', 10)}"
-    yield f"\texit timeout = {plist.get('ExitTimeOut', 5)}"
+    yield f"\tminimum runtime = {plist.get('ThrottleInterval', launchd.THROTTLE)}"
+    yield f"\texit timeout = {plist.get('ExitTimeOut', launchd.EXIT_TIMEOUT)}"
     yield f"\truns = {job['runs']}"
     yield from _run_lines(job)
     yield from _coalitions(job)
@@ -125,7 +125,8 @@ def _run_lines(job: launchd.Job) -> Iterator[str]:
     yield "\tchecked allocations flags = 0x0"
     if job["signal"]:
         yield f"\tlast terminating signal = {job['signal']}"
-    yield f"\tlast exit code = {job['last_exit']}\n"
+    # of a program that really ran the real tool shows one or the other
+    yield "" if ": " in (job["signal"] or "") else f"\tlast exit code = {job['last_exit']}\n"
     if "StartInterval" in job["plist"]:
         yield f"\trun interval = {job['plist']['StartInterval']} seconds\n"
 

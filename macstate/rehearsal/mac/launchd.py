@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from . import ports
+from . import ports, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     Job = dict[str, Any]
 
 NEVER = "(never exited)"
+THROTTLE = 10
+"""Seconds between two starts of a job, where its plist says nothing; so launchd's own `print` says."""
+EXIT_TIMEOUT = 5
+"""Seconds from SIGTERM to SIGKILL, the same."""
 
 
 def settle(mac: Mac) -> dict[str, Job]:
     """Forget the jobs that have had their time to stop, and give the others by target."""
+    real.settle(mac)
     jobs: dict[str, Job] = mac.state["launchd"]["jobs"]
     for target, job in list(jobs.items()):
-        if job["gone_at"] and job["gone_at"] <= time.time():
+        if job["gone_at"] and job["gone_at"] <= time.time() and not job.get("supervisor"):
             del jobs[target]
     return jobs
 
@@ -48,7 +53,7 @@ def is_disabled(mac: Mac, domain: str, plist: dict[str, Any]) -> bool:
     return word == "disabled" or (word is None and bool(plist.get("Disabled")))
 
 
-def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> Job:
+def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> None:
     """Take in a COPY of the plist: a file that changes later changes no loaded job."""
     launchd = mac.state["launchd"]
     launchd["coalition"] += 2
@@ -68,14 +73,13 @@ def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> Job:
         "coalition": launchd["coalition"],
     }
     settle(mac)[f"{domain}/{plist['Label']}"] = job
-    if plist.get("RunAtLoad") or plist.get("KeepAlive"):
-        if domain.startswith(
-            "gui/"
-        ):  # from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
-            job["pended"] = "speculative"
-        else:
-            spawn(mac, job)
-    return job
+    at_load, agent = plist.get("RunAtLoad") or plist.get("KeepAlive"), domain.startswith("gui/")
+    if at_load and agent:  # from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
+        job["pended"] = "speculative"
+    if at_load and not agent:
+        spawn(mac, job)
+    elif real.is_on(mac) and "StartInterval" in plist:
+        real.begin(mac, job)
 
 
 def program(job: Job) -> str:
@@ -84,7 +88,8 @@ def program(job: Job) -> str:
     return str(plist.get("Program") or (plist.get("ProgramArguments") or [""])[0])
 
 
-def _can_start(mac: Mac, job: Job) -> bool:
+def can_start(mac: Mac, job: Job) -> bool:
+    """Say whether nothing is missing that a job's program needs."""
     # launchd opens the log files itself, before the program
     logs = [job["plist"].get(key) for key in ("StandardOutPath", "StandardErrorPath")]
     if not all(mac.file(str(Path(log).parent)).is_dir() for log in logs if log):
@@ -95,9 +100,12 @@ def _can_start(mac: Mac, job: Job) -> bool:
 
 def spawn(mac: Mac, job: Job) -> None:
     """Start a job's program: a made-up process, or the state of a program that cannot be started."""
+    if real.is_on(mac):
+        real.start(mac, job)
+        return
     job["runs"] += 1
     job["pended"] = job["signal"] = job["pid"] = None
-    if not _can_start(mac, job):  # measured: no log, and this exit code
+    if not can_start(mac, job):  # measured: no log, and this exit code
         job["state"], job["last_exit"] = "spawn scheduled", "78: EX_CONFIG"
     elif ports.taken(mac, job):
         crash(job)
@@ -116,6 +124,9 @@ def crash(job: Job) -> None:
 
 def kill(mac: Mac, job: Job, signal: str) -> None:
     """End a running program by a signal; launchd starts it again where KeepAlive says so."""
+    if job.get("supervisor"):
+        real.kill(job, signal)
+        return
     job["state"], job["pid"], job["signal"] = "not running", None, signal
     if job["plist"].get("KeepAlive") and not job["domain"].startswith("gui/"):
         spawn(mac, job)
@@ -123,7 +134,9 @@ def kill(mac: Mac, job: Job, signal: str) -> None:
 
 def unload(mac: Mac, job: Job) -> None:
     """Let a job go. A running one takes its time: bootout returns when launchd has accepted, not when it is gone."""
-    if job["pid"] is None:
+    if job.get("supervisor"):
+        real.unload(mac, job)
+    elif job["pid"] is None:
         del settle(mac)[f"{job['domain']}/{job['label']}"]
     else:
         job["gone_at"] = time.time() + mac.state["launchd"]["stop_delay"]

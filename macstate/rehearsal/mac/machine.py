@@ -37,6 +37,7 @@ class Mac:
         self.as_root = as_root
         self.lock = -1
         self.found = ""
+        self.checked: dict[str, Any] | None = None  # the state in which the real jobs were looked after
 
     @cached_property
     def state(self) -> dict[str, Any]:

@@ -23,12 +23,16 @@ def entry(mac: Mac, word: str, *, follow: bool) -> Path:
 def of(mac: Mac, file: Path) -> tuple[int, int]:
     """Give the owner and group of a file: as recorded by chown, else by the folder it lies in.
 
-    A record goes with the file when that is renamed (same inode, same time of change), and does not pass to a new file.
+    A record goes with the file when that is renamed (same inode, same time of change), and with the whole Mac when its
+    folder is copied (same path, same time); it does not pass to a new file.
     """
-    found = file.lstat()
+    found, path = file.lstat(), mac.outside(file)
     record = mac.state["owners"].get(str(found.st_ino))
-    if record and (record[2] == found.st_mtime_ns or record[3] == str(file)):
+    if record and (record[2] == found.st_mtime_ns or record[3] == path):
         return record[0], record[1]
+    for owner, group, changed, place in mac.state["owners"].values():
+        if changed == found.st_mtime_ns and place.startswith(path):  # renamed to this after it was given away
+            return owner, group
     home = mac.root / "Users" / mac.state["user"]
     return (mac.state["uid"], 20) if file == home or home in file.parents else (0, 0)
 
@@ -38,7 +42,7 @@ def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:
     old_owner, old_group = of(mac, file)
     found = file.lstat()
     new = (old_owner if owner is None else owner, old_group if group is None else group)
-    mac.state["owners"][str(found.st_ino)] = [*new, found.st_mtime_ns, str(file)]
+    mac.state["owners"][str(found.st_ino)] = [*new, found.st_mtime_ns, mac.outside(file)]
 
 
 def may_read(mac: Mac, file: Path) -> bool:

@@ -43,7 +43,9 @@ def _nginx(mac: Mac, words: list[str]) -> int:
 
 def _caddy(mac: Mac, words: list[str]) -> int:
     if words[:1] == ["version"]:
-        out("v2.10.2 h1:g/gTYjGMD0dec+UgMw8SnfmJ3I9+M2TdvoRL/Ovu6U8=")
+        out("v2.11.7 h1:g/gTYjGMD0dec+UgMw8SnfmJ3I9+M2TdvoRL/Ovu6U8=")
+    elif words[:1] == ["list-modules"]:
+        out("http.handlers.headers\nhttp.handlers.reverse_proxy\n\n  Standard modules: 2")
     elif words[:1] in (["validate"], ["adapt"], ["reload"], ["run"]):
         path = _after(words, "--config", "-c")
         if not mac.file(path).is_file():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from . import fresh_parts, launchd, tailnet
+from . import fresh_parts, launchd, real, tailnet
 from .machine import Failure, Mac, out
 
 HELP = """\
 rehearse: change what no tool of the Mac can change
 
   login USER | logout             somebody sits down at the console, or leaves it (gui/UID comes and goes)
-  crash LABEL                     a running job's program ends with status 1, and stays down
+  run-jobs on | off               jobs really run their programs from their next start on;  off  ends them all
+  crash LABEL                     a running job's program ends with status 1, and stays down (really run: SIGKILL)
   stop-delay SECONDS              how long a job takes to stop after bootout (0.4)
   listen PORT NAME [HOST]         a foreign program holds a port;  unlisten PORT  lets it go
   sudo-password PASSWORD | none   from now on sudo asks
@@ -51,9 +52,12 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 def _login(mac: Mac, words: list[str]) -> None:
     mac.state["console"] = words[0] if words else None
     if not words:  # the session's jobs end with it
-        jobs = launchd.settle(mac)
-        for target in [target for target in jobs if target.startswith("gui/")]:
-            del jobs[target]
+        for target in [target for target in launchd.settle(mac) if target.startswith("gui/")]:
+            jobs = launchd.settle(mac)
+            if jobs.get(target, {}).get("supervisor"):
+                launchd.unload(mac, jobs[target])
+            else:
+                jobs.pop(target, None)
 
 
 def _crash(mac: Mac, words: list[str]) -> None:
@@ -61,7 +65,7 @@ def _crash(mac: Mac, words: list[str]) -> None:
     if not jobs:
         raise Failure(1, f"rehearse: {words[0]} is not running")
     for job in jobs:
-        launchd.crash(job)
+        real.crash(mac, job) if job.get("supervisor") else launchd.crash(job)
 
 
 def _stop_delay(mac: Mac, words: list[str]) -> None:
@@ -130,6 +134,7 @@ def _tailscale(mac: Mac, words: list[str]) -> None:
 SWITCHES = {"pmset-refuse": "pmset_refuses", "filevault": "filevault", "full-disk-access": "full_disk_access"}
 KNOBS = {
     "login": _login,
+    "run-jobs": real.switch,
     "crash": _crash,
     "stop-delay": _stop_delay,
     "listen": _listen,

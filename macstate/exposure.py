@@ -1,0 +1,98 @@
+"""Who could reach what: the promise that the internet reaches no model without a key, kept by the spec's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from macstate.document import Path
+from macstate.model import chosen
+from macstate.services.doors import doors
+from macstate.services.engines import ENGINES
+
+PUBLIC = (443, 8443, 10000)
+"""The only ports that Funnel has (its node capability says the same)."""
+Found = Iterator[tuple[Path, str]]
+
+
+def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    for mac in root.macs.values():
+        yield mac.gateway or root.gateway, chosen(root, mac, "endpoints")
+
+
+def funnel_without_a_key(root: Any) -> Found:
+    """Funnel authenticates nobody."""
+    for gateway, endpoints in _macs(root):
+        for name, endpoint in endpoints.items():
+            if endpoint.funnel and gateway is None:
+                why = "Funnel asks nobody for a key, and there is no gateway that would"
+                yield ("endpoints", name, "funnel"), f"funnel: {why}; add `gateway:` with `keys:`, or type `serve`"
+            elif endpoint.funnel and gateway.require_key == "never":
+                why = "`gateway.require_key: never` would open it to the whole internet"
+                yield ("endpoints", name, "funnel"), f"funnel: {why}; type `funnel` there, or take this out"
+
+
+def key_gate_without_keys(root: Any) -> Found:
+    """Where a key is asked for, there is one."""
+    for gateway, endpoints in _macs(root):
+        if gateway and not gateway.keys and any(way.asks for door in doors(gateway, endpoints) for way in door.ways):
+            yield ("gateway",), "keys: a key is asked for, and there is none; type `keys: {agents: generate}`"
+
+
+def funnel_ports(root: Any) -> Found:
+    """Funnel has three ports, and each of them is public as a whole."""
+    for _, endpoints in _macs(root):
+        tailnet = {each.serve.https: name for name, each in endpoints.items() if each.serve}
+        for name, endpoint in endpoints.items():
+            if not endpoint.funnel:
+                continue
+            port, where = endpoint.funnel.https, ("endpoints", name, "funnel")
+            if port not in PUBLIC:
+                yield where, f"funnel: Funnel has no port {port}; type https: 443, 8443 or 10000"
+            elif port in tailnet:
+                yield (
+                    where,
+                    f"funnel: port {port} also has the tailnet route of endpoints.{tailnet[port]}, and Funnel makes "
+                    "a whole port public; type another of 443, 8443 and 10000 for one of them",
+                )
+
+
+def public_mounts(root: Any) -> Found:
+    """A mount of the internet leads to one endpoint."""
+    for _, endpoints in _macs(root):
+        first: dict[tuple[int, str], str] = {}
+        for name, endpoint in endpoints.items():
+            if (route := endpoint.funnel) and first.setdefault((route.https, route.path), name) != name:
+                taken = f"{route.path} on port {route.https} is taken by endpoints.{first[route.https, route.path]}"
+                yield ("endpoints", name, "funnel"), f"funnel: {taken}; type another path or https port"
+
+
+def ollama_without_a_gateway(root: Any) -> Found:
+    """Serve keeps the Host header, and Ollama answers 403 to any but a local one (measured)."""
+    for gateway, endpoints in _macs(root):
+        for name, endpoint in endpoints.items():
+            if endpoint.serve and gateway is None and ENGINES[endpoint.engine].host:
+                yield (
+                    ("endpoints", name, "serve"),
+                    "serve: Ollama would answer 403 to every request, because Serve keeps the Mac's name as Host; add "
+                    "`gateway: {server: nginx}`, which puts in the one it wants",
+                )
+
+
+def gate_options_without_a_gate(root: Any) -> Found:
+    """What only a gateway can do needs one."""
+    for gateway, endpoints in _macs(root):
+        for name, endpoint in endpoints.items():
+            for option in ("require_key", "closed"):
+                if gateway is None and getattr(endpoint, option) is not None:
+                    yield ("endpoints", name, option), f"{option}: only a gateway can do that; add `gateway:`"
+
+
+RULES = (
+    funnel_without_a_key,
+    key_gate_without_keys,
+    funnel_ports,
+    public_mounts,
+    ollama_without_a_gateway,
+    gate_options_without_a_gate,
+)

@@ -1,0 +1,120 @@
+"""Jobs that really run: a tool leaves an order in the state and wakes the job's supervisor, which carries it out.
+
+The orders: ``start``; ``restart``; ``stop`` and be gone; ``end`` soon, and stay loaded.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from . import detach, processes
+from .machine import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .machine import Mac
+
+    Job = dict[str, Any]
+
+PAUSE = 0.02
+"""Seconds between two looks at whether an order was carried out."""
+WAKE = signal.SIGCHLD
+"""A supervisor waits for it anyway, and it hurts nobody who does not listen yet."""
+
+
+def is_on(mac: Mac) -> bool:
+    """Say whether jobs really run."""
+    return bool(mac.state["launchd"].get("real"))
+
+
+def switch(mac: Mac, words: list[str]) -> None:
+    """Have jobs really run from their next start on, or end those that do and go back to made-up ones."""
+    if words not in (["on"], ["off"]):
+        raise Failure(64, "rehearse: run-jobs on | off")
+    mac.state["launchd"]["real"] = words == ["on"]
+    if words == ["off"]:
+        settle(mac)
+        jobs = [job for job in mac.state["launchd"]["jobs"].values() if job.get("supervisor")]
+        for job in jobs:
+            job["order"] = "end"
+            processes.send(**job["supervisor"], number=WAKE)
+        left = [job["supervisor"] for job in jobs]
+        while left := [supervisor for supervisor in left if processes.is_same(**supervisor)]:
+            _sleep(mac)
+        settle(mac)
+
+
+def settle(mac: Mac) -> None:
+    """Count a job whose supervisor has died as not running, and end the program that it left behind."""
+    if mac.checked is mac.state:
+        return
+    mac.checked = mac.state
+    for job in mac.state["launchd"]["jobs"].values():
+        copied = job.get("root") != str(mac.root)  # a copy of a Mac has no processes
+        if job.get("supervisor") and (copied or not processes.is_same(**job["supervisor"])):
+            if job["pid"] is not None and not copied:
+                processes.send(job["pid"], job["since"], signal.SIGKILL, group=True)
+            job.update(supervisor=None, order=None, pid=None, since=None, state="not running")
+
+
+def start(mac: Mac, job: Job) -> None:
+    """Start a job's program, or end it and start it again; return when that is done or cannot be done."""
+    if job["gone_at"]:
+        raise Failure(37, "Could not kickstart service: 37: Operation already in progress")  # no recording
+    begin(mac, job, "restart" if job.get("supervisor") and job["pid"] is not None else "start")
+    _wait(mac, job)
+
+
+def begin(mac: Mac, job: Job, order: str | None = None) -> None:
+    """Give a job its supervisor, if it has none, and the supervisor its order."""
+    job["order"] = order
+    if job.get("supervisor"):
+        processes.send(**job["supervisor"], number=WAKE)
+    else:
+        job.update(root=str(mac.root), pid=None, since=None, state="not running")
+        pid = detach.start(mac.root, ["supervise", _target(job)])
+        job["supervisor"] = {"pid": pid, "since": processes.began(pid)}
+
+
+def unload(mac: Mac, job: Job) -> None:
+    """Let a job go: at once where nothing runs, else whenever its program has ended."""
+    job["gone_at"] = time.time()
+    begin(mac, job, "end" if job["order"] == "end" else "stop")
+    if job["pid"] is None:
+        _wait(mac, job)
+
+
+def kill(job: Job, name: str) -> None:
+    """Send a signal to a job's program."""
+    try:
+        number = int(name) if name.isdigit() else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
+    except KeyError:
+        raise Failure(64, f"Unrecognized signal: {name}") from None  # no recording
+    processes.send(job["pid"], job["since"], number)
+
+
+def crash(mac: Mac, job: Job) -> None:
+    """Kill a job's program, and wait until that was noticed."""
+    pid, target = job["pid"], _target(job)
+    kill(job, "KILL")
+    while mac.state["launchd"]["jobs"].get(target, {}).get("pid") == pid:
+        _sleep(mac)
+
+
+def _wait(mac: Mac, job: Job) -> None:
+    order, target = job["order"], _target(job)
+    while mac.state["launchd"]["jobs"].get(target, {}).get("order") == order:
+        _sleep(mac)
+
+
+def _sleep(mac: Mac) -> None:
+    mac.save()  # the lock must not be held asleep
+    time.sleep(PAUSE)
+    settle(mac)
+
+
+def _target(job: Job) -> str:
+    return f"{job['domain']}/{job['label']}"

@@ -1,0 +1,145 @@
+"""``supervise``: stays with one job that really runs, for as long as there is something to wait for."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from contextlib import suppress
+
+from . import keepalive, processes, surroundings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+
+    from .machine import Mac
+    from .real import Job
+
+HEARTBEAT = 2.0
+"""Seconds between two looks at whether the Mac is still there: its folder may have been deleted."""
+CONFIG = 78
+
+
+def main(mac: Mac, _tool: str, words: list[str]) -> int:
+    """Carry out what the state orders, whenever woken."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # the caller may have ignored it, and the program would inherit that
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    readable, writable = os.pipe()
+    for end in (readable, writable):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    supervisor = Supervisor(mac, words[0])
+    while (pause := supervisor.step()) is not None:
+        select.select([readable], [], [], pause)
+        with suppress(BlockingIOError):
+            os.read(readable, 1024)
+    return 0
+
+
+class Supervisor:
+    """One job's."""
+
+    def __init__(self, mac: Mac, target: str) -> None:
+        self.mac = mac
+        self.target = target
+        self.child: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.asked: float | None = None
+        """When the program was sent SIGTERM."""
+        self.again: float | None = None
+        """When KeepAlive starts it again."""
+        self.interval = float(mac.state["launchd"]["jobs"].get(target, {}).get("plist", {}).get("StartInterval", 0))
+        self.tick = time.monotonic() + self.interval if self.interval else None
+
+    def step(self) -> float | None:
+        """Do what is to be done, and say how long there is nothing more to do; None if there never will be."""
+        try:
+            job: Job | None = self.mac.state["launchd"]["jobs"].get(self.target)
+        except OSError:
+            self._end()
+            raise
+        if not job or (job.get("supervisor") or {}).get("pid") != os.getpid():  # another's by now
+            self._end()
+            return None
+        pause = self._manage(job, time.monotonic())
+        self.mac.save()
+        return pause
+
+    def _end(self) -> None:
+        if self.child:
+            with suppress(OSError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+
+    def _manage(self, job: Job, now: float) -> float | None:
+        if self.child and _has_ended(self.child):
+            self._ended(job, self.child)
+        order, due = job["order"], self._is_due(now)
+        if self.child and order in {"restart", "stop", "end"}:
+            return self._press(self.child.pid, keepalive.patience(job), now)
+        if order == "stop" or (order and job["gone_at"]):
+            del self.mac.state["launchd"]["jobs"][self.target]
+            return None
+        if not self.child and order != "end" and (order or due):
+            self._start(job, now)
+        job["order"] = None
+        times = [moment for moment in (self.again, self.tick) if moment is not None]
+        if order == "end" or not (self.child or times):
+            job["supervisor"] = None
+            job["state"] = "not running" if order == "end" else job["state"]
+            return None
+        return max(0.0, min([HEARTBEAT, *(moment - now for moment in times)]))
+
+    def _is_due(self, now: float) -> bool:
+        due = self.tick is not None and now >= self.tick
+        if due:
+            self.tick = now + self.interval
+        return due or (self.again is not None and now >= self.again)
+
+    def _press(self, pid: int, patience: float, now: float) -> float:
+        if self.asked is None:
+            self.asked = now
+            os.kill(pid, signal.SIGTERM)
+        left = self.asked + patience - now
+        if left <= 0:
+            os.kill(pid, signal.SIGKILL)
+        return min(left, HEARTBEAT) if left > 0 else HEARTBEAT
+
+    def _start(self, job: Job, now: float) -> None:
+        self.started, self.asked, self.again = now, None, None
+        job["runs"] += 1
+        job["pended"] = None
+        self.child = surroundings.start(self.mac, job)
+        if self.child:
+            job.update(state="running", pid=self.child.pid, since=processes.began(self.child.pid))
+        else:
+            self._note(job, CONFIG)
+            job["state"] = "spawn scheduled"
+
+    def _ended(self, job: Job, child: subprocess.Popen[bytes]) -> None:
+        if not job["plist"].get("AbandonProcessGroup"):
+            with suppress(OSError):
+                os.killpg(child.pid, signal.SIGKILL)
+        self._note(job, child.wait())
+        self.child = None
+
+    def _note(self, job: Job, code: int) -> None:
+        again = keepalive.wants_again(job, code)
+        if again and job["domain"].startswith("gui/"):  # measured: loaded over SSH, it stays down after a crash
+            again, job["pended"] = False, "speculative"
+        self.again = self.started + keepalive.throttle(job) if again else None
+        job.update(pid=None, since=None, signal=None, state="spawn scheduled" if again else "not running")
+        if code < 0:
+            job["signal"] = f"{(signal.strsignal(-code) or '').partition(':')[0]}: {-code}"
+        else:
+            job["last_exit"] = "78: EX_CONFIG" if code == CONFIG else str(code)
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return child.poll() is not None
+    # it is not buried yet: until then nobody else gets its number, and its process group can be ended
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

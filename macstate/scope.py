@@ -1,0 +1,40 @@
+"""What an entry is expanded with: the Mac's facts, the entries beside it, and the keys on the laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from macstate.facts import Facts
+
+if TYPE_CHECKING:
+    from macstate.resource import Entry
+    from macstate.secrets import Secret
+
+
+Keys = Callable[[str, str], "Secret | None"]
+"""Resolves a reference, for the field of that name, to a secret; None where a plan goes on without it."""
+
+
+def no_keys(reference: str, name: str) -> Secret | None:
+    """Resolve nothing: for a plan that needs no key to be seen."""
+    del reference, name
+    return None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One Mac, while its entries are expanded."""
+
+    facts: Facts
+    entries: tuple[tuple[str, Entry], ...]
+    key: Keys
+
+    def all(self, section: str) -> dict[str, Any]:
+        """Give the entries of one section by name."""
+        return {name: entry for name, entry in self.entries if entry.section == section}
+
+    def one(self, section: str) -> Any:
+        """Give an entry that stands alone, if it is there."""
+        return self.all(section).get(section)

@@ -1,0 +1,88 @@
+"""Which door leads where: pure data for the gateway's templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from macstate.services.engines import ENGINES
+
+
+@dataclass(frozen=True)
+class Way:
+    """One route behind a door."""
+
+    name: str
+    https: int
+    """The HTTPS port it is asked for on."""
+    path: str
+    """The mount, without a slash at the end; empty for the root."""
+    port: int
+    """The server's loopback port."""
+    stripped: bool
+    """Whether the server gets the path without the mount."""
+    asks: bool
+    """Whether it wants a key."""
+    host: str
+    """The Host header for the server; empty: the client's."""
+    origin: bool
+    """Whether the server sees Origin."""
+    closed: tuple[str, ...]
+    """Paths, with the mount, that nobody reaches."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """One loopback port of the gateway."""
+
+    name: str
+    port: int
+    public: bool
+    """Whether the internet comes in here: then there is nothing without a key, not even a 404."""
+    ways: tuple[Way, ...]
+
+    @property
+    def asks(self) -> bool:
+        """Whether every way wants a key: then a page of any site may come in, for it must know one."""
+        return self.public or all(way.asks for way in self.ways)
+
+    @property
+    def entrances(self) -> tuple[int, ...]:
+        """The HTTPS ports that lead here."""
+        return tuple(sorted({way.https for way in self.ways}))
+
+
+def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
+    """Give both doors; the longest mount first, as the templates need it."""
+    found = {"tailnet": gateway.ports.tailnet, "funnel": gateway.ports.funnel}
+    return tuple(
+        Door(name, port, name == "funnel", tuple(sorted(_ways(gateway, endpoints, name), key=_order)))
+        for name, port in found.items()
+    )
+
+
+def _order(way: Way) -> tuple[int, int, str]:
+    return way.https, -len(way.path), way.path
+
+
+def _ways(gateway: Any, endpoints: Mapping[str, Any], door: str) -> Iterator[Way]:
+    for name, endpoint in endpoints.items():
+        route = endpoint.funnel if door == "funnel" else endpoint.serve
+        if route is None:
+            continue
+        engine = ENGINES[endpoint.engine]
+        mount = route.path.rstrip("/")
+        closed = engine.closed if endpoint.closed is None else endpoint.closed
+        asks = gateway.require_key == "always" if endpoint.require_key is None else endpoint.require_key
+        yield Way(
+            name=name,
+            https=route.https,
+            path=mount,
+            port=endpoint.port,
+            stripped=not route.keep_path,
+            asks=door == "funnel" or asks,
+            host=engine.host.replace("{port}", str(endpoint.port)),
+            origin=engine.origin,
+            closed=tuple(f"{mount}{path}" for path in closed),
+        )

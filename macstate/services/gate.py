@@ -1,0 +1,94 @@
+"""What the gateway's servers can do, and what they say themselves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from macstate.errors import MacstateError
+from macstate.facts import Facts
+from macstate.resource import Entry
+from macstate.types import Port, Rate
+
+
+class Ports(Entry):
+    """The gateway's loopback ports: which one a request comes in by decides what it may, and no header does."""
+
+    tailnet: Port = 8080
+    """Where Serve's routes of the tailnet lead."""
+    funnel: Port = 8081
+    """Where Funnel's routes lead; this door always asks for a key."""
+
+
+class RateLimit(Entry):
+    """How much one client may ask for."""
+
+    per_key: Rate | None = None
+    """Requests for each key, e.g. ``60/m``; that many at once, then evenly."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """How one of them is run; ``{prefix}`` is where it may write, ``{config}`` its configuration."""
+
+    run: str
+    check: str
+    """What it is asked whether a configuration is good."""
+    signal: str
+    """What makes it read its configuration again, without dropping a stream."""
+
+    def words(self, program: str, prefix: str, config: str) -> tuple[str, ...]:
+        """Give the command that launchd runs."""
+        return (program, *(word.format(prefix=prefix, config=config) for word in self.run.split()))
+
+    def valid(self, program: str, prefix: str) -> tuple[str, ...]:
+        """Give the command that accepts a configuration, which stands as ``{}``."""
+        return (program, *(word.format(prefix=prefix, config="{}") for word in self.check.split()))
+
+
+SERVERS = {
+    "nginx": Server("-e stderr -p {prefix} -c {config}", "-e stderr -p {prefix} -c {config} -t -q", "SIGHUP"),
+    "caddy": Server(
+        "run --adapter caddyfile --config {config}", "validate --adapter caddyfile --config {config}", "SIGUSR1"
+    ),
+}
+CADDY = (2, 11)
+"""The first one that takes SIGUSR1 for a reload."""
+ERRORS = {
+    400: ("invalid_request_error", "the gateway does not understand this request"),
+    401: ("invalid_request_error", "a valid key is missing: send it as Authorization: Bearer KEY"),
+    403: ("invalid_request_error", "this is closed: it manages the server, or a page of another site asks"),
+    404: ("invalid_request_error", "there is nothing here: ask the guide of this Mac for its endpoints"),
+    413: ("invalid_request_error", "the request is too large"),
+    429: ("rate_limit_error", "too many requests: try again a little later"),
+    502: ("api_error", "the model server does not answer: it is starting, or it has stopped"),
+    504: ("api_error", "the model server did not answer in time"),
+}
+"""The gateway's own answers, in OpenAI's shape: status -> (type, message); no quotes, for they stand in quotes."""
+
+
+def check_program(gateway: Any, facts: Facts) -> None:
+    """Refuse what the Mac's own program cannot do.
+
+    Raises:
+        MacstateError: it is not there, is too old, or has no rate limit.
+    """
+    about = facts.programs.get(gateway.path)
+    if about is None:
+        raise MacstateError(
+            f"gateway: {gateway.path} cannot be run on this Mac; type `brew install {gateway.server}` there, or name "
+            "another `program`"
+        )
+    if gateway.server == "caddy":
+        version = re.search(r"v(\d+)\.(\d+)", about)
+        if not version or (int(version[1]), int(version[2])) < CADDY:
+            raise MacstateError(
+                "gateway: this Caddy is older than 2.11 and cannot be told to read its configuration again; type "
+                "`brew upgrade caddy` on the Mac"
+            )
+        if gateway.rate_limit.per_key and "http.handlers.rate_limit" not in about:
+            raise MacstateError(
+                "gateway.rate_limit: this Caddy has no module for it; type `caddy add-package "
+                "github.com/mholt/caddy-ratelimit` on the Mac, or set `server: nginx`, which has one built in"
+            )

@@ -1,0 +1,138 @@
+"""The gateway: one door for the tailnet and one for the internet, and behind them every endpoint that has a route."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from macstate import render
+from macstate.resource import Entry, Resource
+from macstate.resources.file import File
+from macstate.resources.secret import Secret, look_at
+from macstate.scope import Scope
+from macstate.secrets import Reference
+from macstate.services.doors import Door, doors
+from macstate.services.gate import ERRORS, SERVERS, Ports, RateLimit, check_program
+from macstate.services.job import Job
+from macstate.types import UNITS, AbsolutePath, Label, Name
+
+FOLDER = "/usr/local/etc/macstate"
+PREFIX = "Library/Caches"
+"""Below the home: where the server keeps its temporary files, for it runs as the user."""
+OPEN_FILES = 8192
+"""Each stream takes two; launchd's own default is 256."""
+
+
+def _list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+References = Annotated[
+    tuple[Reference, ...],
+    BeforeValidator(_list, json_schema_input_type=Reference | list[Reference]),
+    Field(min_length=1, strict=False),
+]
+"""One reference to a key, or several of which each is valid while clients move from one to the next."""
+
+
+class Gateway(Entry):
+    """The API-key gate in front of every endpoint."""
+
+    section: ClassVar[str] = "gateway"
+
+    server: Literal["nginx", "caddy"]
+    """What it is made with."""
+    program: AbsolutePath | None = None
+    """Where that is; default: Homebrew's, /opt/homebrew/bin/SERVER."""
+    label: Label = "macstate.gateway"
+    """The launchd label."""
+    ports: Ports = Ports()
+    """Its loopback ports."""
+    require_key: Literal["funnel", "always", "never"] = "funnel"
+    """Who needs a key: who comes from the internet, everybody, or nobody (then nothing can have ``funnel``)."""
+    keys: Mapping[Name, References] = {}
+    """Named keys by reference (``generate``, ``env:NAME``, ``file:PATH``, ``op://…``): never the key itself."""
+    rate_limit: RateLimit = RateLimit()
+    """How much one client may ask for."""
+
+    @property
+    def retry_after(self) -> int:
+        """How many seconds until one more request of a key is let through."""
+        count, _, unit = (self.rate_limit.per_key or "1/s").partition("/")
+        return -(-UNITS[unit] // int(count))
+
+    @property
+    def path(self) -> str:
+        """The program."""
+        return self.program or f"/opt/homebrew/bin/{self.server}"
+
+    @property
+    def config(self) -> str:
+        """Its configuration."""
+        return f"{FOLDER}/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
+
+    @property
+    def key_file(self) -> str:
+        """What holds its keys."""
+        return f"{FOLDER}/gateway.keys"
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have the job, the configuration and the keys looked at."""
+        del name
+        yield "label", self.label
+        yield "file", self.config
+        yield look_at(self.key_file)
+        yield "gateway", f"{self.server} {self.path}"
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the keys, the configuration, and the job."""
+        del name
+        facts = scope.facts
+        check_program(self, facts)
+        prefix = f"{facts.home}/{PREFIX}/"
+        server = SERVERS[self.server]
+        words, valid = server.words(self.path, prefix, self.config), server.valid(self.path, prefix)
+        keys = self._keys(scope)
+        text = None if keys is None else render.template(f"{self.server}.keys", keys=keys)
+        content = render.template(
+            f"{self.server}.conf",
+            gateway=self,
+            doors=(found := self.doors(scope)),
+            entrances=sorted({port for door in found for port in door.entrances}),
+            name=facts.node.name,
+            errors=ERRORS,
+        )
+        yield Secret.wish(self.key_file, text, facts.user, facts.uid)
+        as_user = ("sudo", "-u", facts.user, "--", *valid)
+        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=as_user)
+        job = Job(
+            command=words, open_files=OPEN_FILES, working_directory=prefix.rstrip("/"), process_type="Interactive"
+        )
+        yield job.job(self.label, facts, words, {}).model_copy(
+            update={
+                "takes_in": None if text is None else _digest(content, text),
+                "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
+            }
+        )
+
+    def doors(self, scope: Scope) -> tuple[Door, ...]:
+        """Give what each door leads to."""
+        return doors(self, scope.all("endpoints"))
+
+    def _keys(self, scope: Scope) -> list[tuple[str, str]] | None:
+        found = []
+        for name, references in self.keys.items():
+            for place, reference in enumerate(references):
+                secret = scope.key(reference, f"gateway.keys.{name}" + (f".{place}" if place else ""))
+                if secret is None:
+                    return None
+                found.append((name, secret.reveal()))
+        return found
+
+
+def _digest(config: str, keys: str) -> str:
+    # slow on purpose: the record on the Mac can be read by everybody
+    return hashlib.scrypt(keys.encode(), salt=config.encode(), n=2**12, r=8, p=1, dklen=16).hex()
