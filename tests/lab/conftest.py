@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ class Lab:
     """How long the lab took to start."""
     elsewhere: str = ""
     """Further names that the laptop can resolve."""
+    spec: str | None = None
+    """What the laptop's spec is, where it is not the product's own."""
+    more: dict[str, str] = field(default_factory=dict)
+    """Further variables of the laptop."""
 
     @property
     def home(self) -> Path:
@@ -52,6 +56,8 @@ class Lab:
             "LAB_MAGICDNS": f"{self.tailnet.name}={self.forwarder.port} {self.elsewhere}",
             "PYINFRA_PROGRESS": "off",
         }
+        own |= self.more
+        spec = spec or self.spec
         if spec is not None:
             (self.folder / "spec.yml").write_text(spec)
             own["MACSTATE_SPEC"] = str(self.folder / "spec.yml")
@@ -150,8 +156,12 @@ def lab_session() -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(lab_session: Lab) -> Lab:
-    """The lab with a new Mac: nothing served, SSH on and allowed."""
-    lab = lab_session
+    """The lab with a new Mac."""
+    return fresh(lab_session)
+
+
+def fresh(lab: Lab) -> Lab:
+    """Make the Mac new: nothing served, SSH on and allowed."""
     lab.mac.reset()
     lab.tailnet.mac.tailscale("serve", "reset")
     lab.tailnet.mac.tailscale("set", "--ssh")

@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import build
+
 import macstate.rehearsal.mac
 
 USER = "mmirvois"
@@ -47,15 +49,16 @@ from mac import birth
 birth.create(Path(root), user=user, dns_name=name, programs=[])
 print(json.dumps(birth.environment(Path(root))))
 """
-CURL = """\
+INSIDE = """\
 #!/bin/sh
 for word; do
   shift
-  case $word in /var/run/*) word=$MACSTATE_ROOT$word ;; esac
+  case $word in "$MACSTATE_ROOT"/*) ;; {paths}) word=$MACSTATE_ROOT$word ;; esac
   set -- "$@" "$word"
 done
-exec {curl} "$@"
+exec {program} "$@"
 """
+"""A real program whose paths lie below the Mac's own /."""
 
 
 @dataclass
@@ -97,7 +100,9 @@ class LabMac:
         self.shell.chmod(0o755)
         real = shlex.quote(str(self.folder / "tailscale"))
         self.put("usr/local/bin/tailscale", f'#!/bin/sh\nexec {real} --socket={self.socket} "$@"\n')
-        self.put("usr/bin/curl", CURL.format(curl=shutil.which("curl")))
+        self.put("usr/bin/curl", INSIDE.format(paths="/var/run/*", program=shutil.which("curl")))
+        for name, found in (("nginx", build.nginx()), ("caddy", build.caddy())):
+            self.install_real(f"opt/homebrew/bin/{name}", found)
         for name, place in PROGRAMS.items():
             self.install(name, place)
         listens = self.root / "private/var/run/tailscaled.socket"
@@ -109,6 +114,13 @@ class LabMac:
     def install(self, name: str, place: str) -> None:
         """Install a small model server, which answers with its name and what it was asked."""
         self.put(place, BACKEND.format(python=self.python, name=name))
+
+    def install_real(self, place: str, program: Path) -> None:
+        """Install a real program of this machine, where the user can read it."""
+        copied = self.folder / program.name
+        if not copied.exists():
+            shutil.copy(program, copied)
+        self.put(place, INSIDE.format(paths="/*", program=copied))
 
     def put(self, place: str, text: str) -> None:
         """Write a program of the Mac's."""

@@ -108,6 +108,10 @@ class Node:
         return proxy.connect(host, port, timeout=10)
 
 
+class RefusedError(Exception):
+    """The Mac lets nobody in from the internet there."""
+
+
 @dataclass
 class Answer:
     """What a web server said."""
@@ -210,8 +214,22 @@ class Tailnet:
         """Ask the Mac from the laptop, over the tailnet, with its certificate checked."""
         return self._ask(self.laptop.dial(self.name, port), path, port, headers)
 
+    def dial_https(self, port: int, *, public: bool = False) -> ssl.SSLSocket:
+        """Connect to a port of the Mac, with its certificate checked."""
+        raw = self._ingress(port) if public else self.laptop.dial(self.name, port)
+        raw.settimeout(30)
+        context = ssl.create_default_context(cafile=str(self.authorities))
+        return context.wrap_socket(raw, server_hostname=self.name)
+
     def get_from_internet(self, path: str, port: int = 443, **headers: str) -> Answer:
-        """Ask the Mac through Funnel: the laptop's node plays Tailscale's ingress."""
+        """Ask the Mac through Funnel."""
+        try:
+            return self._ask(self._ingress(port), path, port, headers)
+        except RefusedError as error:
+            return Answer(0, str(error), {})
+
+    def _ingress(self, port: int) -> socket.socket:
+        """Come in from the internet: the laptop's node plays Tailscale's ingress."""
         mac = next(peer for peer in self.laptop.status()["Peer"].values() if peer["HostName"] == self.mac.name)
         host, _, number = mac["PeerAPIURL"][0].removeprefix("http://").rpartition(":")
         raw = self.laptop.dial(host, int(number))
@@ -223,12 +241,13 @@ class Tailnet:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             byte = raw.recv(1)
-            assert byte, f"the ingress answers nothing more than {head!r}"
+            if not byte:
+                break
             head += byte
-        if b" 101 " not in head.splitlines()[0]:
+        if b" 101 " not in head.partition(b"\r\n")[0]:
             raw.close()
-            return Answer(int(head.split()[1]), head.decode(), {})
-        return self._ask(raw, path, port, headers)
+            raise RefusedError(head.decode())
+        return raw
 
     def _ask(self, raw: socket.socket, path: str, port: int, headers: dict[str, str]) -> Answer:
         context = ssl.create_default_context(cafile=str(self.authorities))
@@ -264,15 +283,7 @@ class Forwarder:
                 continue
             self.ends += [near, far]
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
-
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+                threading.Thread(target=copy, args=(source, sink), daemon=True).start()
 
     def hang_up(self) -> None:
         """Cut what goes through; whoever comes next is let through again."""
@@ -287,3 +298,36 @@ class Forwarder:
         self.door.shutdown(socket.SHUT_RDWR)  # closing alone would let one more in: accept() is under way
         self.door.close()
         self.hang_up()
+
+
+class Tunnel:
+    """A port of loopback that leads to an HTTPS port of the Mac, for clients that know no tailnet."""
+
+    def __init__(self, tailnet: Tailnet, port: int, *, public: bool) -> None:
+        self.tailnet, self.far_port, self.public = tailnet, port, public
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.door.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.door.accept()
+                far = self.tailnet.dial_https(self.far_port, public=self.public)
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=copy, args=(source, sink), daemon=True).start()
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self.door.shutdown(socket.SHUT_RDWR)
+        self.door.close()
+
+
+def copy(source: socket.socket, sink: socket.socket) -> None:
+    """Copy until one end is closed, then close the other."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)

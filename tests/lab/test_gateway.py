@@ -1,0 +1,233 @@
+"""The gate on the Mac, deployed over Tailscale SSH, asked from the tailnet and from the internet."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import build, tinymodel
+from lab.conftest import Lab, fresh
+from lab.tailnet import Tunnel, wait_for
+from laptop import REFERENCE
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+CANARY = "canary-key-that-nobody-may-ever-see-0123456789"
+SPECS = {
+    "nginx": REFERENCE,
+    "caddy": REFERENCE.replace("server: nginx", "server: caddy").replace("  rate_limit: {per_key: 60/m}\n", ""),
+}
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def deployed(
+    request: pytest.FixtureRequest, lab_session: Lab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    """The reference spec on the Mac, with the real Ollama and a tiny model, deployed twice: the second time nothing."""
+    lab = fresh(lab_session)
+    lab.spec = SPECS[request.param]
+    lab.mac.install_real("usr/local/bin/ollama", build.ollama())
+    code, said = lab.deploy()
+    assert code == 0, said
+    assert "! serve/8443/ answers the internet, and asks it for a key" in said
+    before = lab.commands()
+    code, said = lab.deploy()
+    assert (code, "No changes. macstudio matches the spec." in said, lab.commands() - before) == (0, True, 1), said
+    folder = tmp_path_factory.mktemp("models")
+    for name, endless in (("tiny", False), ("endless", True)):
+        tinymodel.write(folder / f"{name}.gguf", tinymodel.SENTENCE, endless=endless)
+        tinymodel.create(11434, name, folder / f"{name}.gguf")
+    yield lab
+    lab.spec = None
+
+
+def key(lab: Lab) -> str:
+    """Give the key that the laptop has made."""
+    (file,) = (lab.home / ".config/macstate/keys/macstudio").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    return file.read_text().strip()
+
+
+def chat(base: str, host: str, api_key: str, *, stream: bool, model: str = "tiny") -> Any:
+    """Ask with the client that people use."""
+    if str(build.packages()) not in sys.path:
+        sys.path.append(str(build.packages()))
+    import openai  # noqa: PLC0415 - the lab's own package
+
+    client = openai.OpenAI(base_url=base, api_key=api_key, default_headers={"Host": host}, max_retries=0, timeout=30)
+    messages = [{"role": "user", "content": "Say something."}]
+    answer = client.chat.completions.create(model=model, messages=messages, stream=stream, temperature=0)
+    if stream:
+        return [piece.choices[0].delta.content or "" for piece in answer if piece.choices]
+    return answer.choices[0].message.content
+
+
+@contextlib.contextmanager
+def way(lab: Lab, port: int, *, public: bool) -> Iterator[tuple[str, str]]:
+    """Give the base URL and the Host of a way to the Mac."""
+    tunnel = Tunnel(lab.tailnet, port, public=public)
+    try:
+        yield f"http://127.0.0.1:{tunnel.port}/v1", lab.tailnet.name if port == 443 else f"{lab.tailnet.name}:{port}"
+    finally:
+        tunnel.close()
+
+
+def test_a_chat_from_the_tailnet_without_a_key(deployed: Lab) -> None:
+    with way(deployed, 443, public=False) as (base, host):
+        assert chat(base, host, "unused", stream=False).strip() == tinymodel.SENTENCE
+        pieces = chat(base, host, "unused", stream=True)
+        assert "".join(pieces).strip() == tinymodel.SENTENCE
+        assert len([piece for piece in pieces if piece]) >= 9
+
+
+def test_a_chat_from_the_internet_with_a_key(deployed: Lab) -> None:
+    with way(deployed, 8443, public=True) as (base, host):
+        assert chat(base, host, key(deployed), stream=False).strip() == tinymodel.SENTENCE
+        assert "".join(chat(base, host, key(deployed), stream=True)).strip() == tinymodel.SENTENCE
+        for wrong in ("wrong-key-wrong-key-wrong", " ", key(deployed)[:-1], key(deployed).swapcase()):
+            with pytest.raises(Exception, match="401|valid key|Illegal header"):
+                chat(base, host, wrong, stream=False)
+    assert deployed.tailnet.get_from_internet("/v1/models", 8443).status == 401
+    assert deployed.tailnet.get_from_internet("/api/pull", 8443, Authorization=f"Bearer {key(deployed)}").status == 403
+
+
+def test_the_internet_sees_nothing_of_the_tailnet(deployed: Lab) -> None:
+    headers = {"Authorization": f"Bearer {key(deployed)}"}
+    assert deployed.tailnet.get_from_internet("/v1/models", 8443, **headers).status == 200
+    for path in ("/vllm/v1/models", "/vllm/../vllm/v1/models", "/vllm%2fv1/models"):
+        answer = deployed.tailnet.get_from_internet(path, 8443, **headers)
+        assert "vllm" not in answer.body or "not found" in answer.body
+        assert answer.status in (301, 404)
+    for port in (443, 7860):
+        answer = deployed.tailnet.get_from_internet("/vllm/v1/models", port, **headers)
+        assert answer.status not in (200, 401)
+
+
+def test_a_client_that_leaves_stops_the_generation(deployed: Lab) -> None:
+    log = deployed.mac.root / "Users/mmirvois/Library/Logs/com.ollama.server.log"
+    before = log.read_text().count("/v1/chat/completions")
+    body = {
+        "model": "endless",
+        "messages": [{"role": "user", "content": "go on"}],
+        "stream": True,
+        "max_tokens": 100000,
+    }
+    raw = json.dumps(body).encode()
+    connection = deployed.tailnet.dial_https(443)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {deployed.tailnet.name}\r\nContent-Length: {len(raw)}\r\n\r\n"
+    connection.sendall(head.encode() + raw)
+    seen = b""
+    while seen.count(b"data: ") < 3:  # the first pieces come before it has finished: it never would
+        piece = connection.recv(4096)
+        assert piece, seen
+        seen += piece
+    assert log.read_text().count("/v1/chat/completions") == before
+    connection.close()
+    wait_for(lambda: log.read_text().count("/v1/chat/completions") > before, "the end of the request in Ollama", 20)
+
+
+def test_require_key_always_asks_on_the_tailnet_too(deployed: Lab) -> None:
+    assert deployed.spec is not None
+    always = deployed.spec.replace("require_key: funnel ", "require_key: always ")
+    assert always != deployed.spec
+    code, said = deployed.deploy(spec=always)
+    assert code == 0, said
+    assert deployed.tailnet.get("/v1/models").status == 401
+    assert deployed.tailnet.get("/v1/models", Authorization=f"Bearer {key(deployed)}").status == 200
+    code, said = deployed.deploy()
+    assert code == 0, said
+    assert deployed.tailnet.get("/v1/models").status == 200
+
+
+def test_a_bad_configuration_leaves_the_old_one_serving(deployed: Lab) -> None:
+    """The server itself refuses it before it takes the old one's place."""
+    program = deployed.mac.root / f"opt/homebrew/bin/{'nginx' if 'nginx' in str(deployed.spec) else 'caddy'}"
+    good = program.read_text()
+    refusing = good.replace("exec ", 'case "$*" in *.macstate*) echo "unknown directive" >&2; exit 1 ;; esac\nexec ')
+    program.write_text(refusing)
+    before = deployed.files()
+    assert deployed.spec is not None
+    code, said = deployed.deploy(spec=deployed.spec.replace("serve: /vllm", "serve: /other"))
+    program.write_text(good)
+
+    assert code == 1
+    assert "refuses the new file, and the old one stays: unknown directive" in said
+    config = [path for path in before if path.endswith(("nginx.conf", "Caddyfile"))]
+    assert [deployed.files()[path] for path in config] == [before[path] for path in config]
+    assert deployed.tailnet.get("/v1/models").status == 200
+    code, said = deployed.deploy()
+    assert code == 0, said
+
+
+class Processes:
+    """Notes the machine's process list again and again."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.over = threading.Event()
+        self.watcher = threading.Thread(target=self.watch)
+
+    def watch(self) -> None:
+        while not self.over.is_set():
+            self.seen.add(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
+            time.sleep(0.02)
+
+
+def test_a_key_is_in_one_file_and_nowhere_else(deployed: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deployed.spec is not None
+    spec = deployed.spec.replace("{agents: generate}", "{agents: generate, canary: env:CANARY}")
+    deployed.more = {"CANARY": CANARY}
+    watcher = Processes()
+    watcher.watcher.start()
+    out = deployed.folder / "plan.json"
+    said = [
+        deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "-v", spec=spec),
+        deployed.type(
+            "macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", "--out", str(out), spec=spec
+        ),
+        deployed.deploy("-vvv", "--debug", spec=spec),
+        deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", spec=spec),
+    ]
+    watcher.over.set()
+    watcher.watcher.join()
+    deployed.more = {}
+
+    assert [code for code, _ in said] == [2, 2, 0, 0], said
+    assert CANARY not in "".join(text for _, text in said)
+    assert CANARY not in out.read_text()
+    assert CANARY not in "".join(watcher.seen)
+    assert deployed.tailnet.get_from_internet("/v1/models", 8443, Authorization=f"Bearer {CANARY}").status == 200
+    holding = [
+        Path(path) for path, content in deployed.files().items() if CANARY.encode() in content.replace(b"\\", b"")
+    ]
+    assert [path.name for path in holding] == ["gateway.keys"]
+    assert holding[0].stat().st_mode & 0o777 == 0o600
+    assert CANARY not in deployed.tailnet.processes.log(deployed.tailnet.mac.name)
+    assert "canary" in "".join(
+        content.decode(errors="replace") for path, content in deployed.files().items() if path.endswith("access.log")
+    )
+    code, text = deployed.deploy()
+    assert code == 0, text
+    wait_for(
+        lambda: deployed.tailnet.get_from_internet("/v1/models", 8443, Authorization=f"Bearer {CANARY}").status == 401,
+        "the revoked key",
+    )
+
+
+def test_a_key_that_cannot_be_had_stops_an_apply(deployed: Lab) -> None:
+    assert deployed.spec is not None
+    spec = deployed.spec.replace("{agents: generate}", "{agents: env:NO_SUCH_VARIABLE}")
+    before = deployed.files()
+    code, said = deployed.deploy(spec=spec)
+    assert code == 1
+    assert "macstudio: gateway.keys.agents: the variable NO_SUCH_VARIABLE is not set" in said
+    assert deployed.files() == before
+    code, said = deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", spec=spec)
+    assert code == 0, said
