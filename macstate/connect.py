@@ -37,7 +37,7 @@ def say(line: str) -> None:
 
 def keys(host: Host, *, dry: bool) -> Keys:
     """Give what resolves this Mac's references to keys; a dry run makes none, and does without what it cannot get."""
-    folder = getattr(host.connector, "keys", None) or user_config_path("macstate") / "keys" / host.name
+    folder = getattr(host.connector, "key_folder", None) or user_config_path("macstate") / "keys" / host.name
 
     def key(reference: str, name: str) -> Secret | None:
         try:

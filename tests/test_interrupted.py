@@ -172,3 +172,17 @@ def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
     assert outcome.failed
     assert "another run has changed this Mac" in " ".join(outcome.said)
     assert '"sleep": 10' in (laptop.mac() / ".mac/state.json").read_text()
+
+
+def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_next_run(laptop: Laptop) -> None:
+    changed = REFERENCE.replace("serve: /vllm", "serve: /other")
+    cut = laptop.run(changed, cut_after=4)  # the probe, two routes in one document, the file; not the job
+    assert cut.failed
+    config = (laptop.mac() / "usr/local/etc/macstate/nginx.conf").read_text()
+    assert ("/443/other/" in config, "/443/vllm/" in config) == (True, False)
+
+    healed = laptop.run(changed)
+
+    assert not healed.failed, healed.said
+    assert "~ launchd/system/macstate.gateway" in changes(healed)
+    assert laptop.run(changed).rows == []

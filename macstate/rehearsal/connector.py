@@ -57,7 +57,7 @@ class RehearsalConnector(LocalConnector):
     def connect(self) -> None:
         """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec."""
         known = spec.load()
-        self.keys = folder() / ".keys" / self.host.name  # a rehearsal leaves the laptop's own keys alone
+        self.key_folder = folder() / ".keys" / self.host.name  # a rehearsal leaves the laptop's own keys alone
         mac, entries = known.macs[self.host.name], known.for_host(self.host.name).entries
         self.root = folder() / self.host.name
         if not (self.root / ".mac").is_dir():

@@ -214,11 +214,12 @@ class Tailnet:
         """Ask the Mac from the laptop, over the tailnet, with its certificate checked."""
         return self._ask(self.laptop.dial(self.name, port), path, port, headers)
 
-    def dial_https(self, port: int, *, public: bool = False) -> ssl.SSLSocket:
+    def dial_https(self, port: int, *, public: bool = False, speaks: str = "http/1.1") -> ssl.SSLSocket:
         """Connect to a port of the Mac, with its certificate checked."""
         raw = self._ingress(port) if public else self.laptop.dial(self.name, port)
         raw.settimeout(30)
         context = ssl.create_default_context(cafile=str(self.authorities))
+        context.set_alpn_protocols([speaks])
         return context.wrap_socket(raw, server_hostname=self.name)
 
     def get_from_internet(self, path: str, port: int = 443, **headers: str) -> Answer:

@@ -20,9 +20,10 @@ pytestmark = pytest.mark.lab
 HOSTILE = 20_000
 
 
-@pytest.fixture(scope="module")
-def backends() -> dict[str, Backend]:
-    return {}
+def asked(path: str) -> bytes:
+    """Give a request with a key."""
+    head = f"GET {path} HTTP/1.1\r\nHost: {NAME}:8443\r\nAuthorization: {bearer('agents')}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode()
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
@@ -145,11 +146,11 @@ def streams(gate: tuple[Gate, list[Backend]]) -> Iterator[tuple[Gate, list[int]]
     """200 clients, each with a stream of half a minute."""
     door, _ = gate
     counts = [0] * 200
-    request = f"GET /open/stream HTTP/1.1\r\nHost: {NAME}:8443\r\nAuthorization: {bearer('agents')}\r\nConnection: close\r\n\r\n"
+    request = asked("/open/stream")
 
     def read(number: int) -> None:
         with socket.create_connection(("127.0.0.1", door.funnel), 10) as connection:
-            connection.sendall(request.encode())
+            connection.sendall(request)
             connection.settimeout(10)
             while piece := connection.recv(65536):
                 counts[number] += piece.count(b"data: ")
@@ -177,6 +178,12 @@ def test_a_reload_takes_a_key_in_and_another_out(tmp_path: Path) -> None:
         folder.mkdir()
         with Gate(server, folder, {}).running() as gate:
             assert get(gate.funnel, "/open/x", Authorization=bearer("phone"))[0] == 200
+            gate.spec["gateway"]["keys"] = {"agents": ["env:agents", "env:phone"]}  # while clients move
+            gate.write()
+            gate.reload()
+            time.sleep(1)
+            for name in ("phone", "agents"):
+                assert get(gate.funnel, "/open/x", Authorization=bearer(name))[0] == 200
             gate.spec["gateway"]["keys"] = {"agents": "env:agents"}
             gate.write()
             gate.reload()
@@ -190,10 +197,7 @@ def test_the_rate_of_a_key(tmp_path: Path) -> None:
         with ThreadPoolExecutor(20) as pool:
             codes = list(pool.map(lambda _: get(gate.funnel, "/open/x", Authorization=bearer("agents"))[0], range(61)))
         begun = time.monotonic()
-        answer = ask(
-            gate.funnel,
-            f"GET /open/x HTTP/1.1\r\nHost: {NAME}:8443\r\nAuthorization: {bearer('agents')}\r\nConnection: close\r\n\r\n".encode(),
-        )
+        answer = ask(gate.funnel, asked("/open/x"))
         assert codes.count(200) == 60, codes
         assert codes.count(429) == 1
         assert b" 429 " in answer.splitlines()[0] + b" "

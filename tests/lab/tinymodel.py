@@ -1,4 +1,4 @@
-"""A model of half a megabyte that says one sentence, whatever it is asked: for a real Ollama without a hub of models."""
+"""A model of half a megabyte that says one sentence, whatever it is asked: for an Ollama without a hub."""
 
 from __future__ import annotations
 
@@ -84,4 +84,4 @@ def create(port: int, name: str, file: Path) -> None:
 
 def _post(port: int, path: str, body: bytes) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body)
-    urllib.request.urlopen(request, timeout=60).close()
+    urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 - the same

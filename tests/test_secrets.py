@@ -1,0 +1,161 @@
+"""References to keys: what may be typed, how each is resolved, and that nobody ever sees a value."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from macstate import secrets
+from macstate.errors import MacstateError
+from macstate.secrets import Reference, Secret
+
+VALUE = "A-good_key.of~some+length/0123456789="
+TOOLS = {
+    "op://Home/gateway/key": ("op", "read --no-newline op://Home/gateway/key"),
+    "sops:keys.yml#agents.main": ("sops", 'decrypt --extract ["agents"]["main"] keys.yml'),
+}
+
+
+def resolve(reference: str, folder: Path, *, create: bool = True, said: list[str] | None = None) -> Secret:
+    """Resolve without the memory of a run."""
+    say = (said if said is not None else []).append
+    return secrets.resolve.__wrapped__(reference, "gateway.keys.agents", folder, create=create, say=say)
+
+
+def refused(reference: str, folder: Path) -> str:
+    """Give the one line of a reference that cannot be resolved."""
+    with pytest.raises(MacstateError) as error:
+        resolve(reference, folder)
+    assert "\n" not in error.value.message
+    assert VALUE not in error.value.message
+    assert error.value.message.startswith("gateway.keys.agents: ")
+    return str(error.value.message)
+
+
+def tool(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a tool first on PATH."""
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["generate", "env:NAME", "file:~/key", "op://v/i/f", "keychain:s/a", "sops:f#k", "cmd:pass show gateway"],
+)
+def test_what_may_be_typed(reference: str) -> None:
+    assert TypeAdapter(Reference).validate_python(reference) == reference
+
+
+@pytest.mark.parametrize("literal", ["sk-abc", "0123456789abcdef", VALUE])
+def test_a_key_itself_is_refused_and_not_repeated(literal: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(Reference).validate_python(literal)
+
+    assert "looks like a key itself" in error.value.errors()[0]["msg"]
+    assert literal not in error.value.errors()[0]["msg"]
+
+
+def test_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_KEY", VALUE)
+    assert resolve("env:THE_KEY", tmp_path).reveal() == VALUE
+    assert "the variable NO_SUCH_KEY is not set" in refused("env:NO_SUCH_KEY", tmp_path)
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{VALUE}\n")
+    file.chmod(0o600)
+    assert resolve(f"file:{file}", tmp_path).reveal() == VALUE
+    for mode in (0o640, 0o604, 0o620):
+        file.chmod(mode)
+        assert f"others can read {file}; type `chmod 600 {file}`" in refused(f"file:{file}", tmp_path)
+    assert "No such file" in refused(f"file:{tmp_path}/none", tmp_path)
+
+
+@pytest.mark.parametrize("reference", TOOLS)
+def test_a_tool_gets_these_words_and_its_errors_stay_its_own(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, words = TOOLS[reference]
+    tool(tmp_path, name, f'[ "$*" = \'{words}\' ] && echo "{VALUE}"', monkeypatch)
+    assert resolve(reference, tmp_path).reveal() == VALUE
+
+    tool(tmp_path, name, f"echo '{VALUE}' >&2; exit 3", monkeypatch)
+    assert f"`{name}` ended with 3; run it yourself to see why" in refused(reference, tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert f"there is no `{name}` on this laptop" in refused(reference, tmp_path)
+
+
+def test_any_command(tmp_path: Path) -> None:
+    assert resolve(f"cmd:echo {VALUE}", tmp_path).reveal() == VALUE
+    assert "`sh` ended with 7" in refused("cmd:exit 7", tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has one")
+def test_a_keychain_is_a_macs(tmp_path: Path) -> None:
+    assert "on a Mac laptop only" in refused("keychain:gateway/agents", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("", "the key is empty, which would let everybody in"),
+        ("short-key", "the key has 9 characters, fewer than 20 can be guessed"),
+        ("a key with blanks in the middle", "characters that no bearer token may have"),
+        ("a-key-with-a-quote-in-it\"'", "characters that no bearer token may have"),
+        ("two-lines-of-a-key-\nand-more", "characters that no bearer token may have"),
+    ],
+)
+def test_what_would_keep_nobody_out_is_refused(value: str, line: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(value)
+    file.chmod(0o600)
+    assert line in refused(f"file:{file}", tmp_path)
+
+
+def test_a_key_is_made_once_and_kept_where_nobody_else_can_read(tmp_path: Path) -> None:
+    folder = tmp_path / "keys/macstudio"
+    said: list[str] = []
+    with pytest.raises(MacstateError, match="not made yet"):
+        resolve("generate", folder, create=False)
+    assert not folder.exists()
+
+    made = resolve("generate", folder, said=said)
+
+    file = folder / "gateway.keys.agents"
+    assert said == [f"gateway.keys.agents: made a key, and keeps it in {file}"]
+    assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert len(made.reveal()) == 43  # 256 bits
+    assert resolve("generate", folder, said=said) == made
+    assert len(said) == 1
+    assert [path.name for path in folder.iterdir()] == ["gateway.keys.agents"]
+    file.chmod(0o644)
+    assert "chmod 600" in refused("generate", folder)
+
+
+def test_two_runs_at_once_make_one_key(tmp_path: Path) -> None:
+    script = (
+        "from pathlib import Path; from macstate import secrets; import sys; "
+        "print(secrets.resolve('generate', 'k', Path(sys.argv[1]), create=True, say=lambda _: None).reveal())"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path / "keys")]
+    runs = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert len({run.communicate()[0] for run in runs}) == 1
+
+
+def test_a_secret_shows_itself_to_nobody() -> None:
+    secret = Secret(VALUE)
+    shown = [str(secret), repr(secret), f"{secret}", f"{[secret]}", json.dumps({"key": secret}, default=str)]
+    error = ValueError(secret)
+    shown += [str(error), repr(error)]
+    assert VALUE not in "".join(shown)
+    with pytest.raises(TypeError, match="a secret is not stored"):
+        pickle.dumps(secret)
