@@ -43,8 +43,8 @@ def main() -> None:
                 straight.append(seconds(next(iter(backends.values())).port, "/v1/models", "localhost"))
                 through.append(seconds(gate.funnel, "/v1/models", f"{NAME}:8443"))
             ratio = statistics.median(through) / statistics.median(straight)
-            times = f"{statistics.median(straight) * 1e3:.2f} ms straight, {statistics.median(through) * 1e3:.2f} ms through"
-            print(f"{server}: {ratio:.2f} times as long ({times} the gate)")
+            times = f"{statistics.median(straight) * 1e3:.2f} ms straight, {statistics.median(through) * 1e3:.2f} ms"
+            print(f"{server}: {ratio:.2f} times as long ({times} through the gate)")
 
 
 if __name__ == "__main__":
