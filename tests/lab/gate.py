@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 from lab import build
-from lab.tailnet import free_port, wait_for
+from lab.tailnet import free_port, listens, wait_for
 
 from macstate import spec
 from macstate.facts import Facts, Node
@@ -146,7 +146,7 @@ class Gate:
                 env={**os.environ, "HOME": str(self.folder)},
             )
         try:
-            wait_for(self.answers, f"{self.server}: {(self.folder / 'said.log').read_text()[-500:]}")
+            wait_for(lambda: listens(self.funnel), f"{self.server}: {(self.folder / 'said.log').read_text()[-500:]}")
             yield self
         finally:
             self.process.terminate()
@@ -155,12 +155,6 @@ class Gate:
     def reload(self) -> None:
         """Have it read its configuration again, as the product does."""
         self.process.send_signal(signal.SIGHUP if self.server == "nginx" else signal.SIGUSR1)
-
-    def answers(self) -> bool:
-        """Say whether it listens."""
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.funnel), 1):
-            return True
-        return False
 
     def log(self) -> str:
         """Read the access log."""

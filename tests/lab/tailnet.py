@@ -32,6 +32,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def listens(port: int) -> bool:
+    """Say whether somebody listens."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(ready: Callable[[], object], what: str, seconds: float = 15) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
+import subprocess
 from typing import Any
 
 import pytest
 from lab.conftest import Lab
-from lab.tailnet import wait_for
+from lab.tailnet import listens, wait_for
 from laptop import REFERENCE
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
@@ -21,11 +21,6 @@ def asked(lab: Lab, path: str, port: int = 443) -> dict[str, Any]:
     assert answer.status == 200, answer
     seen: dict[str, Any] = json.loads(answer.body)
     return seen
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_each_route_reaches_its_program_and_goes_with_its_entry(lab: Lab) -> None:
@@ -100,6 +95,28 @@ def test_a_tailnet_without_certificates_is_told_before_anything_is_changed(lab: 
     assert said.count("turn on MagicDNS and HTTPS Certificates on the DNS page of Tailscale's admin console") == 1, said
     assert lab.files() == before
     assert lab.served() == {}
+
+
+def test_what_another_process_serves_in_the_foreground_stays(lab: Lab) -> None:
+    words = [
+        str(lab.tailnet.mac.binaries / "tailscale"),
+        f"--socket={lab.tailnet.mac.door}",
+        "serve",
+        "--https=8443",
+        "9999",
+    ]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: lab.served().get("Foreground"), "the route in the foreground")
+        before = lab.served()["Foreground"]
+        spec = REFERENCE.replace("    funnel: {https: 8443} ", "    # ")
+        code, said = lab.deploy(spec=spec)
+        assert code == 0, said
+        assert lab.served()["Foreground"] == before
+        assert "443" in lab.served()["TCP"]
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def test_without_the_socket_the_document_goes_through_set_raw(lab: Lab) -> None:

@@ -1,0 +1,100 @@
+"""The first run: Tailscale SSH is turned on through the Mac's Remote Login, which is a real sshd here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab import build
+from lab.conftest import Lab
+from lab.labmac import USER
+from lab.tailnet import free_port, listens, wait_for
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+HOST = "studio.local"
+SPEC = f"""
+macs: {{macstudio: {{hostname: {HOST}, user: {USER}, ssh: openssh, identity_file: ~/.ssh/studio}}}}
+power: {{ac: {{sleep: 0}}}}
+tailscale: {{ssh: true}}
+"""
+
+
+def keygen(file: Path) -> str:
+    """Make a key pair; give its public half."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return file.with_name(f"{file.name}.pub").read_text()
+
+
+@pytest.fixture
+def remote_login(lab: Lab) -> Iterator[Lab]:
+    """A laptop whose key the Mac knows, and that knows the Mac's."""
+    lab.tailnet.mac.tailscale("set", "--ssh=false")
+    folder = lab.mac.folder / "sshd"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    sshd = folder / "sshd"
+    shutil.copy(build.sshd(), sshd)
+    host_key = keygen(folder / "host")
+    port = free_port()
+    allowed = folder / "authorized_keys"
+    allowed.write_text(keygen(lab.home / ".ssh/studio"))
+    (folder / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {allowed}\nUsePAM no\n"
+        f"StrictModes no\nPidFile none\nPasswordAuthentication no\n"
+    )
+    for path in (folder, *folder.iterdir()):
+        shutil.chown(path, USER)
+    (lab.home / ".ssh/known_hosts").write_text(f"{HOST} {host_key}")
+    lab.elsewhere = f"{HOST}={port}"
+    words = ["runuser", "-u", USER, "--", str(sshd), "-D", "-e", "-f", str(folder / "config")]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: listens(port), "sshd")
+        yield lab
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_tailscale_ssh_is_turned_on_through_remote_login(remote_login: Lab) -> None:
+    code, said = remote_login.deploy(spec=SPEC)
+
+    assert code == 0, said
+    assert "verified: nothing is left to change" in said
+    assert '"RunSSH": true' in remote_login.tailnet.mac.tailscale("debug", "prefs")
+    wait_for(remote_login.tailnet.is_up, "the Mac's host keys in the tailnet")
+    over_tailscale = SPEC.replace(HOST, remote_login.tailnet.name).replace("ssh: openssh, ", "")
+    code, said = remote_login.deploy(spec=over_tailscale)
+    assert (code, "No changes. macstudio matches the spec." in said) == (0, True), said
+
+
+def test_a_host_key_that_is_not_known_is_refused(remote_login: Lab) -> None:
+    (remote_login.home / ".ssh/known_hosts").unlink()
+
+    code, said = remote_login.deploy(spec=SPEC)
+
+    assert code == 1
+    assert f"macstudio: the host key of {HOST} is not known; type `ssh {USER}@{HOST}` once, and compare it" in said
+    assert not (remote_login.home / ".ssh/known_hosts").exists()
+
+
+def test_another_host_key_is_refused(remote_login: Lab) -> None:
+    (remote_login.home / ".ssh/known_hosts").write_text(f"{HOST} {keygen(remote_login.home / '.ssh/other')}")
+
+    code, said = remote_login.deploy(spec=SPEC)
+
+    assert code == 1
+    assert "not the one in known_hosts: somebody may be in between, and nothing was sent" in said
+
+
+def test_a_key_that_the_mac_does_not_know_is_told(remote_login: Lab) -> None:
+    (remote_login.home / ".ssh/studio").unlink()
+
+    code, said = remote_login.deploy(spec=SPEC)
+
+    assert code == 1
+    assert f"type `ssh-copy-id {USER}@{HOST}`; ~/.ssh/studio does not exist either" in said
+    assert "Traceback" not in said

@@ -1,0 +1,118 @@
+"""The gateway before it reaches a Mac: what is refused, which door leads where, and what the plan says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from macstate import report, spec
+from macstate.errors import MacstateError
+from macstate.facts import Facts, Node
+from macstate.found import Found
+from macstate.plan import plan
+from macstate.record import Record
+from macstate.resource import Resource
+from macstate.secrets import Secret
+
+NGINX, CADDY = "/opt/homebrew/bin/nginx", "/opt/homebrew/bin/caddy"
+KEY = "a-key-that-nobody-may-see-0123"
+SERVED = {"serve": {"tailscale serve status --json": "{}"}}
+CAPABILITIES = frozenset({"https", "funnel", "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"})
+ENDPOINTS = {
+    "ollama": {"engine": "ollama", "command": ["/a"], "port": 11434, "serve": "/", "funnel": {"https": 8443}},
+    "vllm": {"engine": "openai", "command": ["/b"], "port": 8000, "serve": "/vllm"},
+}
+
+
+def expand(
+    gateway: dict[str, Any],
+    endpoints: dict[str, Any] = ENDPOINTS,
+    *,
+    programs: dict[str, str] | None = None,
+    capabilities: frozenset[str] = CAPABILITIES,
+) -> dict[str, Resource]:
+    """Give the resources of a Mac with this gateway."""
+    data = {"macs": {"m": {"hostname": "m.ts.net", "user": "me"}}, "gateway": gateway, "endpoints": endpoints}
+    node = Node(name="m.ts.net", capabilities=capabilities)
+    known = {NGINX: "nginx/1.29.3", CADDY: "v2.11.7"} if programs is None else programs
+    facts = Facts(user="me", home="/Users/me", node=node, programs=known)
+    wishes = spec.parse(yaml.safe_dump(data), "macs.yml").for_host("m")
+    return dict(wishes.expand(facts, lambda *_: Secret(KEY)))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "programs", "line"),
+    [
+        ({"server": "nginx"}, {}, f"{NGINX} cannot be run on this Mac; type `brew install nginx` there"),
+        ({"server": "caddy", "program": "/opt/caddy"}, {}, "/opt/caddy cannot be run on this Mac"),
+        ({"server": "caddy"}, {CADDY: "v2.10.2 h1:x"}, "this Caddy is older than 2.11"),
+        (
+            {"server": "caddy", "rate_limit": {"per_key": "60/m"}},
+            {CADDY: "v2.11.7\nhttp.handlers.headers"},
+            "this Caddy has no module for it; type `caddy add-package .*` on the Mac, or set `server: nginx`",
+        ),
+    ],
+)
+def test_a_program_that_cannot_do_it_is_refused(gateway: dict[str, Any], programs: dict[str, str], line: str) -> None:
+    with pytest.raises(MacstateError, match=line):
+        expand({**gateway, "keys": {"agents": "generate"}}, programs=programs)
+
+
+def test_a_caddy_with_the_module_limits() -> None:
+    gateway = {"server": "caddy", "rate_limit": {"per_key": "60/m"}, "keys": {"agents": "generate"}}
+    found = expand(gateway, programs={CADDY: "v2.11.7\nhttp.handlers.rate_limit"})
+    assert "events 60" in found["file/usr/local/etc/macstate/Caddyfile"].content  # type: ignore[attr-defined]
+
+
+def test_a_node_that_may_not_use_funnel_is_refused() -> None:
+    for capabilities in (frozenset({"https"}), frozenset({"https", "funnel"})):
+        with pytest.raises(
+            MacstateError, match="this node may not use Funnel on port 8443: give it the node attribute"
+        ):
+            expand({"server": "nginx", "keys": {"agents": "generate"}}, capabilities=capabilities)
+
+
+def test_each_route_leads_to_its_door() -> None:
+    found = expand({"server": "nginx", "keys": {"agents": "generate"}, "ports": {"tailnet": 9080, "funnel": 9081}})
+    routes = {
+        name: (each.managed["target"], each.managed["funnel"]) for name, each in found.items() if "serve/" in name
+    }
+    assert routes == {
+        "serve/443/": ("http://127.0.0.1:9080", False),
+        "serve/443/vllm": ("http://127.0.0.1:9080/vllm", False),
+        "serve/8443/": ("http://127.0.0.1:9081", True),
+    }
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+def test_the_key_is_in_its_own_file_alone(server: str) -> None:
+    found = expand({"server": server, "keys": {"agents": "generate"}})
+    todo = plan(found, Found(Facts(), {}, Record({}, {True: "", False: ""}), outputs=SERVED))
+    said = [*report.text("m", todo, steps=True), report.as_json({"m": todo}), repr(found), str(todo)]
+    assert KEY not in "".join(said)
+    assert (
+        sum(
+            KEY.encode() in step.content.replace(b"\\", b"")
+            for batch in todo.batches
+            for step in batch.steps
+            if hasattr(step, "content")
+        )
+        == 1
+    )
+
+
+def test_what_the_internet_reaches_stands_first() -> None:
+    found = expand({"server": "nginx", "keys": {"agents": "generate"}})
+    lines = list(report.text("m", plan(found, Found(Facts(), {}, Record({}, {}), outputs=SERVED)), steps=False))
+    assert lines[:2] == ["! serve/8443/ answers the internet, and asks it for a key", ""]
+
+
+def test_one_endpoint_may_ask_where_the_others_do_not() -> None:
+    endpoints = {**ENDPOINTS, "vllm": {**ENDPOINTS["vllm"], "require_key": True, "closed": ["/admin"]}}
+    found = expand({"server": "nginx", "keys": {"agents": "generate"}}, endpoints)
+    config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
+    vllm = config[config.index("location /443/vllm/ {") :]
+    assert 'if ($key_name = "")' in vllm[: vllm.index("}")]
+    assert "location /443/vllm/admin {" in config
