@@ -76,7 +76,7 @@ def kept(name: str, recipe: str, build: Callable[[Path], object]) -> Path:
     cache = user_cache_path("macstate") / "lab"
     folder = cache / f"{name}-{digest}"
     cache.mkdir(parents=True, exist_ok=True)
-    with alone(cache / "lock"):
+    with alone(cache / f"{name}.lock"):
         if not folder.exists():
             draft = Path(tempfile.mkdtemp(prefix="draft-", dir=cache))
             try:

@@ -11,6 +11,10 @@ USAGE = "Usage: launchctl <subcommand> ... | help [subcommand]"
 """Exit 64 (EX_USAGE) after it: launchctl.c; the list of subcommands that follows is left out here."""
 
 
+RELOADS = {("nginx", "SIGHUP"), ("caddy", "SIGUSR1")}
+"""Signals that these programs take for a reload; any other would end a made-up process."""
+
+
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
     """Play `launchctl`."""
     subcommands = {
@@ -83,7 +87,8 @@ def _kill(mac: Mac, words: list[str]) -> int:
     job = _job(mac, target, "kill")
     if job["pid"] is None:
         raise Failure(3, "Could not kill service: 3: No such process")  # no recording
-    launchd.kill(mac, job, signal)
+    if job.get("supervisor") or (launchd.program(job).rpartition("/")[2], signal) not in RELOADS:
+        launchd.kill(mac, job, signal)
     return 0
 
 
