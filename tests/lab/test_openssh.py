@@ -13,7 +13,7 @@ from lab.conftest import Lab
 from lab.labmac import USER
 from lab.tailnet import free_port, listens, wait_for
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 HOST = "studio.local"
 SPEC = f"""
 macs: {{macstudio: {{hostname: {HOST}, user: {USER}, ssh: openssh, identity_file: ~/.ssh/studio}}}}

@@ -11,7 +11,7 @@ from lab.conftest import Lab
 from lab.tailnet import listens, wait_for
 from laptop import REFERENCE
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 WITHOUT_VLLM = REFERENCE[: REFERENCE.index("  vllm:")] + REFERENCE[REFERENCE.index("  a1111:") :]
 
 

@@ -11,7 +11,7 @@ from lab.tailnet import DOMAIN, Forwarder
 
 from macstate.resources import KINDS
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 VERIFIED = "verified: nothing is left to change"
 CONVERGED = "No changes. macstudio matches the spec."
 LOST = "the connection was lost; run again: what was begun is taken up then"
