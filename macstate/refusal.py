@@ -16,7 +16,7 @@ def why(error: Exception, name: str, mac: Any) -> str:
     """Explain what paramiko or the network said about the connection to ``name``, a Mac of the spec."""
     if isinstance(error, BadHostKeyException):
         return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.ssh == "tailscale")
-    if isinstance(error, AuthenticationException):
+    if isinstance(error, AuthenticationException) or "No authentication methods" in str(error):  # paramiko had no key
         return _login(error, name, mac)
     if isinstance(error, SSHException) and "known_hosts" in str(error):
         return f"the host key of {name} is not known; type `ssh {mac.user}@{name}` once, and compare it"

@@ -51,7 +51,7 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        birth.create(root, user="mmirvois", dns_name="studio.tail1.ts.net", programs=[])
+        birth.create(root, user="rehearsed", dns_name="studio.tail1.ts.net", programs=[])
         self.run("rehearse run-jobs on")
 
     def run(self, command: str) -> tuple[int, str]:
@@ -134,10 +134,10 @@ def test_a_daemon_serves_and_its_caller_goes_on(mac: Machine) -> None:
         port,
         RunAtLoad=True,
         KeepAlive=True,
-        WorkingDirectory="/Users/mmirvois",
-        UserName="mmirvois",
+        WorkingDirectory="/Users/rehearsed",
+        UserName="rehearsed",
         StandardErrorPath="/Library/Logs/x.err",
-        EnvironmentVariables={"A": "/b", "PATH": f"/opt/homebrew/bin:{mac.root}/usr/bin", "HOME": "/Users/mmirvois"},
+        EnvironmentVariables={"A": "/b", "PATH": f"/opt/homebrew/bin:{mac.root}/usr/bin", "HOME": "/Users/rehearsed"},
         SoftResourceLimits={"NumberOfFiles": 300},
     )
     assert loaded == (0, "")
@@ -158,19 +158,19 @@ def test_a_daemon_serves_and_its_caller_goes_on(mac: Machine) -> None:
     assert until(answers)
     assert seen.pop("environment") == {
         "A": "/b",
-        "HOME": f"{root}/Users/mmirvois",
-        "LOGNAME": "mmirvois",
+        "HOME": f"{root}/Users/rehearsed",
+        "LOGNAME": "rehearsed",
         "MACSTATE_ROOT": root,
         "PATH": f"{root}/opt/homebrew/bin:{root}/usr/bin",
         "SHELL": "/bin/zsh",
         "TMPDIR": f"{root}/tmp",  # noqa: S108 - the Mac's
-        "USER": "mmirvois",
+        "USER": "rehearsed",
         **({"LC_CTYPE": "C.UTF-8"} if sys.platform == "linux" else {}),  # Python's own doing
     }
     assert seen == {
         "pid": mac.job["pid"],
         "words": [f"{root}/opt/homebrew/bin/x", "--port", port],
-        "cwd": f"{root}/Users/mmirvois",
+        "cwd": f"{root}/Users/rehearsed",
         "descriptors": 6,  # three, the listener, the connection, and the folder being listed
         "files": 300,
     }
@@ -316,14 +316,14 @@ def test_off_leaves_no_process_and_every_job(mac: Machine) -> None:
 
 def test_an_agent_goes_with_its_session(mac: Machine) -> None:
     mac.install(SLEEP)
-    agent = f"{mac.root}/Users/mmirvois/Library/LaunchAgents/y.plist"
+    agent = f"{mac.root}/Users/rehearsed/Library/LaunchAgents/y.plist"
     plist = {"Label": "y", "ProgramArguments": ["/opt/homebrew/bin/x"], "KeepAlive": True, "ThrottleInterval": 0}
     Path(agent).write_bytes(plistlib.dumps(plist))
 
     def shown() -> str:
         return mac.run("launchctl print gui/501/y")[1]
 
-    mac.run("rehearse login mmirvois; launchctl bootstrap gui/501 ~/Library/LaunchAgents/y.plist")
+    mac.run("rehearse login rehearsed; launchctl bootstrap gui/501 ~/Library/LaunchAgents/y.plist")
     assert "pended nondemand spawn" in shown()
     mac.run("launchctl kickstart gui/501/y")
     assert "\tstate = running\n" in shown()

