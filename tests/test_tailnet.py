@@ -141,6 +141,7 @@ MISSING = "~/.ssh/no-such-key-of-macstate"
         ),
         (refused(AuthenticationException("no")), "tailscale", f"{MISSING} does not exist either"),
         (AuthenticationException("no"), "openssh", f"type `ssh-copy-id me@studio`; {MISSING} does not exist either"),
+        (SSHException("No authentication methods available"), "openssh", "type `ssh-copy-id me@studio`"),
         (
             SSHException("StrictPolicy: No host key for studio found in known_hosts"),
             "openssh",
