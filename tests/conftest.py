@@ -14,7 +14,7 @@ monkey.patch_all = lambda **_: None
 
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
-WITHOUT_TAILNET = ("tests/lab/test_gate.py", "tests/lab/test_sudo.py")
+TOGETHER = ("tests/test_interrupted.py", "tests/lab/test_gate.py", "tests/lab/test_sudo.py")
 LEFT_OUT = (
     "left out: the lab (a real tailnet, real sudo, a kill between any two steps, many random Macs); have it with --lab"
 )
@@ -36,11 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class OneLab(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """One worker gets all tests of the lab, for a machine can have only one; the others go wherever there is time."""
+    """One worker has the lab, for a machine can have only one; and what a module prepares is made once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        with_lab = nodeid.startswith("tests/lab/") and not nodeid.startswith(WITHOUT_TAILNET)
-        return "the lab" if with_lab else nodeid
+        if nodeid.startswith(TOGETHER):
+            return nodeid.partition("::")[0]
+        return "the lab" if nodeid.startswith("tests/lab/") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

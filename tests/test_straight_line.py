@@ -54,12 +54,25 @@ DISTURBANCES = {
 
 
 @pytest.mark.parametrize("row", DISTURBANCES)
-def test_a_disturbance_is_one_change_and_is_put_right(laptop: Laptop, row: str) -> None:
+def test_a_disturbance_is_one_change(laptop: Laptop, row: str) -> None:
     laptop.command(DISTURBANCES[row])
     time.sleep(0.6)  # what pmset and launchctl take until they show it
+    assert changes(laptop.run(REFERENCE, dry=True)) == [row]
+
+
+def test_all_disturbances_at_once_are_put_right(laptop: Laptop) -> None:
+    gone = "+ launchd/system/macstate.a1111"  # its plist, which another one edits, goes with it
+    for row, command in DISTURBANCES.items():
+        if row != gone:
+            laptop.command(command)
+    time.sleep(0.6)
     outcome = laptop.run(REFERENCE)
-    assert changes(outcome) == [row]
+    assert set(changes(outcome)) == set(DISTURBANCES) - {gone}
     assert not outcome.failed, outcome.said  # verify has read the Mac again
+    laptop.command(DISTURBANCES[gone])
+    time.sleep(0.6)
+    again = laptop.run(REFERENCE)
+    assert (changes(again), again.failed) == ([gone], False), again.said
 
 
 def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
