@@ -133,7 +133,7 @@ def test_hostile_requests_reach_nothing_without_a_key(gate: tuple[Gate, list[Bac
     shuffled = [*hostile, *valid]
     random.Random(1).shuffle(shuffled)
     with ThreadPoolExecutor(32) as pool:
-        list(pool.map(lambda text: ask(door.funnel, text, 1), shuffled))
+        list(pool.map(lambda text: ask(door.funnel, text, 30 if b"n=valid" in text else 1), shuffled))
     seen = {path.partition("n=")[2].partition("&")[0] for each in backends for _, path, _ in each.seen}
     wanted = {f"valid{number}" for number in range(len(valid))}
     assert len(hostile) == HOSTILE

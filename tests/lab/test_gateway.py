@@ -245,7 +245,10 @@ def test_a_key_is_in_one_file_and_nowhere_else(deployed: Lab) -> None:
     assert CANARY not in "".join(text for _, text in said)
     assert CANARY not in out.read_text()
     assert CANARY not in "".join(watcher.seen)
-    assert deployed.tailnet.get_from_internet("/v1/models", 8443, Authorization=f"Bearer {CANARY}").status == 200
+    wait_for(  # a busy machine takes a moment until the old workers have gone
+        lambda: deployed.tailnet.get_from_internet("/v1/models", 8443, Authorization=f"Bearer {CANARY}").status == 200,
+        "the new key",
+    )
     holding = [
         Path(path) for path, content in deployed.files().items() if CANARY.encode() in content.replace(b"\\", b"")
     ]
