@@ -211,3 +211,24 @@ def test_the_rate_of_a_key(tmp_path: Path) -> None:
         ]
         assert {401, 429} == set(wrong)
         assert get(gate.funnel, "/open/x", Authorization="Bearer wrong", X_Forwarded_For="203.0.113.2")[0] == 401
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+def test_with_a_key_the_internet_still_sees_only_what_is_public(server: str, tmp_path: Path) -> None:
+    """Two endpoints public on one port by path; of a third nothing, whatever is tried."""
+    backends: dict[str, Backend] = {}
+    gate = Gate(server, tmp_path, backends)
+    gate.spec["endpoints"]["ollama"]["funnel"] = {"https": 8443, "path": "/also"}
+    inner = backends["openai2"]
+    with gate.running():
+        key = bearer("agents")
+        assert json.loads(get(gate.funnel, "/open/v1/models", Authorization=key)[1])["path"] == "/v1/models"
+        assert json.loads(get(gate.funnel, "/also/api/tags", Authorization=key)[1])["path"] == "/api/tags"
+        paths = ["/inner", "/inner/v1/models", "/open/../inner/v1", "/open/%2e%2e/inner/v1", "/open/..%2finner/v1"]
+        paths += ["/inner%2fv1", "//inner/v1", "/./inner/v1", "/%69nner/v1", "/443/inner/v1", "/8443/../443/inner/v1"]
+        paths += ["/", "/stranger", "/preflight", "/none", "/error", "/api/tags", "/also/../inner", "/INNER/v1"]
+        for path in paths:
+            for host in (f"{NAME}:8443", NAME, f"{NAME}:443", f"{NAME}:7860", f"{NAME}.", "localhost"):
+                status, body = get(gate.funnel, path, host, Authorization=key)
+                assert status in (400, 404), (path, host, status, body)
+    assert inner.seen == []
