@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Any
 
 from macstate import exposure, listening
 from macstate.document import Document, Mistake, Path
-from macstate.model import chosen
+from macstate.model import alone, chosen
 
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
@@ -42,7 +43,7 @@ def ports(root: Any) -> Found:
     """A loopback port has one owner."""
     for mac in root.macs.values():
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
-        if gateway := mac.gateway or root.gateway:
+        if gateway := alone(root, mac, "gateway"):
             owners += [(gateway.ports.tailnet, "gateway.ports.tailnet"), (gateway.ports.funnel, "gateway.ports.funnel")]
         for port, first, path in _twice(owners):
             why = "two servers cannot listen on one port"
@@ -52,11 +53,12 @@ def ports(root: Any) -> Found:
 
 def mounts(root: Any) -> Found:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
-    for mac in root.macs.values():
-        routes = ((endpoint.serve, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac) if endpoint.serve)
-        for (https, mount), first, path in _twice(((route.https, route.path), owner) for route, owner in routes):
+    for mac, field in product(root.macs.values(), ("serve", "funnel")):
+        routes = ((getattr(endpoint, field), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac))
+        owners = (((route.https, route.path), owner) for route, owner in routes if route)
+        for (https, mount), first, path in _twice(owners):
             taken = f"{mount} on port {https} is taken by {first}"
-            yield (*path, "serve"), f"serve: {taken}; type another path or https port"
+            yield (*path, field), f"{field}: {taken}; type another path or https port"
 
 
 def labels(root: Any) -> Found:
@@ -64,7 +66,7 @@ def labels(root: Any) -> Found:
     for mac in root.macs.values():
         jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
         jobs += [(endpoint.job_label(name), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
-        if gateway := mac.gateway or root.gateway:
+        if gateway := alone(root, mac, "gateway"):
             jobs.append((gateway.label, "gateway"))
         for label, first, path in _twice(jobs):
             yield (*path, "label"), f"label: {label} is taken by {first}; type another"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from typing import Any
 
 import click
 from paramiko import SSHException
@@ -12,7 +13,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import probe, secrets
+from macstate import probe, secrets, spec
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.run import Run
@@ -48,6 +49,18 @@ def keys(host: Host, *, dry: bool) -> Keys:
             raise
 
     return key
+
+
+def named(name: str | None) -> tuple[str, Any]:
+    """Give the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
+
+    Raises:
+        MacstateError: nobody could answer a prompt, the spec has mistakes, or it has no such Mac.
+    """
+    check_terminal()
+    known = spec.load()
+    known.for_host(name or "")
+    return name or "", known.macs[name or ""]
 
 
 def is_dry() -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from macstate.document import Path
-from macstate.model import chosen
+from macstate.model import alone, chosen
 from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
 
@@ -17,7 +17,7 @@ Found = Iterator[tuple[Path, str]]
 
 def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     for mac in root.macs.values():
-        yield mac.gateway or root.gateway, chosen(root, mac, "endpoints")
+        yield alone(root, mac, "gateway"), chosen(root, mac, "endpoints")
 
 
 def funnel_without_a_key(root: Any) -> Found:
@@ -57,16 +57,6 @@ def funnel_ports(root: Any) -> Found:
                 )
 
 
-def public_mounts(root: Any) -> Found:
-    """A mount of the internet leads to one endpoint."""
-    for _, endpoints in _macs(root):
-        first: dict[tuple[int, str], str] = {}
-        for name, endpoint in endpoints.items():
-            if (route := endpoint.funnel) and first.setdefault((route.https, route.path), name) != name:
-                taken = f"{route.path} on port {route.https} is taken by endpoints.{first[route.https, route.path]}"
-                yield ("endpoints", name, "funnel"), f"funnel: {taken}; type another path or https port"
-
-
 def ollama_without_a_gateway(root: Any) -> Found:
     """Serve keeps the Host header, and Ollama answers 403 to any but a local one (measured)."""
     for gateway, endpoints in _macs(root):
@@ -92,7 +82,6 @@ RULES = (
     funnel_without_a_key,
     key_gate_without_keys,
     funnel_ports,
-    public_mounts,
     ollama_without_a_gateway,
     gate_options_without_a_gate,
 )

@@ -40,15 +40,9 @@ class MacConnector(SSHConnector):
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Give the host under the Mac's own name.
-
-        Raises:
-            MacstateError: the spec has mistakes, or no such Mac.
-        """
-        connect.check_terminal()
-        spec.load().for_host(name or "")
-        mac = spec.load().macs[name or ""]
-        yield name or "", {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
+        """Give the host under the Mac's own name."""
+        own, mac = connect.named(name)
+        yield own, {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
 
     def say(self, text: str) -> None:
         """Print a line about this Mac."""

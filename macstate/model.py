@@ -41,6 +41,11 @@ def chosen(root: Any, mac: Any, section: str) -> dict[str, Entry]:
     return {name: each for name, each in (getattr(root, section) or {}).items() if own is None or name in own}
 
 
+def alone(root: Any, mac: Any, section: str) -> Any:
+    """Give the entry of a section without names: the Mac's own, else everybody's."""
+    return getattr(mac, section) or getattr(root, section)
+
+
 Names = Annotated[tuple[str, ...], Strict(strict=False)]
 Mac = create_model(
     "Mac",

@@ -8,7 +8,7 @@ from typing import Any
 
 from macstate.errors import MacstateError
 from macstate.facts import Facts
-from macstate.model import ENTRIES, chosen
+from macstate.model import ENTRIES, alone, chosen
 from macstate.resource import Entry, Resource
 from macstate.scope import Keys, Scope, no_keys
 
@@ -53,5 +53,5 @@ def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:
     for entry in ENTRIES:
         if entry.named:
             yield from chosen(root, mac, entry.section).items()
-        elif single := getattr(mac, entry.section) or getattr(root, entry.section):
+        elif single := alone(root, mac, entry.section):
             yield entry.section, single

@@ -45,14 +45,9 @@ class RehearsalConnector(LocalConnector):
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Give the host under the Mac's own name.
-
-        Raises:
-            MacstateError: the spec has mistakes, or no such Mac.
-        """
-        connect.check_terminal()
-        spec.load().for_host(name or "")
-        yield name or "", {}, ["macs"]
+        """Give the host under the Mac's own name."""
+        own, _ = connect.named(name)
+        yield own, {}, ["macs"]
 
     def connect(self) -> None:
         """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec."""

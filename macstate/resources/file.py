@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
+def permissions(text: str) -> str | None:
+    """Read owner and mode as ``stat -f '%u %Lp'`` prints them; any other form says nothing."""
+    match = re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)
+    return match[1] if match else None
+
+
 class FileEntry(Entry):
     """A file with this text, owned by root; keyed by its absolute path."""
 
@@ -72,7 +78,7 @@ done
             yield cls(
                 key=path.lstrip("/"),
                 content=outputs.get(f"cat {path}"),
-                permissions=match[1] if (match := re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)) else None,
+                permissions=permissions(text),
                 unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
             )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Iterator
 from functools import cache
@@ -12,6 +11,7 @@ from typing import ClassVar, Self
 from pydantic import PrivateAttr
 
 from macstate.resource import Outputs, Resource, each
+from macstate.resources.file import permissions
 from macstate.secrets import Secret as Value
 from macstate.steps import Delete, Step, Write
 
@@ -75,7 +75,7 @@ done
             yield cls(
                 key=path.lstrip("/"),
                 content=digests.get(path, "").partition(" ")[0] or None,
-                permissions=match[1] if (match := re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)) else None,
+                permissions=permissions(text),
             )
 
     def converge(self, was: Self | None) -> Iterator[Step]:

@@ -31,6 +31,13 @@ class Way:
     closed: tuple[str, ...]
     """Paths, with the mount, that nobody reaches."""
 
+    @property
+    def locations(self) -> tuple[tuple[str, str], ...]:
+        """Give nginx' locations behind the door's entrance, and the path that each becomes for the server."""
+        target = "" if self.stripped else self.path
+        below = (f"/{self.https}{self.path}/", f"{target}/")
+        return ((f"= /{self.https}{self.path}", target or "/"), below) if self.path else (below,)
+
 
 @dataclass(frozen=True)
 class Door:

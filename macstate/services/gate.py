@@ -9,7 +9,7 @@ from typing import Any
 from macstate.errors import MacstateError
 from macstate.facts import Facts
 from macstate.resource import Entry
-from macstate.types import Port, Rate
+from macstate.types import UNITS, Port, Rate
 
 
 class Ports(Entry):
@@ -27,6 +27,21 @@ class RateLimit(Entry):
     per_key: Rate | None = None
     """Requests for each key, e.g. ``60/m``; that many at once, then evenly."""
 
+    @property
+    def count(self) -> int:
+        """How many requests."""
+        return int((self.per_key or "1/s").partition("/")[0])
+
+    @property
+    def unit(self) -> str:
+        """In which time: ``s`` or ``m``."""
+        return (self.per_key or "1/s").partition("/")[2]
+
+    @property
+    def retry_after(self) -> int:
+        """How many seconds until one more request of a key is let through."""
+        return -(-UNITS[self.unit] // self.count)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -38,13 +53,9 @@ class Server:
     signal: str
     """What makes it read its configuration again, without dropping a stream."""
 
-    def words(self, program: str, prefix: str, config: str) -> tuple[str, ...]:
-        """Give the command that launchd runs."""
-        return (program, *(word.format(prefix=prefix, config=config) for word in self.run.split()))
-
-    def valid(self, program: str, prefix: str) -> tuple[str, ...]:
-        """Give the command that accepts a configuration, which stands as ``{}``."""
-        return (program, *(word.format(prefix=prefix, config="{}") for word in self.check.split()))
+    def command(self, words: str, program: str, prefix: str, config: str) -> tuple[str, ...]:
+        """Fill one of both in."""
+        return (program, *(word.format(prefix=prefix, config=config) for word in words.split()))
 
 
 SERVERS = {

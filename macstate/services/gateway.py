@@ -17,7 +17,7 @@ from macstate.secrets import Reference
 from macstate.services.doors import Door, doors
 from macstate.services.gate import ERRORS, SERVERS, Ports, RateLimit, check_program
 from macstate.services.job import Job
-from macstate.types import UNITS, AbsolutePath, Label, Name
+from macstate.types import AbsolutePath, Label, Name
 
 FOLDER = "/usr/local/etc/macstate"
 PREFIX = "Library/Caches"
@@ -59,12 +59,6 @@ class Gateway(Entry):
     """How much one client may ask for."""
 
     @property
-    def retry_after(self) -> int:
-        """How many seconds until one more request of a key is let through."""
-        count, _, unit = (self.rate_limit.per_key or "1/s").partition("/")
-        return -(-UNITS[unit] // int(count))
-
-    @property
     def path(self) -> str:
         """The program."""
         return self.program or f"/opt/homebrew/bin/{self.server}"
@@ -94,7 +88,8 @@ class Gateway(Entry):
         check_program(self, facts)
         prefix = f"{facts.home}/{PREFIX}/"
         server = SERVERS[self.server]
-        words, valid = server.words(self.path, prefix, self.config), server.valid(self.path, prefix)
+        words = server.command(server.run, self.path, prefix, self.config)
+        valid = server.command(server.check, self.path, prefix, "{}")
         keys = self._keys(scope)
         text = None if keys is None else render.template(f"{self.server}.keys", keys=keys)
         content = render.template(

@@ -7,11 +7,11 @@ import pwd
 import shlex
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab import build
+from lab.machine import reachable_python
 
 import macstate.rehearsal.mac
 
@@ -86,7 +86,7 @@ class LabMac:
     def make(self, binaries: Path) -> None:
         """Make the user and the Mac."""
         self.add_user()
-        self.python = reachable_python()
+        self.python = reachable_python(USER)
         shutil.copytree(TOOLS, self.folder / "tools/mac", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(binaries / "tailscale", self.folder / "tailscale")
         shutil.chown(self.folder, USER)
@@ -169,13 +169,3 @@ class LabMac:
         words = ["runuser", "-u", USER, "--", str(self.shell), "-c", command]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
         return done.stdout + done.stderr
-
-
-def reachable_python() -> str:
-    """Find a Python that the user may run: this one may lie below /root."""
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    for python in (str(Path(sys.executable).resolve()), "/usr/bin/python3", "/usr/local/bin/python3"):
-        words = ["runuser", "-u", USER, "--", python, "-I", "-S", "-c", check]
-        if subprocess.run(words, cwd="/", capture_output=True, check=False).returncode == 0:
-            return python
-    raise AssertionError("no Python 3.11 that another user than root may run: install python3")

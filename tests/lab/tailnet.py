@@ -25,11 +25,18 @@ VISITOR = "203.0.113.9:5555"
 """Somebody on the internet."""
 
 
+GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """Give a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Give a port that nobody listens on now, and that was not given before: its taker may listen later."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
 
 
 def listens(port: int) -> bool:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 from lab import build, tinymodel
 from lab.conftest import Lab, fresh
+from lab.machine import Processes
 from lab.tailnet import Tunnel, wait_for
 from laptop import REFERENCE
 
@@ -208,43 +206,26 @@ def test_a_bad_configuration_leaves_the_old_one_serving(deployed: Lab) -> None:
     assert code == 0, said
 
 
-class Processes:
-    """Notes the machine's process list again and again."""
-
-    def __init__(self) -> None:
-        self.seen: set[str] = set()
-        self.over = threading.Event()
-        self.watcher = threading.Thread(target=self.watch)
-
-    def watch(self) -> None:
-        while not self.over.is_set():
-            self.seen.add(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
-            time.sleep(0.02)
-
-
 def test_a_key_is_in_one_file_and_nowhere_else(deployed: Lab) -> None:
     assert deployed.spec is not None
     spec = deployed.spec.replace("{agents: generate}", "{agents: generate, canary: env:CANARY}")
     deployed.more = {"CANARY": CANARY}
-    watcher = Processes()
-    watcher.watcher.start()
     out = deployed.folder / "plan.json"
-    said = [
-        deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "-v", spec=spec),
-        deployed.type(
-            "macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", "--out", str(out), spec=spec
-        ),
-        deployed.deploy("-vvv", "--debug", spec=spec),
-        deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", spec=spec),
-    ]
-    watcher.over.set()
-    watcher.watcher.join()
+    with Processes() as processes:
+        said = [
+            deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "-v", spec=spec),
+            deployed.type(
+                "macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", "--out", str(out), spec=spec
+            ),
+            deployed.deploy("-vvv", "--debug", spec=spec),
+            deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", "--json", spec=spec),
+        ]
     deployed.more = {}
 
     assert [code for code, _ in said] == [2, 2, 0, 0], said
     assert CANARY not in "".join(text for _, text in said)
     assert CANARY not in out.read_text()
-    assert CANARY not in "".join(watcher.seen)
+    assert CANARY not in "".join(processes.seen)
     wait_for(  # a busy machine takes a moment until the old workers have gone
         lambda: deployed.tailnet.get_from_internet("/v1/models", 8443, Authorization=f"Bearer {CANARY}").status == 200,
         "the new key",

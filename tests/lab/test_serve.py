@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def test_each_route_reaches_its_program_and_goes_with_its_entry(lab: Lab) -> Non
     code, said = lab.deploy(spec=REFERENCE)
     assert code == 0, said
     for port in (11434, 8000, 7860):
-        wait_for(lambda port=port: listens(port), f"port {port}")  # type: ignore[misc] # mypy sees no default
+        wait_for(partial(listens, port), f"port {port}")
 
     assert asked(lab, "/")["server"] == "ollama"
     vllm = asked(lab, "/vllm/v1/models")
@@ -56,7 +57,7 @@ def test_a_mount_that_is_gone_answers_404(lab: Lab) -> None:
     code, said = lab.deploy(spec=f"{macs}\nendpoints: {{one: {entry}, two: {other}}}\n")
     assert code == 0, said
     for port in (8101, 8102):
-        wait_for(lambda port=port: listens(port), f"port {port}")  # type: ignore[misc] # mypy sees no default
+        wait_for(partial(listens, port), f"port {port}")
     assert asked(lab, "/one/x")["path"] == "/x"
 
     code, said = lab.deploy(spec=f"{macs}\nendpoints: {{two: {other}}}\n")

@@ -16,15 +16,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from gevent import monkey
+from lab.machine import Processes, reachable_python
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
@@ -72,6 +72,7 @@ class Lab:
         driver = [sys.executable, __file__, self.user, self.python]
         words = [*driver, "@rehearsal/macstudio", "deploy.py", "-vvv", "--debug", *options]
         places = {"MACSTATE_SPEC": str(self.folder / "macs.yml"), "MACSTATE_REHEARSAL": str(self.folder / "macs")}
+        places["PYTHONPATH"] = str(ROOT / "tests")  # of this very file, which is the driver
         with Processes() as processes:
             output = in_the_dark(words, places) if answer is None else on_a_terminal(words, places, answer)
         return output, "".join(processes.seen)
@@ -93,28 +94,6 @@ class Lab:
         """List the files that hold a text: sudo's log, and all of the Mac."""
         files = (path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink())
         return [path for path in files if text.encode() in path.read_bytes()]
-
-
-class Processes:
-    """Notes the machine's process list again and again."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.over = threading.Event()
-        self.watcher = threading.Thread(target=self.watch)
-
-    def watch(self) -> None:
-        while not self.over.is_set():
-            self.seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
-            time.sleep(0.02)
-
-    def __enter__(self) -> Self:
-        self.watcher.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.watcher.join()
 
 
 def in_the_dark(words: list[str], places: dict[str, str]) -> str:
@@ -157,16 +136,6 @@ def on_a_terminal(words: list[str], places: dict[str, str], answer: str) -> str:
     os.waitpid(child, 0)
     os.close(terminal)
     return output.decode(errors="replace")
-
-
-def reachable_python(user: str) -> str:
-    """Find a Python that the user may run: this one may lie below /root."""
-    check = "import sys; sys.exit(sys.version_info < (3, 11))"
-    for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
-        words = ["runuser", "-u", user, "--", python, "-I", "-S", "-c", check]
-        if subprocess.run(words, cwd="/", capture_output=True, check=False).returncode == 0:
-            return python
-    pytest.fail("no Python 3.11 that another user than root may run: install python3")
 
 
 @pytest.fixture(scope="module")
