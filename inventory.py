@@ -1,6 +1,6 @@
 """The spec's Macs as pyinfra hosts; a spec with mistakes ends here, before any connection."""
 
-from macstate import connect, spec
+from macstate import spec, terminal
 
-connect.check_terminal()
+terminal.check_terminal()
 macs = [f"@mac/{name}" for name in spec.load().macs]

@@ -13,6 +13,7 @@ say() {
   printf '%s\n' "$*" || :
 }
 fail() { # what is wrong, in one line
+  [ -z "${entry-}" ] || journal "$entry" "$begun" "failed: $*"
   say "macstate: failed: $*"
   exit 1
 }
@@ -63,6 +64,15 @@ record() { # STATE ID FINGERPRINT: pending before the first step, owned after th
     rm -f "$folder/owned" "$folder/owned.new"
   fi
 }
+journal() { # RUN BASE64 OUTCOME: this run's line, as the last one; a thousand are kept
+  entry=$1 begun=$2 outcome=$(printf %s "$3" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')
+  [ -f "$folder/owned" ] || { rm -f "$folder/journal" && return; } # nothing is left of us here
+  {
+    [ ! -f "$folder/journal" ] || grep -vF "\"run\": \"$1\"" "$folder/journal" | tail -n 999
+    printf '%s, "outcome": "%s"}\n' "$(printf %s "$2" | base64 --decode)" "$outcome"
+  } >"$folder/journal.new"
+  mv -f "$folder/journal.new" "$folder/journal"
+}
 in_root() { # COMMAND...: an absolute program lies below the root
   case $1 in
     /*) program=$root$1 ;;
@@ -70,6 +80,20 @@ in_root() { # COMMAND...: an absolute program lies below the root
   esac
   shift
   "$program" "$@"
+}
+within() { # SECONDS COMMAND...: some commands never come back
+  left=$(($1 * 5))
+  shift
+  in_root "$@" </dev/null &
+  while kill -0 $! 2>/dev/null; do
+    if [ "$left" -eq 0 ]; then
+      kill $!
+      return 124
+    fi
+    left=$((left - 1))
+    sleep 0.2
+  done
+  wait $!
 }
 run() { # STATUSES STDIN SIGN MEANING COMMAND...: one command; its other statuses end the change
   accept=$1 input=$2 sign=$3 meaning=$4
@@ -117,6 +141,9 @@ write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and
 }
 delete() { # PATH
   rm -f "$root$1" "$root$1.macstate"
+}
+aside() { # PATH: somebody else's file, under another name
+  [ ! -e "$root$1" ] || mv -f "$root$1" "$root$1.before-macstate"
 }
 
 payload=$newline$(cat)

@@ -13,6 +13,11 @@ from macstate.steps import Step
 SIGNS = {"create": "+", "update": "~", "remove": "-"}
 
 
+def kind_of(identifier: str) -> type[Resource]:
+    """Give the class of a resource's id."""
+    return next(kind for kind in KINDS if kind.kind == identifier.partition("/")[0])
+
+
 @dataclass(frozen=True)
 class Change:
     """One resource that is not as wished."""
@@ -31,7 +36,7 @@ class Change:
     @property
     def kind(self) -> type[Resource]:
         """The resource's class."""
-        return next(kind for kind in KINDS if kind.kind == self.id.partition("/")[0])
+        return kind_of(self.id)
 
     @property
     def root(self) -> bool:
@@ -44,6 +49,13 @@ class Change:
         """Whether it is recorded as an object; a setting's record only names the fields that we have set."""
         resource = self.wish or self.was
         return resource is None or resource.owned
+
+    @property
+    def interrupts(self) -> str:
+        """What ends for a moment, or for good."""
+        if self.wish is None:
+            return self.was.interrupts(self.was) if self.was else ""
+        return self.wish.interrupts(self.was) if self.action == "update" else ""
 
     @property
     def fields(self) -> list[tuple[str, Any, Any]]:
@@ -63,9 +75,14 @@ class Batch:
     order: tuple[int, int]
 
     @property
-    def title(self) -> str:
+    def titles(self) -> tuple[str, ...]:
         """Sign and id of each change: never a value."""
-        return ", ".join(f"{SIGNS[change.action]} {change.id}" for change in self.changes)
+        return tuple(f"{SIGNS[change.action]} {change.id}" for change in self.changes)
+
+    @property
+    def title(self) -> str:
+        """All of them."""
+        return ", ".join(self.titles)
 
     @property
     def root(self) -> bool:
@@ -82,6 +99,14 @@ class Plan:
     """What is there and not ours, with a remark."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that left the spec (id to the fields that stay): the next change takes them out of the record."""
+    same: int = 0
+    """How many wishes are as they should be."""
+    owned: int = 0
+    """How many objects macstate has made here so far."""
+    public: tuple[str, ...] = ()
+    """What is unmanaged, and answers the internet."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """What goes on by itself, or is worth knowing."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from macstate import exposure, listening
+from macstate import exposure, listening, names
 from macstate.document import Document, Mistake, Path
 from macstate.model import alone, chosen
 
@@ -25,7 +25,7 @@ def spec(root: Any, document: Document) -> list[Finding]:
     return findings
 
 
-def names(root: Any) -> Found:
+def chosen_names(root: Any) -> Found:
     """A Mac names entries that the spec has."""
     for mac, entry in root.macs.items():
         for section in type(root).model_fields:
@@ -65,7 +65,8 @@ def labels(root: Any) -> Found:
     """A launchd label belongs to one entry."""
     for mac in root.macs.values():
         jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
-        jobs += [(endpoint.job_label(name), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
+        for name, endpoint in _endpoints(root, mac):
+            jobs += [(label, f"endpoints.{name}") for label in endpoint.job_labels(name)]
         if gateway := alone(root, mac, "gateway"):
             jobs.append((gateway.label, "gateway"))
         for label, first, path in _twice(jobs):
@@ -96,6 +97,13 @@ def commands(root: Any) -> Found:
                 )
             if section == "endpoints":
                 yield from listening.beyond_loopback(path, job)
+
+
+def way_in(root: Any) -> Found:
+    """A Mac that is reached through Remote Login keeps it."""
+    for name, mac in root.macs.items():
+        if mac.ssh == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
+            yield ("macs", name, "ssh"), "ssh: openssh is Remote Login, which remote_login turns off here; keep one"
 
 
 def sleeps(root: Any) -> Found:
@@ -129,5 +137,14 @@ def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
     return chosen(root, mac, "endpoints").items()
 
 
-ERRORS: tuple[Callable[[Any], Found], ...] = (names, ports, mounts, labels, commands, *exposure.RULES)
+ERRORS: tuple[Callable[[Any], Found], ...] = (
+    chosen_names,
+    ports,
+    mounts,
+    labels,
+    commands,
+    way_in,
+    names.misspelt,
+    *exposure.RULES,
+)
 WARNINGS: tuple[Callable[[Any], Found], ...] = (sleeps, emergency)

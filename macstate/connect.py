@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import os
 import sys
-from typing import Any
+from pathlib import Path
 
 import click
 from paramiko import SSHException
@@ -13,9 +14,11 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import probe, secrets, spec
+from macstate import health, plan_json, probe, secrets, spec
 from macstate.errors import MacstateError
 from macstate.found import Found
+from macstate.review import Review
+from macstate.review import review as reviewed
 from macstate.run import Run
 from macstate.scope import Keys
 from macstate.secrets import Secret
@@ -51,38 +54,6 @@ def keys(host: Host, *, dry: bool) -> Keys:
     return key
 
 
-def named(name: str | None) -> tuple[str, Any]:
-    """Give the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
-
-    Raises:
-        MacstateError: nobody could answer a prompt, the spec has mistakes, or it has no such Mac.
-    """
-    check_terminal()
-    known = spec.load()
-    known.for_host(name or "")
-    return name or "", known.macs[name or ""]
-
-
-def is_dry() -> bool:
-    """Say whether pyinfra's own command was given --dry."""
-    context = click.get_current_context(silent=True)
-    return bool(context and context.params.get("dry"))
-
-
-def check_terminal() -> None:
-    """Refuse a run whose prompt nobody could answer; pyinfra itself would end it in a traceback.
-
-    Raises:
-        MacstateError: a deploy without a terminal, and neither -y nor --dry.
-    """
-    context = click.get_current_context(silent=True)
-    options = context.params if context else {}
-    deploys = all(word.endswith(".py") for word in options.get("operations") or ["exec"])
-    answered = any(options.get(name) for name in ("yes", "dry", "json_output", "debug_operations", "debug_facts"))
-    if deploys and not answered and not sys.stdin.isatty():
-        raise MacstateError("there is no terminal to ask on: add -y to carry the plan out, or --dry to look at it")
-
-
 def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
     """Run one remote command.
 
@@ -99,18 +70,39 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
     return result
 
 
-def look(host: Host, wishes: Wishes) -> Found:
-    """Probe the Mac: one remote command.
+def reaches(host: Host) -> bool:
+    """Say whether this laptop is in the Mac's tailnet, so that its routes can be asked from here."""
+    return bool(getattr(host.connector, "in_tailnet", False))
+
+
+def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
+    """Probe the Mac: one remote command; with ``healths`` every endpoint is asked for an answer too.
 
     Raises:
         MacstateError: the connection is gone, or the answer is not whole.
     """
-    ok, output = send(host, ("sh", "-c", probe.script()), probe.stdin(wishes.lists))
+    lists = (*wishes.lists, *(health.lists(wishes) if healths else ()))
+    ok, output = send(host, ("sh", "-c", probe.script()), probe.stdin(lists))
     try:
         return probe.found(output.stdout_lines)
     except (ValueError, KeyError):
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
+
+
+def review(host: Host, *, dry: bool) -> Review:
+    """Read a Mac with one remote command, and plan; a dry one makes no keys.
+
+    Raises:
+        MacstateError: it cannot be read, or what is wished cannot be said of it.
+    """
+    only = (place.strip() for place in str(host.data.get("only", "")).split(","))
+    wishes = spec.load().for_host(host.name).narrowed(place for place in only if place)
+    found = look(host, wishes)
+    seen = reviewed(host.name, wishes, found, keys(host, dry=dry), spec.load().digest)
+    if saved := os.environ.get("MACSTATE_PLAN"):
+        plan_json.check(Path(saved), host.name, seen.plan, seen.spec)
+    return seen
 
 
 def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from macstate.errors import MacstateError
+from macstate.machine import Machine
 
 FUNNEL_PORTS = "https://tailscale.com/cap/funnel-ports?ports="
 
@@ -100,6 +101,9 @@ class Facts:
     real: Mapping[str, str] = field(default_factory=dict)
     """Paths with their symbolic links resolved."""
     node: Node = Node()
+    machine: Machine = field(default_factory=Machine)
+    recorded: frozenset[str] = frozenset()
+    """What macstate made here, by id."""
     programs: Mapping[str, str] = field(default_factory=dict)
     """What servers said of themselves, by path: version and modules; what is missing could not be run."""
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from macstate.facts import Facts
+from macstate.outputs import Outputs
 from macstate.record import Record
-from macstate.resource import Outputs, Resource
+from macstate.resource import Resource
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class Found:
     """Why something is unknown, by the beginning of the ids that it concerns."""
     outputs: Mapping[str, Outputs] = field(default_factory=dict)
     """What the tools printed, by kind."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """What endpoints answered, where the probe was to ask them."""

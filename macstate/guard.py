@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from macstate.change import Plan
+from macstate.change import Change, Plan
 from macstate.errors import MacstateError
 from macstate.facts import Node
 
@@ -12,21 +13,55 @@ OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
     "userspace": "its tailscaled has userspace networking: every loopback port of this Mac is open to the tailnet",
     "cut-ssh": "it turns off the Tailscale SSH that this run may come through",
+    "lose-key": "it asks for a key now, and would no longer",
+    "removal": "much of what macstate made would be removed",
+    "firewall-off": "the firewall would be turned off",
 }
+SHARE = 1 / 3
+"""More than this of all objects going at once is nobody's everyday change."""
 
 
-def dangers(plan: Plan, node: Node) -> Iterator[tuple[str, str]]:
-    """Give (override, what it is about) of everything that nobody should do by accident."""
+def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[str, str]]:
+    """Give (override, what it is about) of everything that nobody should do by accident.
+
+    ``serves``: whether the spec still has an endpoint for this Mac.
+    """
     if node.userspace:
         yield "userspace", "tailscale"
     for change in plan.changes:
         if change.foreign:
             yield "takeover", change.id
-        if change.id == "tailscale/prefs" and any(field == "ssh" and wish is False for field, _, wish in change.fields):
+        if _turns_off(change, "tailscale/prefs", "ssh"):
             yield "cut-ssh", change.id
+        if _turns_off(change, "firewall/state", "enabled"):
+            yield "firewall-off", change.id
+    yield from (("lose-key", route) for route in _unlocked(plan))
+    gone = [change for change in plan.changes if change.action == "remove" and change.was and not change.foreign]
+    last = not serves and any(change.id.startswith("launchd/") for change in gone)
+    if len(gone) > plan.owned * SHARE or last:
+        yield "removal", f"{len(gone)} of {plan.owned} objects" + (" with the last endpoint" if last else "")
 
 
-def check(plan: Plan, node: Node, allow: str) -> None:
+def _turns_off(change: Change, identifier: str, field: str) -> bool:
+    return change.id == identifier and any(name == field and wish is False for name, _, wish in change.fields)
+
+
+def _unlocked(plan: Plan) -> Iterator[str]:
+    """Give the routes that wanted a key by the gateway's configuration as it was, and will not."""
+    gone = {change.id for change in plan.changes if change.action == "remove"}
+    for change in plan.changes:
+        before, after = (_routes(getattr(resource, "content", None)) for resource in (change.was, change.wish))
+        for route, word in before.items():
+            stays = f"serve/{route.partition(' ')[2]}" not in gone
+            if word == "key" and (after.get(route) == "open" or (change.wish is None and stays)):
+                yield f"route {route}"
+
+
+def _routes(text: object) -> dict[str, str]:
+    return dict(re.findall(r"^# route: (\S+ \S+) (key|open)$", text, re.MULTILINE)) if isinstance(text, str) else {}
+
+
+def check(plan: Plan, node: Node, allow: str, *, serves: bool = True) -> None:
     """Let a plan through, or not.
 
     Raises:
@@ -37,7 +72,7 @@ def check(plan: Plan, node: Node, allow: str) -> None:
         raise MacstateError(f"allow={unknown[0]}: no such override; there are {', '.join(OVERRIDES)}")
     refused = [
         f"{about}: refused, {OVERRIDES[name]}; if that is meant, add `--data allow={name}`"
-        for name, about in dangers(plan, node)
+        for name, about in dangers(plan, node, serves=serves)
         if name not in allowed
     ]
     if refused:

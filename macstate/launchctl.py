@@ -5,12 +5,14 @@ Its layout is no promise: only lines seen on every release are read.
 
 from __future__ import annotations
 
+import plistlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from xml.parsers.expat import ExpatError
 
-from macstate.resource import Outputs, each
+from macstate.outputs import Outputs, each
 from macstate.steps import Run, Step, Wait
 
 ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
@@ -24,10 +26,30 @@ NOT_LOADED = 113
 """How `launchctl print` ends for a job that is not there."""
 
 
-def bootout(target: str, seconds: int) -> Iterator[Step]:
+REFUSED = "Bootstrap failed: 5"
+DISALLOWED = (
+    "launchd refuses it (Bootstrap failed: 5), most often because it is switched off in System Settings > General > "
+    "Login Items & Extensions; allow it there, then run again"
+)
+KICK = 20
+"""Seconds for `launchctl kickstart`."""
+TIMED_OUT = 124
+SLOWEST_STOP = 60
+"""Seconds a job may take to be gone; `bootout` answers long before that."""
+
+
+def bootout(target: str, seconds: int = SLOWEST_STOP) -> Iterator[Step]:
     """Boot a job out and wait until it is gone: `bootout` answers long before that."""
     yield Run(("launchctl", "bootout", target), accept=(0, 3, 36))  # 3: was not loaded, 36: is stopping
     yield Wait(("launchctl", "print", target), status=NOT_LOADED, seconds=seconds)
+
+
+def bootstrap(target: str, path: str, *, kick: bool) -> Iterator[Step]:
+    """Load a job, and start it: over SSH launchd may hold back what RunAtLoad and KeepAlive ask for."""
+    domain, _, label = target.rpartition("/")
+    yield Run(("launchctl", "bootstrap", domain, path), refusal=(REFUSED, f"{label}: {DISALLOWED}"))
+    if kick:  # it hangs on a job in the penalty box; whether it runs is seen afterwards
+        yield Run(("launchctl", "kickstart", target), accept=(0, TIMED_OUT), seconds=KICK)
 
 
 @dataclass(frozen=True)
@@ -38,6 +60,7 @@ class Printed:
     """What launchd has taken in; empty when the job is not loaded."""
     state: str = ""
     last_exit: str | None = None
+    pid: int | None = None
 
 
 def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
@@ -83,7 +106,8 @@ def _job(target: str, text: str) -> tuple[str, Printed]:
         "environment": {name: value for name, value in environment if not ADDED.fullmatch(name)},
         **{name: name in properties for name in ("keepalive", "runatload")},
     }
-    return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"))
+    pid = int(lines["pid"]) if lines.get("pid", "").isdecimal() else None
+    return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"), pid)
 
 
 def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
@@ -98,3 +122,17 @@ def plists(outputs: Outputs) -> Iterator[tuple[str, tuple[str, str]]]:
     for domain, text in each(outputs, "stat"):
         for permissions, path in re.findall(r"^(\d+ [0-7]{1,4}) (/.+)$", text, re.MULTILINE):
             yield f"{domain}/{path.rpartition('/')[2].removesuffix('.plist')}", (path, permissions)
+
+
+def private(permissions: str | None) -> bool:
+    """Say whether others than its owner may not read a file."""
+    return not int((permissions or "0 0").split()[1], 8) & 4
+
+
+def plist(text: str) -> dict[str, Any]:
+    """Read a plist; what is none is a mapping that no plist is."""
+    try:
+        found = plistlib.loads(text.encode("utf-8", "surrogateescape"))
+    except (ValueError, ExpatError, OverflowError, IndexError):
+        found = None
+    return found if isinstance(found, dict) and found else {"": "not a property list"}

@@ -23,7 +23,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.ssh_util import get_private_key
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
-from macstate import connect, spec, tailnet
+from macstate import spec, tailnet, terminal
 from macstate.auth import CHECK, Login
 from macstate.errors import MacstateError
 from macstate.refusal import why
@@ -38,10 +38,15 @@ KEEP_ALIVE = 15
 class MacConnector(SSHConnector):
     """A Mac of the spec."""
 
+    @property
+    def in_tailnet(self) -> bool:
+        """Whether we came through the tailnet."""
+        return bool(spec.load().macs[self.host.name].ssh == "tailscale")
+
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Give the host under the Mac's own name."""
-        own, mac = connect.named(name)
+        own, mac = terminal.named(name)
         yield own, {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
 
     def say(self, text: str) -> None:

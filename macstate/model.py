@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, create_model
 
-from macstate.resource import Entry
+from macstate.entry import Entry
 from macstate.resources import KINDS
 from macstate.services import SERVICES
 from macstate.types import Name, Word

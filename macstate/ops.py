@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shutil
 import socket
 import sys
 import time
@@ -17,10 +18,11 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, probe
-from macstate.change import Batch
+from macstate import connect, scripts
+from macstate.change import Batch, Plan
 from macstate.errors import MacstateError
-from macstate.plan import plan
+from macstate.health import Health, healths
+from macstate.review import Review, planned
 from macstate.run import Run
 from macstate.scope import Keys
 from macstate.wishes import Wishes
@@ -52,13 +54,16 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
         said.show()
 
 
-def show(state: State, host: Host, warnings: Iterable[str], lines: Iterable[str]) -> None:
+def show(state: State, host: Host, seen: Review, *, steps: bool) -> None:
     """Print one Mac's plan at once, with the Mac's name in front where there are several."""
     err = "--json" in sys.argv  # there, standard output is pyinfra's
     prefix = f"[{host.name}] " if len(state.inventory) > 1 else ""
-    for warning in warnings:
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
+    for warning in seen.warnings:
         click.echo(f"warning: {warning}", err=True)
-    click.echo("\n".join(line if line.startswith("No changes.") else prefix + line for line in lines), err=err)
+    lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
+    click.echo("\n".join(lines), err=err)
 
 
 @contextmanager
@@ -86,11 +91,12 @@ def verify(wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]
 def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
     del state
     try:
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
+        who = getattr(host.connector, "identity", "") or f"{getpass.getuser()}@{socket.gethostname()}"
         lines = run.payload(batch, who, int(host.data.get("lock_wait", LOCK_WAIT)))
-        words = ("sh", "-c", probe.shell("apply.sh"))
+        words = ("sh", "-c", scripts.bare("apply.sh"))
         _, output = connect.as_root(host, run, words, lines) if batch.root else connect.send(host, words, lines)
         run.sums[batch.root] = _outcome(host, output)
+        run.entry.done.extend(batch.titles)
     except MacstateError as error:
         logger.error(f"{host.print_prefix}{batch.title}: {error}")
         return False
@@ -116,18 +122,28 @@ def _verify(state: State, host: Host, wishes: Wishes, keys: Keys) -> bool:
     del state
     try:
         for pause in (*PAUSES, None):
-            found = connect.look(host, wishes)
-            left = plan(wishes.expand(found.facts, keys), found).changes
-            if not left:
-                logger.info(f"{host.print_prefix}verified: nothing is left to change")
+            found = connect.look(host, wishes, healths=True)
+            todo = planned(wishes, found, keys)
+            ill = [each for each in healths(wishes, found) if not each.fine]
+            if not (todo.changes or ill):
+                _say_verified(host, todo, healths(wishes, found))
                 return True
             if pause:
                 time.sleep(pause)
         shown = (
-            " ".join((each.id, *(field for field, _, _ in each.fields), f"({each.why})" * bool(each.why)))
-            for each in left
+            " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
+            for each in todo.changes
         )
-        logger.error(f"{host.print_prefix}verify: not as the spec says after the run: {', '.join(shown)}")
+        said = ", ".join((*shown, *(f"{each.name}: {each.text}" for each in ill)))
+        logger.error(f"{host.print_prefix}verify: not as the spec says after the run: {said}")
     except MacstateError as error:
         logger.error(f"{host.print_prefix}verify: {error}")
     return False
+
+
+def _say_verified(host: Host, todo: Plan, seen: Iterable[Health]) -> None:
+    waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
+    if pulls := sum(identifier.startswith("model/") for identifier, _ in todo.notes):
+        waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
+    rest = f"; {', '.join(waits)}: `macstate status` tells how far" if waits else ""
+    logger.info(f"{host.print_prefix}verified: nothing is left to change{rest}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 
-from macstate.change import Batch, Change, Plan
+from macstate import intruders
+from macstate.change import Batch, Change, Plan, kind_of
 from macstate.errors import MacstateError
 from macstate.found import Found
-from macstate.record import SETTING
+from macstate.record import SETTING, Record
 from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.steps import Step
@@ -16,20 +18,30 @@ from macstate.steps import Step
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
-def plan(wishes: Mapping[str, Resource], found: Found) -> Plan:
-    """Compare.
+def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | None = None) -> Plan:
+    """Compare; with ``only`` these ids, and nothing else is changed, removed or told of.
 
     Raises:
         MacstateError: something that is wished or owned cannot be read.
     """
+    if only is not None:
+        wishes = {name: wish for name, wish in wishes.items() if name in only}
+        record = Record({name: line for name, line in found.record.lines.items() if name in only}, found.record.sums)
+        found = replace(found, record=record)
     problems = list(_unknown(wishes, found))
     if problems:
         raise MacstateError("\n".join(problems))
-    changes = sorted((*_converge(wishes, found), *_remove(wishes, found)), key=_order)
+    changes = sorted((*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found)), key=_order)
     settings = dict(_left(wishes, found))
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
-    unmanaged = (*_unmanaged(wishes, found), *left)
-    return Plan(tuple(_batches(changes, found)), unmanaged, {name: stay for name, (_, stay) in settings.items()})
+    unmanaged = (*_unmanaged(wishes, found), *left) if only is None else ()
+    notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
+    settled = {name: stay for name, (_, stay) in settings.items()}
+    public = tuple(name for name, _ in unmanaged if (was := found.resources.get(name)) and was.public)
+    owned = sum(line.state != SETTING for line in found.record.lines.values())
+    batches = tuple(_batches(changes, found))
+    same = len(wishes) - sum(change.wish is not None for change in changes)
+    return Plan(batches, unmanaged, settled, same, owned, public, notes)
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
@@ -55,8 +67,10 @@ def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
 def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, wish in wishes.items():
         was, line = found.resources.get(name), found.record.lines.get(name)
-        if was is None:
-            yield Change(name, "create", wish, None)
+        if was is None or not was.there:
+            ours = line is not None and line.state == "owned"
+            if wish.managed and not (ours and wish.hidden(found.outputs.get(wish.kind, {}))):
+                yield Change(name, "create", wish, None, was.last_words if was else "")
         elif fields := wish.unlike(was):
             foreign = wish.owned and line is None
             why = was.last_words if fields == ["running"] else ""
@@ -71,8 +85,14 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, line in found.record.lines.items():
         if name not in wishes and line.state != SETTING:
             was = found.resources.get(name)
-            why = "" if was else "it is gone already; only the record of it is left"
+            was = was if was and was.there else None
+            why = was.parting if was else kind_of(name).gone
             yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
+
+
+def _make_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
+    for was, why in intruders.in_the_way(wishes, found):
+        yield Change(was.id, "remove", None, was, why, foreign=True)
 
 
 def _order(change: Change) -> tuple[int, int, str]:
@@ -105,12 +125,13 @@ def _steps(members: tuple[Change, ...], found: Found) -> Iterator[Step]:
         if change.wish and (change.fields or change.wish.reload):
             yield from change.wish.converge(change.was)
         elif change.was and not change.wish:
-            yield from change.was.remove()
+            yield from change.was.make_way() if change.foreign else change.was.remove()
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:
+    leaving = {was.id for was, _ in intruders.in_the_way(wishes, found)}
     for name, was in sorted(found.resources.items()):
-        if not was.owned or name in found.record.lines:
+        if name in leaving or not (was.owned and was.there) or name in found.record.lines:
             continue
         if name not in wishes:
             yield name, "cannot be read" if was.unreadable else ""

@@ -7,12 +7,14 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
+from macstate import scripts
 from macstate.facts import Facts, Node
 from macstate.found import Found
+from macstate.machine import Machine
+from macstate.outputs import UnreadableError
 from macstate.record import Record
-from macstate.resource import Resource, UnreadableError
+from macstate.resource import Resource
 from macstate.resources import KINDS
 
 MARK = "macstate-kind:"
@@ -29,16 +31,9 @@ class Section:
 
 
 @cache
-def shell(name: str) -> str:
-    """Give one of our scripts without its comment lines (tailscaled logs every command line whole)."""
-    lines = files("macstate").joinpath(name).read_text().splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-
-
-@cache
 def script() -> str:
     """Give the probe: the common part, then each kind's."""
-    parts = [shell("probe.sh")]
+    parts = [scripts.bare("probe.sh")]
     for kind in KINDS:
         lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
         parts += [f"section {MARK}{kind.kind} true", lines.strip()]
@@ -104,16 +99,19 @@ def found(lines: list[str]) -> Found:
             resources |= {resource.id: resource for resource in kind.parse(known)}
         except UnreadableError as error:
             unreadable[f"{kind.kind}/"] = str(error)
-    return Found(_facts(common), resources, _record(common), unreadable, outputs)
+    record = _record(common)
+    asked = {name: section.output for name, section in common.items() if name.startswith(("health ", "age "))}
+    return Found(_facts(common, record), resources, record, unreadable, outputs, asked)
 
 
-def _facts(common: Mapping[str, Section]) -> Facts:
+def _facts(common: Mapping[str, Section], record: Record) -> Facts:
     status = common["tailscale status --json"]
     return Facts(
         user=common["user"].output.strip(),
         uid=int(common["uid"].output),
         home=common["home"].output,
         sudo=common["sudo"].status == 0,
+        recorded=frozenset(record.lines),
         version=common["sw_vers -productVersion"].output.strip(),
         real={
             name.partition(" ")[2]: section.output.strip()
@@ -125,6 +123,10 @@ def _facts(common: Mapping[str, Section]) -> Facts:
             for name, section in common.items()
             if name.startswith("about ") and section.status == 0
         },
+        machine=Machine.read(
+            {name: section.output for name, section in common.items()},
+            frozenset(name.partition(" ")[2] for name in common if name.startswith("missing ")),
+        ),
         node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
     )
 

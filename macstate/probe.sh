@@ -43,6 +43,18 @@ variant() { # which build of Tailscale: only the open-source daemon has a socket
     echo Standalone
   fi
 }
+listeners() { # everybody's, which needs no root
+  netstat -anv -p tcp | grep LISTEN
+}
+holders() { # process, process group and program of each; netstat prints NAME:PID STATE, before that RCV SND PID EPID 0xSTATE
+  pids=$(listeners | sed -n 's/.*:\([0-9][0-9]*\)  *[0-9a-f]\{5\} .*/\1/p; s/.*LISTEN  *[0-9]*  *[0-9]*  *\([0-9]*\)  *[0-9]*  *0x.*/\1/p')
+  ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
+}
+room() { # FOLDER: of its disk
+  place=$root$1
+  while [ ! -d "$place" ]; do place=${place%/*}; done
+  df -Pk "$place/"
+}
 sum() { # FILE: a checksum; of a file that is not there too
   cat "$1" 2>/dev/null | cksum
 }
@@ -60,6 +72,27 @@ section owned cat "$root/var/db/macstate/owned"
 section owned-sum sum "$root/var/db/macstate/owned"
 section user-owned cat "$HOME/.local/state/macstate/owned"
 section user-owned-sum sum "$HOME/.local/state/macstate/owned"
+section clock date +%s
+section sysctl sysctl hw.memsize iogpu.wired_limit_mb
+section 'fdesetup status' fdesetup status
+listed program | while IFS= read -r path; do
+  [ -x "$root$path" ] || section "missing $path" true
+done
+listed folder | while IFS= read -r path; do
+  section "df $path" room "$path"
+done
+if [ -n "$(listed port)" ]; then
+  section 'netstat -anv -p tcp' listeners
+  section ps holders
+fi
+listed health | while read -r endpoint port path target; do
+  section "health $endpoint" curl -s --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port$path"
+  case $target in
+    gui/*) target=gui/$uid/${target#gui/} ;;
+  esac
+  pid=$(launchctl print "$target" 2>/dev/null | sed -n 's/^	pid = //p')
+  [ -z "$pid" ] || section "age $endpoint" ps -o etime= -p "$pid"
+done
 listed gateway | while read -r server path; do
   section "about $path" about "$server" "$root$path"
 done

@@ -1,35 +1,59 @@
-"""A plan as text and as JSON. The closing line is a promise that scripts rely on."""
+"""A plan on screen. The closing line is a promise that scripts rely on."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+import textwrap
+from collections.abc import Iterator
 
 import click
 
+from macstate import diff
 from macstate.change import SIGNS, Change, Plan
-from macstate.resource import Resource
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
-FORMAT_VERSION = "1.0"
-HIDDEN = "(secret)"
 
 
-def text(name: str, plan: Plan, *, steps: bool = False) -> Iterator[str]:
-    """Give the lines of one Mac's plan; what becomes reachable from the internet stands first and apart."""
-    public = [change for change in plan.changes if getattr(change.wish, "funnel", False)]
-    yield from (f"! {change.id} answers the internet, and asks it for a key" for change in public)
+def text(name: str, plan: Plan, *, steps: bool = False, width: int | None = None) -> Iterator[str]:
+    """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's."""
+    for line in _lines(name, plan, steps=steps):
+        yield from fitted(line, width)
+
+
+def _lines(name: str, plan: Plan, *, steps: bool) -> Iterator[str]:
+    public = list(_public(plan))
+    yield from (click.style(f"! {line}", bold=True) for line in public)
     yield from [""] * bool(public)
     for batch in plan.batches:
         for change in batch.changes:
             yield click.style(f"{SIGNS[change.action]} {change.id}", fg=COLOURS[change.action]) + _reason(change)
-            yield from (f"    {line}" for line in _lines(change))
+            yield from (f"    {line}" for line in diff.lines(change, whole=steps))
+            yield from (f"    ! {change.interrupts}" for _ in [0] if change.interrupts)
         if steps:
             yield from (f"    {step}" for step in batch.steps)
     for identifier, remark in plan.unmanaged:
         yield f"unmanaged: {identifier}" + (f" ({remark})" if remark else "")
+    yield from (f"note: {identifier} {note}" for identifier, note in plan.notes)
+    if plan.changes and plan.same:
+        yield f"unchanged: {plan.same}"
     yield summary(name, plan)
+
+
+def fitted(line: str, width: int | None) -> Iterator[str]:
+    """Break a line that is longer than the terminal is wide, between words, and indent what follows."""
+    plain = click.unstyle(line)
+    if width is None or len(plain) <= width:
+        yield line
+        return
+    words = plain.lstrip()
+    indent = plain[: len(plain) - len(words)]
+    yield from textwrap.wrap(
+        words,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def summary(name: str, plan: Plan) -> str:
@@ -42,65 +66,14 @@ def summary(name: str, plan: Plan) -> str:
     return f"Plan: {add} to add, {change} to change, {remove} to remove."
 
 
-def as_json(plans: Mapping[str, Plan]) -> str:
-    """Give the plans of all Macs as one JSON document."""
-    hosts = {name: _host(plan) for name, plan in sorted(plans.items())}
-    return json.dumps({"format_version": FORMAT_VERSION, "hosts": hosts}, indent=2, ensure_ascii=False)
-
-
-def _host(plan: Plan) -> dict[str, Any]:
-    changes = [
-        {
-            "id": change.id,
-            "action": change.action,
-            "before": _fields(change.was),
-            "after": _fields(change.wish),
-            "sensitive": list(change.kind.sensitive),
-            "steps": [str(step) for step in batch.steps],
-        }
-        for batch in plan.batches
-        for change in batch.changes
-    ]
-    return {"changes": changes, "unmanaged": [identifier for identifier, _ in plan.unmanaged]}
-
-
-def _fields(resource: Resource | None) -> dict[str, Any] | None:
-    if resource is None:
-        return None
-    return {name: HIDDEN if name in resource.sensitive else value for name, value in resource.managed.items()}
-
-
-def _lines(change: Change) -> Iterator[str]:
-    for field, was, wish in _differences(change):
-        if field in change.kind.sensitive:
-            yield f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})"
-        else:
-            yield f"{field}: {_shown(was)} -> {_shown(wish)}"
-    for field in change.kind.sensitive:
-        if change.wish and getattr(change.wish, field) is None:
-            yield f"{field}: (secret, not compared)"
+def _public(plan: Plan) -> Iterator[str]:
+    for change in plan.changes:
+        if change.wish and change.wish.public:
+            yield f"{change.id} answers the internet, and asks it for a key"
+        elif change.was and change.was.public:
+            yield f"{change.id} answers the internet now; that ends"
+    yield from (f"{identifier} answers the internet, and macstate did not make it" for identifier in plan.public)
 
 
 def _reason(change: Change) -> str:
     return f"  # {change.why}" if change.why else ""
-
-
-def _differences(change: Change) -> Iterator[tuple[str, Any, Any]]:
-    """Give what differs; of a mapping only its keys that do. A new thing is told by its own values alone."""
-    for field, was, wish in change.fields:
-        if isinstance(wish, dict) and isinstance(was, dict) and was:
-            keys = sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key))
-            yield from ((f"{field}.{key}", was.get(key), wish.get(key)) for key in keys)
-        elif change.action != "create" or not isinstance(wish, dict):
-            yield field, was, wish
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "(none)"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "(absent)" if not value else "(present)"
-    plain = isinstance(value, int) or (isinstance(value, str) and value and value.isprintable())
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)

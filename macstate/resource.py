@@ -8,38 +8,11 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from macstate.entry import Entry
+from macstate.outputs import Outputs
 
 if TYPE_CHECKING:
-    from macstate.scope import Scope
     from macstate.steps import Step
-
-Outputs = Mapping[str, str]
-"""What the read commands printed, by the command a person would type (with its argument, where it takes one)."""
-
-
-class UnreadableError(ValueError):
-    """A tool answered, but not with what can be read: everything of the kind is unknown."""
-
-
-class Entry(BaseModel):
-    """A part of the spec: closed, frozen, without silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-    section: ClassVar[str] = ""
-    """The key at the top of the spec; empty for a part of another entry."""
-    named: ClassVar[Any] = None
-    """What its names are made of, if the section is a collection keyed by name."""
-
-    def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
-        del name
-        yield from ()
-
-    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the resources that this entry stands for on a Mac with these facts."""
-        raise NotImplementedError
 
 
 class Resource(Entry):
@@ -65,6 +38,10 @@ class Resource(Entry):
     document: ClassVar[bool] = False
     """Whether all resources of the kind live in one document, written whole by one operation."""
 
+    gone: ClassVar[str] = "it is gone already; only the record of it is left"
+    """What to say where it is recorded, no longer wished, and not to be found."""
+    follows: ClassVar[Mapping[str, str]] = {}
+    """Fields that are not told where another one differs too, which tells the same."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
     silent: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})
@@ -88,6 +65,41 @@ class Resource(Entry):
     def root(self) -> bool:
         """Whether changing it needs root."""
         return True
+
+    @property
+    def there(self) -> bool:
+        """Whether it is there; of what is not, something may be known all the same."""
+        return True
+
+    def hidden(self, outputs: Outputs) -> bool:
+        """Say whether it cannot be seen now, though nothing is wrong with it: what is ours is taken to be there."""
+        del outputs
+        return False
+
+    @property
+    def public(self) -> bool:
+        """Whether the internet reaches it."""
+        return False
+
+    def as_text(self, field: str) -> str | None:
+        """Give a field that is best told line by line as text."""
+        value = getattr(self, field)
+        return value if isinstance(value, str) and "\n" in value.rstrip("\n") else None
+
+    def interrupts(self, was: Self | None) -> str:
+        """Say what ends for a moment, or for good, while it is changed."""
+        del was
+        return ""
+
+    @property
+    def parting(self) -> str:
+        """What its removal means, where the plan should say that."""
+        return ""
+
+    def note(self, was: Self | None) -> str:
+        """Tell what a person should know of it though nothing is to be done."""
+        del was
+        return ""
 
     @property
     def last_words(self) -> str:
@@ -127,14 +139,11 @@ class Resource(Entry):
         """Take away what was found."""
         yield from ()
 
+    def make_way(self) -> Iterator[Step]:
+        """Take away what is somebody else's; what can be kept is set aside."""
+        yield from self.remove()
+
     @classmethod
     def write(cls, outputs: Outputs, wished: list[Self], gone: list[Self]) -> Iterator[Step]:
         """Write the kind's document with ``wished`` put in and ``gone`` taken out (document kinds only)."""
         raise NotImplementedError(cls.kind, outputs, wished, gone)
-
-
-def each(outputs: Outputs, probe: str) -> Iterator[tuple[str, str]]:
-    """Give (argument, output) of every run of one probe; the argument is empty where it has none."""
-    for name, output in outputs.items():
-        if name == probe or name.startswith(probe + " "):
-            yield name[len(probe) + 1 :], output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from macstate import journal
 from macstate.change import Batch, Change, Plan
 from macstate.found import Found
 from macstate.record import FOLDERS, SETTING
@@ -12,32 +13,32 @@ from macstate.record import FOLDERS, SETTING
 class Run:
     """The plan, the password, and the record's checksums as this run left them."""
 
-    def __init__(self, found: Found, plan: Plan) -> None:
-        """Begin with what the probe found."""
+    def __init__(self, found: Found, plan: Plan, spec: str = "") -> None:
+        """Begin with what the probe found; ``spec`` is the digest of what it is made to be."""
         self.found, self.plan = found, plan
+        self.entry = journal.Entry.of(plan, spec)
         self.sums = dict(found.record.sums)
         self.password: str | None = None
 
     def payload(self, batch: Batch, who: str, wait: int) -> list[str]:
         """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
         folder = FOLDERS[batch.root] if batch.root else f"{self.found.facts.home}/{FOLDERS[False]}"
-        begun = [("lock", folder, str(wait), who), ("expect", self.sums[batch.root])]
+        begun: list[tuple[str, ...]] = [("lock", folder, str(wait), who), ("expect", self.sums[batch.root])]
         if batch is next((each for each in self.plan.batches if each.root), None):
             left = self.plan.settings.items()
             begun += [("record", SETTING if stay else "gone", name, stay) for name, stay in left]
-        ended = []
+        ended: list[tuple[str, ...]] = []
         for change in batch.changes:
             if not change.owned:
                 begun.append(("record", SETTING, change.id, self._fields(change)))
                 continue
             if batch.steps:
                 begun.append(("record", "pending", change.id, "-"))
-            ended.append(
-                (
-                    "record",
-                    *(("owned", change.id, change.wish.fingerprint) if change.wish else ("gone", change.id, "-")),
-                )
-            )
+            wish = change.wish
+            done = ("owned", change.id, wish.fingerprint) if wish else ("gone", change.id, "-")
+            ended.append(("record", *done))
+        begun.append(self.entry.words(who, batch, ended=False))
+        ended.append(self.entry.words(who, batch, ended=True))
         steps = [step.line for step in batch.steps]
         return ["PAYLOAD", *map(shlex.join, begun), *steps, *map(shlex.join, ended), "END"]
 

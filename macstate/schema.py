@@ -8,8 +8,8 @@ import json
 import textwrap
 from itertools import pairwise
 
+from macstate.entry import Entry
 from macstate.model import Root
-from macstate.resource import Entry
 
 
 def schema() -> str:

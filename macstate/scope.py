@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from macstate.facts import Facts
 
 if TYPE_CHECKING:
-    from macstate.resource import Entry
+    from macstate.entry import Entry
     from macstate.secrets import Secret
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,10 +15,10 @@ from pydantic import ValidationError
 
 from macstate import check
 from macstate.document import Mistake, read
+from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.mistakes import mistake, near
 from macstate.model import Root
-from macstate.resource import Entry
 from macstate.wishes import Wishes, entries
 
 
@@ -28,6 +29,7 @@ class Spec:
     file: str
     root: Entry
     warnings: tuple[Mistake, ...]
+    text: str = ""
 
     @property
     def macs(self) -> Mapping[str, Any]:
@@ -46,6 +48,11 @@ class Spec:
                 f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}"
             )
         return Wishes(tuple(entries(self.root, self.macs[name])), tuple(self.say(warning) for warning in self.warnings))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def say(self, mistake: Mistake) -> str:
         """Print one finding with its place."""
@@ -97,7 +104,7 @@ def parse(text: str, file: str) -> Spec:
             mistakes += [mistake(Root, document, details) for details in wrong]
     found = check.spec(root, document) if root and not mistakes else []
     mistakes += [finding for finding, fatal in found if fatal]
-    spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)))
+    spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)), text)
     if mistakes:
         first = {(mistake.line, mistake.column): mistake for mistake in sorted(mistakes, reverse=True)}
         raise MacstateError("\n".join(spec.say(mistake) for mistake in sorted(first.values())))

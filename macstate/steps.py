@@ -17,6 +17,8 @@ class Run:
     stdin: str = ""
     refusal: tuple[str, str] = ("", "")
     """(what its output holds, what to say then): a failure with a meaning of its own."""
+    seconds: int = 0
+    """After so many it is ended, with status 124; 0 lets it take its time."""
 
     def __str__(self) -> str:
         return shlex.join(self.words)
@@ -25,7 +27,9 @@ class Run:
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
         accept = " ".join(map(str, self.accept))
-        return shlex.join(("run", accept, b64encode(self.stdin.encode()).decode(), *self.refusal, *self.words))
+        within = ("within", str(self.seconds)) if self.seconds else ()
+        given = b64encode(self.stdin.encode()).decode()
+        return shlex.join(("run", accept, given, *self.refusal, *within, *self.words))
 
 
 @dataclass(frozen=True)
@@ -101,4 +105,19 @@ class Delete:
         return shlex.join(("delete", self.path))
 
 
-Step = Run | Wait | Same | Write | Delete
+@dataclass(frozen=True)
+class Aside:
+    """A file of somebody else's that is in the way: it keeps its content under another name."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"mv {shlex.quote(self.path)} {shlex.quote(f'{self.path}.before-macstate')}"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("aside", self.path))
+
+
+Step = Run | Wait | Same | Write | Delete | Aside

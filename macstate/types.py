@@ -8,12 +8,24 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
+SIZES = {"KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
-def _seconds(value: object) -> object:
+def seconds(value: object) -> int:
+    """Read a duration.
+
+    Raises:
+        ValueError: it is none.
+    """
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smh])", value)):
         return int(match[1]) * UNITS[match[2]]
     raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
+
+
+def _size(value: object) -> int:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([KMG]B)", value)):
+        return int(match[1]) * SIZES[match[2]]
+    raise ValueError(f"{value!r} is not a size; type a number with its unit: 500KB, 10MB or 1GB")
 
 
 def _rate(value: str) -> str:
@@ -62,8 +74,10 @@ def _shell_name(value: str) -> str:
     return value
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[smh]$")])]
+Seconds = Annotated[int, BeforeValidator(seconds, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[smh]$")])]
 """A duration as typed (``30s``, ``5m``, ``2h``), in seconds."""
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[KMG]B$")])]
+"""A size as typed (``500KB``, ``10MB``, ``1GB``), in bytes; as the Finder counts, by thousands."""
 Rate = Annotated[str, AfterValidator(_rate)]
 """Requests for each second or minute."""
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]

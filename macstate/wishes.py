@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
+from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.facts import Facts
 from macstate.model import ENTRIES, alone, chosen
-from macstate.resource import Entry, Resource
+from macstate.resource import Resource
 from macstate.scope import Keys, Scope, no_keys
 
 
@@ -19,6 +21,31 @@ class Wishes:
 
     entries: tuple[tuple[str, Entry], ...] = ()
     warnings: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """The entries that a run is about, by their place in the spec; empty: all."""
+
+    def narrowed(self, only: Iterable[str]) -> Wishes:
+        """Keep to some entries and what they need.
+
+        Raises:
+            MacstateError: one of them is not in the spec.
+        """
+        places = {place(name, entry) for name, entry in self.entries}
+        for each in (wanted := tuple(only)):
+            if each not in places:
+                near = get_close_matches(each, places, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(places))}"
+                raise MacstateError(f"only={each}: the spec has no such entry for this Mac; {hint}")
+        return replace(self, only=wanted)
+
+    def about(self, facts: Facts, key: Keys = no_keys) -> frozenset[str] | None:
+        """Give the ids that the run is about; None: all."""
+        if not self.only:
+            return None
+        needed = ("gateway",) if any(each.startswith("endpoints.") for each in self.only) else ()
+        scope = Scope(facts, self.entries, key)
+        chosen = (pair for pair in self.entries if place(*pair) in (*self.only, *needed))
+        return frozenset(resource.id for name, entry in chosen for resource in entry.expand(name, scope))
 
     @property
     def lists(self) -> tuple[tuple[str, str], ...]:
@@ -37,7 +64,7 @@ class Wishes:
         for name, entry in self.entries:
             try:
                 for resource in entry.expand(name, scope):
-                    if resource.id in resources:
+                    if resources.get(resource.id, resource) != resource:  # equal ones agree
                         again = f"the second time by {entry.section}.{name}"
                         problems.append(f"{resource.id} is declared twice, {again}; keep one")
                     resources[resource.id] = resource
@@ -46,6 +73,11 @@ class Wishes:
         if problems:
             raise MacstateError("\n".join(dict.fromkeys(problems)))
         return resources
+
+
+def place(name: str, entry: Entry) -> str:
+    """Say where an entry stands in the spec."""
+    return f"{entry.section}.{name}" if entry.named else name
 
 
 def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:

@@ -66,6 +66,7 @@ def converged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
     """The first run of the reference spec on a fresh Mac, and that Mac."""
     laptop = Laptop(tmp_path_factory.mktemp("converged"))
     outcome = laptop.run(REFERENCE)
+    laptop.wait_for_models()
     return outcome, laptop.mac()
 
 

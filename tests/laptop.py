@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,10 +161,22 @@ class Laptop:
             state.set_stage(StateStage.Execute)
             run_ops(state)
 
+    def wait_for_models(self, name: str = "macstudio") -> None:
+        """Wait until everything was pulled that a run has queued: what is copied has no worker."""
+        end = time.monotonic() + 60
+        while list(self.mac(name).glob("Users/*/.local/state/macstate/pulls/*/*")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
     def command(self, text: str, name: str = "macstudio") -> None:
         """Do something on a Mac by hand, as `exec -- 'CMD'` does."""
+        self.output(text, name)
+
+    def output(self, text: str, name: str = "macstudio") -> str:
+        """Do something on a Mac by hand, and give what it prints."""
         words = ["/bin/sh", "-c", f"cd; {text}"]
-        subprocess.run(words, env=birth.environment(self.mac(name)), capture_output=True, check=False)
+        done = subprocess.run(words, env=birth.environment(self.mac(name)), capture_output=True, text=True, check=False)
+        return done.stdout
 
 
 @contextmanager

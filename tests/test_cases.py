@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,8 +42,9 @@ def key(reference: str, name: str) -> Secret | None:
 
 
 def planned(kind: Any, case: dict[str, Any]) -> str:
+    facts = replace(FACTS, recorded=frozenset(case.get("record", ())))
     wishes = (
-        spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(FACTS, key)
+        spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(facts, key)
     )
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
     host = case.get("host", {})
@@ -52,7 +54,7 @@ def planned(kind: Any, case: dict[str, Any]) -> str:
     for name, state in case.get("record", {}).items():
         word, _, fields = state.partition(" ")
         lines[name] = Line(word, fields or (mine[name].fingerprint if name in mine else ""))
-    todo = plan(mine, Found(FACTS, found, Record(lines), {}, {kind.kind: outputs}))
+    todo = plan(mine, Found(facts, found, Record(lines), {}, {kind.kind: outputs}))
     return "\n".join(report.text("studio", todo, steps=True))
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from macstate import launchctl, probe
 from macstate.facts import Node
-from macstate.resource import Resource, UnreadableError
+from macstate.outputs import UnreadableError
+from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
@@ -23,6 +24,7 @@ from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
 from macstate.resources.secret import Secret
 from macstate.resources.serve import STATUS, Serve
+from macstate.resources.sysctl import Sysctl
 from macstate.resources.tailscale import Tailscale
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -74,6 +76,11 @@ CASES: dict[str, tuple[type[Resource], str, Expected]] = {
     ),
     "pmset/custom_macstudio_Mac14-13_26.5.2_flattened.txt": (Power, CUSTOM, {}),  # its author joined the lines
     "scutil/get_hostname_unset.txt": (HostName, "scutil --get HostName", {"scutil": {"host": ""}}),
+    "sysctl/iogpu_wired_limit_default.txt": (
+        Sysctl,
+        "sysctl iogpu.wired_limit_mb",
+        {"iogpu.wired_limit_mb": {"value": 0}},
+    ),
     "pmset/ioreg_IOPMrootDomain_Yes.txt": (Power, IOREG, {"system": {"disablesleep": True}}),
     "socketfilterfw/getglobalstate_on.txt": (Firewall, f"{FIREWALL}getglobalstate", {"state": {"enabled": True}}),
     "socketfilterfw/getblockall_off.txt": (Firewall, f"{FIREWALL}getblockall", {"state": {"block_all": False}}),

@@ -62,7 +62,7 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     before = outside()
     first = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "Plan: 11 to add, 5 to change, 0 to remove." in first.stdout
+    assert "Plan: 20 to add, 5 to change, 0 to remove." in first.stdout
     second = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
     assert second.returncode == 0
     assert MATCHES in second.stdout

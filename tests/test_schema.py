@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from macstate import model as whole
 from macstate import spec
-from macstate.resource import Entry
+from macstate.entry import Entry
 from macstate.schema import schema
 
 if TYPE_CHECKING:

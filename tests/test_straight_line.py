@@ -82,14 +82,19 @@ def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
     assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111", *gate]
     assert not outcome.failed, outcome.said
     left = {path: text for path, text in snapshot(laptop.mac()).items() if "a1111" in path or b"a1111" in text}
-    assert {path for path in left if "stable-diffusion-webui" not in path} <= {".mac/state.json", ".mac/calls"}
+    known = {".mac/state.json", ".mac/calls", "private/var/db/macstate/journal"}
+    assert {path for path in left if "stable-diffusion-webui" not in path and "/.local/" not in path} <= known
 
 
 def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = laptop.run(MAC)
+    refused = laptop.run(MAC)
+    assert (refused.failed, refused.commands) == (True, 1)
+    assert "objects with the last endpoint: refused" in " ".join(refused.said)
+    outcome = laptop.run(MAC, data={"allow": "removal"})
     assert not outcome.failed, outcome.said
     assert {row[0] for row in changes(outcome)} == {"-"}
     assert not (laptop.mac() / "var/db/macstate").exists()
+    assert not (laptop.mac() / "Users/mmirvois/.local/state/macstate").exists()
     capsys.readouterr()
     again = laptop.run(MAC)
     assert again.rows == []

@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.connectors.local import LocalConnector
 
-from macstate import connect, spec
+from macstate import spec, terminal
 from macstate.errors import MacstateError
 from macstate.rehearsal.mac import birth
 
@@ -40,13 +40,18 @@ def programs(entries: Any) -> list[str]:
     return sorted(set(found))
 
 
+def ports(entries: Any) -> dict[str, int]:
+    """Say where the endpoints' jobs listen, for those whose command does not tell."""
+    return {entry.job_label(name): entry.port for name, entry in entries if entry.section == "endpoints"}
+
+
 class RehearsalConnector(LocalConnector):
     """One of the spec's Macs, played by a folder."""
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Give the host under the Mac's own name."""
-        own, _ = connect.named(name)
+        own, _ = terminal.named(name)
         yield own, {}, ["macs"]
 
     def connect(self) -> None:
@@ -57,7 +62,7 @@ class RehearsalConnector(LocalConnector):
         self.root = folder() / self.host.name
         if not (self.root / ".mac").is_dir():
             birth.create(self.root, user=mac.user, dns_name=mac.hostname, programs=programs(entries))
-        birth.refresh(self.root, programs=programs(entries), python=sys.executable)
+        birth.refresh(self.root, programs=programs(entries), python=sys.executable, ports=ports(entries))
 
     def run_shell_command(
         self,

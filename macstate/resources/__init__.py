@@ -5,10 +5,14 @@ from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
 from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
+from macstate.resources.model import Model
 from macstate.resources.power import Power
+from macstate.resources.remote_login import RemoteLogin
 from macstate.resources.screen_sharing import ScreenSharing
 from macstate.resources.secret import Secret
 from macstate.resources.serve import Serve
+from macstate.resources.software_update import SoftwareUpdate
+from macstate.resources.sysctl import Sysctl
 from macstate.resources.tailscale import Tailscale
 
 KINDS: tuple[type[Resource], ...] = (
@@ -16,9 +20,13 @@ KINDS: tuple[type[Resource], ...] = (
     Firewall,
     ScreenSharing,
     HostName,
+    RemoteLogin,
+    SoftwareUpdate,
+    Sysctl,
     Secret,  # before the files that include it, and are checked with it
     File,
     Launchd,
     Serve,
+    Model,  # its server must run
     Tailscale,  # last: the session that brings the changes runs over it
 )

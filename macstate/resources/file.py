@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from macstate.resource import Entry, Outputs, Resource, each
+from macstate.entry import Entry
+from macstate.outputs import Outputs, each
+from macstate.resource import Resource
 from macstate.steps import Delete, Step, Write
 from macstate.types import AbsolutePath
 

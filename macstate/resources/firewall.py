@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Strict
 
-from macstate.resource import Entry, Outputs, Resource
+from macstate.entry import Entry
+from macstate.outputs import Outputs
+from macstate.resource import Resource
 from macstate.steps import Run, Step
 from macstate.types import AbsolutePath
 

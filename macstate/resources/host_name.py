@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
-from macstate.resource import Entry, Outputs, Resource
+from macstate.entry import Entry
+from macstate.outputs import Outputs
+from macstate.resource import Resource
 from macstate.scope import Scope
 from macstate.steps import Run, Step
 from macstate.types import Name

@@ -5,15 +5,13 @@ from __future__ import annotations
 import plistlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
-from xml.parsers.expat import ExpatError
 
-from macstate import launchctl
-from macstate.resource import Outputs, Resource, each
-from macstate.steps import Delete, Run, Step, Write
+from macstate import launchctl, scripts
+from macstate.outputs import Outputs, each
+from macstate.resource import Resource
+from macstate.steps import Aside, Delete, Run, Step, Write
 
 NO_DOMAIN = 112
-SLOWEST_STOP = 60
-"""Seconds a job may take to be gone; `bootout` answers long before that."""
 
 
 class Launchd(Resource):
@@ -21,25 +19,10 @@ class Launchd(Resource):
 
     kind: ClassVar[str] = "launchd"
     reload: ClassVar[bool] = True
-    silent: ClassVar[frozenset[str]] = Resource.silent | {"takes_in", "refresh"}
+    follows: ClassVar[dict[str, str]] = {"loaded": "file"}
+    silent: ClassVar[frozenset[str]] = Resource.silent | {"takes_in", "refresh", "pid", "ports"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
-    script: ClassVar[str] = """
-jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs the spec or the record names
-  section "launchctl print-disabled $1" launchctl print-disabled "$1"
-  section "stat $1" plists_in "$2"
-  { listed label; recorded launchd | sed -n "s,^$1/,,p"; } | sort -u | while IFS= read -r label; do
-    [ ! -e "$root$2/$label.plist" ] || section "cat $2/$label.plist" cat "$root$2/$label.plist"
-    section "launchctl print $1/$label" launchctl print "$1/$label"
-  done
-}
-jobs system /Library/LaunchDaemons
-gui="gui/$uid"
-if launchctl print "$gui" >/dev/null 2>&1; then
-  jobs "$gui" "$home/Library/LaunchAgents"
-else
-  section "launchctl print $gui" launchctl print "$gui"
-fi
-"""
+    script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
     help: ClassVar[dict[int, str]] = {
         NO_DOMAIN: "nobody is logged in at the Mac's screen, and a gui domain exists only then: log in there, "
@@ -60,8 +43,22 @@ fi
     """How the process ended last time; found only."""
     takes_in: str | None = ""
     """A digest of the files that it reads when it starts or is told to; None where that is not known."""
+    pid: int | None = None
+    """Its process; found only."""
+    ports: tuple[int, ...] = ()
+    """The loopback ports that it needs; wished only."""
     refresh: tuple[str, ...] = ()
     """The command that tells it to read them again; empty: it is started anew."""
+
+    @property
+    def label(self) -> str:
+        """Its name in its domain."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def readable(self) -> bool:
+        """Whether anything is known of what it does."""
+        return bool(self.file or self.loaded)
 
     @property
     def last_words(self) -> str:
@@ -71,6 +68,21 @@ fi
     def taken_in(self, recorded: str) -> bool:
         """Say whether it has read its files as they are wished; what cannot be known is not asked."""
         return self.takes_in is None or recorded == self.fingerprint
+
+    def as_text(self, field: str) -> str | None:
+        """Give the plist as readable XML."""
+        plist = self.file if field == "file" else None
+        return (
+            "\n".join(plistlib.dumps(plist, sort_keys=True).decode().expandtabs(2).splitlines()[3:-1])
+            if plist
+            else None
+        )
+
+    def interrupts(self, was: Self | None) -> str:
+        """Tell of requests that end with the process."""
+        if was is None or not was.running or (self.refresh and not self.unlike(was)):
+            return ""
+        return f"{self.label} {'stops' if was is self else 'restarts'}: its running requests end"
 
     @property
     def root(self) -> bool:
@@ -87,7 +99,7 @@ fi
             domain = key.rpartition("/")[0]
             path, permissions = files.get(key, ("", "") if domain in listed else (None, None))
             text = outputs.get(f"cat {path}")
-            file = {} if path == "" else None if text is None else _plist(text)
+            file = {} if path == "" else None if text is None else launchctl.plist(text)
             job = jobs.get(key)
             if file == {} and not (job and job.loaded):
                 continue
@@ -100,12 +112,12 @@ fi
                 loaded=job.loaded if job else None,
                 running=job.state == "running" if job else None,
                 last_exit=job.last_exit if job else None,
-                unreadable=f"{path} cannot be read" if path and text is None and _private(permissions) else "",
+                pid=job.pid if job else None,
+                unreadable=f"{path} cannot be read" if path and text is None and launchctl.private(permissions) else "",
             )
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Write, enable, boot out and wait until it is gone (a hasty bootstrap fails with 5), bootstrap, kickstart."""
-        domain = self.key.rpartition("/")[0]
         if self.refresh and not self.unlike(was):
             yield Run(self.refresh)
             return
@@ -114,25 +126,18 @@ fi
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
         yield Run(("launchctl", "enable", self.key))
         if was is not None:
-            yield from launchctl.bootout(self.key, SLOWEST_STOP)
-        yield Run(("launchctl", "bootstrap", domain, self.path or ""))
-        if self.running:  # over SSH launchd may hold back what RunAtLoad and KeepAlive ask for
-            yield Run(("launchctl", "kickstart", self.key))
+            yield from launchctl.bootout(self.key)
+        yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running))
 
     def remove(self) -> Iterator[Step]:
         """Boot the job out, wait until it is gone, delete its plist."""
-        yield from launchctl.bootout(self.key, SLOWEST_STOP)
+        yield from launchctl.bootout(self.key)
         if self.path:
             yield Delete(self.path)
 
-
-def _private(permissions: str | None) -> bool:
-    return not int((permissions or "0 0").split()[1], 8) & 4
-
-
-def _plist(text: str) -> dict[str, Any]:
-    try:
-        plist = plistlib.loads(text.encode("utf-8", "surrogateescape"))
-    except (ValueError, ExpatError, OverflowError, IndexError):
-        plist = None
-    return plist if isinstance(plist, dict) and plist else {"": "not a property list"}
+    def make_way(self) -> Iterator[Step]:
+        """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
+        if self.loaded is not None:  # else its domain is not there: nobody is logged in
+            yield from launchctl.bootout(self.key)
+        if self.path:
+            yield Aside(self.path)

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from macstate.resource import Entry, Outputs, Resource
+from macstate.entry import Entry
+from macstate.outputs import Outputs
+from macstate.resource import Resource
 from macstate.steps import Run, Step
 from macstate.types import Minutes
 

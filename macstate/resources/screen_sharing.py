@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate import launchctl
-from macstate.resource import Entry, Outputs, Resource, each
+from macstate.entry import Entry
+from macstate.outputs import Outputs, each
+from macstate.resource import Resource
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import ClassVar, Self
 
 from pydantic import PrivateAttr
 
-from macstate.resource import Outputs, Resource, each
+from macstate.outputs import Outputs, each
+from macstate.resource import Resource
 from macstate.resources.file import permissions
 from macstate.secrets import Secret as Value
 from macstate.steps import Delete, Step, Write

@@ -9,8 +9,10 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator
 
+from macstate.entry import Entry
 from macstate.facts import Node
-from macstate.resource import Entry, Outputs, Resource, UnreadableError
+from macstate.outputs import Outputs, UnreadableError
+from macstate.resource import Resource
 from macstate.steps import Run, Same, Step
 from macstate.types import Port
 
@@ -66,6 +68,11 @@ section "{STATUS}" {STATUS}
     """The URL that Serve proxies to."""
     funnel: bool | None = None
     """Whether the internet reaches it: a property of the whole port."""
+
+    @property
+    def public(self) -> bool:
+        """Whether Funnel is on for its port."""
+        return bool(self.funnel)
 
     @classmethod
     def to(cls, https: int, mount: str, target: str, *, funnel: bool) -> Self:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from macstate.resource import Entry, Outputs, Resource, UnreadableError
+from macstate.entry import Entry
+from macstate.outputs import Outputs, UnreadableError
+from macstate.resource import Resource
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:

@@ -32,6 +32,16 @@ class Way:
     """Paths, with the mount, that nobody reaches."""
 
     @property
+    def route(self) -> str:
+        """The route as an id says it: ``443/vllm``."""
+        return f"{self.https}{self.path or '/'}"
+
+    @property
+    def word(self) -> str:
+        """Whether it wants a key, for the first lines of the configuration: the next plan is held against them."""
+        return "key" if self.asks else "open"
+
+    @property
     def locations(self) -> tuple[tuple[str, str], ...]:
         """Give nginx' locations behind the door's entrance, and the path that each becomes for the server."""
         target = "" if self.stripped else self.path

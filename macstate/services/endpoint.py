@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Strict
+from pydantic import BeforeValidator, Field, Strict
 
 from macstate.resource import Resource
+from macstate.resources.model import PROGRAM
 from macstate.resources.serve import Route, Serve, short
+from macstate.services import models
 from macstate.services.engines import ENGINES
 from macstate.services.job import Job
-from macstate.types import AbsolutePath, Label, Name, Port
+from macstate.services.models import Models
+from macstate.services.watchdog import Watchdog
+from macstate.types import AbsolutePath, Label, Name, Port, Seconds
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
@@ -41,14 +45,47 @@ class Endpoint(Job):
     """Whether the tailnet needs a key for it too; default: as the gateway says."""
     closed: Paths | None = None
     """Paths of the server that nobody reaches through the gateway; default: what manages an Ollama."""
+    models: Models | None = None
+    """Its models: identifier, and what it is. An Ollama pulls what is missing, in the background."""
+    prune_models: bool = False
+    """Whether a model that macstate had pulled is deleted when it is no longer in `models`."""
+    health: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] | None = None
+    """The path that tells whether it is well; default by engine (ollama: /, openai: /v1/models, rest: /)."""
+    ready_within: Seconds = 600
+    """How long it may take from its start to its first answer; until then it is `starting`."""
+    watchdog: Watchdog | None = None
+    """Ask it at an interval, and restart it when it does not answer."""
+
+    @property
+    def health_path(self) -> str:
+        """What to ask it for, to see that it is well."""
+        return self.health or ENGINES[self.engine].health
+
+    @property
+    def loopback_ports(self) -> tuple[int, ...]:
+        """What it listens on."""
+        return (self.port,)
 
     def job_label(self, name: str) -> str:
         """Give the launchd label."""
         return self.label or f"macstate.{name}"
 
+    def job_labels(self, name: str) -> tuple[str, ...]:
+        """Give the launchd labels that are taken: its own, and its watchdog's."""
+        label = self.job_label(name)
+        return (label, f"{label}.watchdog") if self.watchdog else (label,)
+
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the job looked at."""
         yield "label", self.job_label(name)
+        yield "program", self.program
+        yield "port", str(self.port)
+        if self.watchdog:
+            yield from self.watchdog.lists(self.job_label(name))
+        if self.engine == "ollama" and (self.models is not None or self.prune_models):
+            yield "models", f"{name} {self.port}"
+            yield "file", PROGRAM
+            yield "folder", self.environment.get("OLLAMA_MODELS", "/Users")  # every home lies on one disk
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the job and its route."""
@@ -56,7 +93,11 @@ class Endpoint(Job):
         command = tuple(word.replace("{port}", port) for word in self.command)
         environment = {**ENGINES[self.engine].environment, **self.environment}
         filled = {key: value.replace("{port}", port) for key, value in environment.items()}
-        yield self.job(self.job_label(name), scope.facts, command, filled)
+        job = self.job(self.job_label(name), scope.facts, command, filled)
+        yield job.model_copy(update={"ports": self.loopback_ports})
+        if self.watchdog:
+            yield from self.watchdog.resources(name, self, job, scope.facts)
+        yield from models.resources(name, self, scope)
         if self.serve or self.funnel:
             scope.facts.node.check_serve(self.funnel.https if self.funnel else None)
         if gateway := scope.one("gateway"):

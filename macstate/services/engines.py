@@ -17,6 +17,8 @@ class Engine:
     """Whether it may see the Origin header. Ollama answers 403 to a page on any other site (measured)."""
     closed: tuple[str, ...] = ()
     """Paths that manage the server, and that nobody reaches through the gateway unless the entry opens them."""
+    health: str = "/"
+    """The path that tells whether it is well."""
 
 
 ENGINES = {
@@ -26,6 +28,6 @@ ENGINES = {
         origin=False,
         closed=("/api/blobs", "/api/copy", "/api/create", "/api/delete", "/api/pull", "/api/push"),
     ),
-    "openai": Engine(),
+    "openai": Engine(health="/v1/models"),
     "rest": Engine(),
 }

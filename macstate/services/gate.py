@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.facts import Facts
-from macstate.resource import Entry
 from macstate.types import UNITS, Port, Rate
 
 

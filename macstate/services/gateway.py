@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from macstate import render
-from macstate.resource import Entry, Resource
+from macstate.entry import Entry
+from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.secret import Secret, look_at
 from macstate.scope import Scope
@@ -64,6 +65,11 @@ class Gateway(Entry):
         return self.program or f"/opt/homebrew/bin/{self.server}"
 
     @property
+    def loopback_ports(self) -> tuple[int, ...]:
+        """What it listens on."""
+        return self.ports.tailnet, self.ports.funnel
+
+    @property
     def config(self) -> str:
         """Its configuration."""
         return f"{FOLDER}/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
@@ -80,6 +86,7 @@ class Gateway(Entry):
         yield "file", self.config
         yield look_at(self.key_file)
         yield "gateway", f"{self.server} {self.path}"
+        yield from (("port", str(port)) for port in self.loopback_ports)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the keys, the configuration, and the job."""
@@ -108,6 +115,7 @@ class Gateway(Entry):
         )
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
+                "ports": self.loopback_ports,
                 "takes_in": None if text is None else _digest(content, text),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
             }

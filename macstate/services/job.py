@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from macstate.entry import Entry
 from macstate.launchctl import as_printed
-from macstate.resource import Entry, Resource
+from macstate.resource import Resource
 from macstate.resources.launchd import Launchd
 from macstate.types import AbsolutePath, Label, Name, Seconds, ShellName, Word, Words
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 """launchd's own PATH has no Homebrew folders."""
+ROOT_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+"""For what root runs: no folder that somebody else can write to, as Homebrew's are."""
+AWAKE = '/usr/bin/caffeinate -i -w $$ & exec "$@"'
+"""The server keeps the process that launchd knows, and caffeinate ends with it."""
 PLIST = {  # field -> plist key, where the value goes in as it is
     "working_directory": "WorkingDirectory",
     "throttle": "ThrottleInterval",
@@ -45,6 +50,10 @@ class Job(Entry):
     """Where it starts; default: the user's home."""
     keep_alive: bool | None = None
     """Start it again whenever it ends; default: true without an interval."""
+    run_at_load: bool | None = None
+    """Run it once when it is loaded, which is at every boot; default: as ``keep_alive``."""
+    keep_awake: bool = False
+    """Keep the Mac from idle sleep while it runs, and only then; what a person or an empty battery asks for goes on."""
     interval: Seconds | None = None
     """Run it again and again, this long after the last start."""
     throttle: Seconds | None = None
@@ -60,13 +69,24 @@ class Job(Entry):
     error_log: AbsolutePath | None = None
     """Where its errors go; default: with its output."""
 
+    @property
+    def program(self) -> str:
+        """What it runs."""
+        return self.command[0]
+
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the job looked at in both domains."""
         yield "label", name
+        yield "program", self.program
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one job."""
         yield self.job(name, scope.facts, self.command, self.environment)
+
+    def log_path(self, label: str, facts: Facts) -> str:
+        """Say where its output goes."""
+        user = (self.user if self.domain == "system" else None) or facts.user
+        return self.log or f"{facts.home_of(user)}/Library/Logs/{label}.log"
 
     def job(self, label: str, facts: Facts, command: tuple[str, ...], environment: Mapping[str, str]) -> Launchd:
         """Build the job with this command and environment (an engine may have filled in both)."""
@@ -74,17 +94,17 @@ class Job(Entry):
         user = (self.user if system else None) or facts.user
         home = facts.home_of(user)
         keep_alive = self.interval is None if self.keep_alive is None else self.keep_alive
-        log = self.log or f"{home}/Library/Logs/{label}.log"
+        log = self.log_path(label, facts)
         folder = "/Library/LaunchDaemons" if system else f"{home}/Library/LaunchAgents"
         path = f"{folder}/{label}.plist"
         limits = {"NumberOfFiles": self.open_files}
         plist: dict[str, Any] = {
             "Label": label,
-            "ProgramArguments": list(command),
+            "ProgramArguments": ["/bin/sh", "-c", AWAKE, "sh", *command] if self.keep_awake else list(command),
             "EnvironmentVariables": {"HOME": home, "PATH": PATH, **environment},
             "WorkingDirectory": home,
             "KeepAlive": keep_alive,
-            "RunAtLoad": keep_alive,
+            "RunAtLoad": keep_alive if self.run_at_load is None else self.run_at_load,
             "StandardOutPath": log,
             "StandardErrorPath": self.error_log or log,
             **({"UserName": user} if system else {}),
@@ -100,3 +120,10 @@ class Job(Entry):
             loaded=as_printed(plist, path),
             running=True if keep_alive else None,
         )
+
+
+def of_root(label: str, facts: Facts, command: tuple[str, ...], **fields: Any) -> Launchd:
+    """Build a job of macstate's own that root runs now and then, in a folder and with a PATH of root's."""
+    own = {"user": "root", "working_directory": "/", "log": f"/Library/Logs/{label}.log", "keep_alive": False}
+    job = Job.model_construct(command=command, **{**own, **fields})
+    return job.job(label, facts, command, {"HOME": "/var/root", "PATH": ROOT_PATH})

@@ -76,11 +76,15 @@ def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> 
     draft.rename(root)
 
 
-def refresh(root: Path, *, programs: Iterable[str], python: str) -> None:
-    """Write what differs of the tools, and install programs that are newly named; what was removed by hand stays so."""
+def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str, int] | None = None) -> None:
+    """Write what differs of the tools, and install programs that are newly named; what was removed by hand stays so.
+
+    ``ports``: where the jobs of these labels listen that do not say so in their command.
+    """
     for place, text in launchers.scripts(python):
         _script(root / place, text)
     mac = Mac(root)
+    mac.state["ports"] = ports or {}
     installed: list[str] = mac.state["installed"]
     for path in programs:
         file = mac.file(path)

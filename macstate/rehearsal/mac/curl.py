@@ -1,18 +1,12 @@
-"""`curl`: tailscaled's LocalAPI on its unix socket, and whatever listens on loopback."""
+"""`curl`: its options, and what it makes of an answer."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sys
 
-from . import launchd, ollama, ports, tailnet
+from . import localapi, real, servers
 from .machine import Failure, Mac
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Answer = tuple[int, dict[str, str], str]
 
 ALIASES = {
     "-s": "--silent", "-S": "--show-error", "-f": "--fail", "-i": "--include", "-D": "--dump-header", "-o": "--output",
@@ -21,8 +15,9 @@ ALIASES = {
 }  # fmt: skip
 VALUES = {
     "--dump-header", "--output", "--write-out", "--header", "--request", "--data", "--data-binary", "--data-raw",
-    "--max-time", "--unix-socket", "--connect-timeout", "--json",
+    "--max-time", "--unix-socket", "--connect-timeout", "--json", "--noproxy",
 }  # fmt: skip
+LOOPBACK = re.compile(r"(?:http://)?(?:127\.0\.0\.1|localhost|\[::1\])(?=[:/]|$)")
 REASONS = {
     200: "OK",
     403: "Forbidden",
@@ -36,15 +31,19 @@ REASONS = {
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
     """Play `curl`."""
     options, url = _options(words)
+    if LOOPBACK.match(url) and "--unix-socket" not in options:
+        real.ask(mac, words)
     body = _body(options)
     method = (options.get("--request") or ["POST" if body is not None else "GET"])[-1]
-    found = re.fullmatch(r"(?:http://)?([^/:]+)(?::(\d+))?(/.*)?", url)
+    found = re.fullmatch(r"(?:https?://)?([^/:]+)(?::(\d+))?(/.*)?", url)
     if found is None:
         raise Failure(2 if not url else 3, "curl: (3) URL rejected: Malformed input to a URL function")
-    if "--unix-socket" in options:
-        status, headers, text = _local_api(mac, options, method, found[3] or "/", body or "")
+    if url.startswith("https://"):
+        status, headers, text = servers.registry(url)
+    elif "--unix-socket" in options:
+        status, headers, text = localapi.answer(mac, options, method, found[3] or "/", body or "")
     else:
-        status, headers, text = _loopback(mac, found, method, body or "")
+        status, headers, text = servers.loopback(mac, found, method, body or "", options)
     head = "".join(
         f"{line}\r\n"
         for line in (f"HTTP/1.1 {status} {REASONS[status]}", *(f"{k}: {v}" for k, v in headers.items()), "")
@@ -97,45 +96,3 @@ def _put(mac: Mac, target: str, text: str) -> None:
         sys.stdout.write(text)
     elif target != "/dev/null":
         mac.file(target).write_text(text, newline="")
-
-
-def _loopback(mac: Mac, url: re.Match[str], method: str, body: str) -> Answer:
-    launchd.settle(mac)
-    port = int(url[2] or 80)
-    names = [command for _, command, _, _, number in ports.listeners(mac) if number == port]
-    if not names:
-        raise Failure(7, f"curl: (7) Failed to connect to {url[1]} port {port} after 0 ms: Couldn't connect to server")
-    if names[0] == "ollama":
-        status, text = ollama.api(mac, method, url[3] or "/", body)
-        return status, {"Content-Type": "application/json"}, text
-    return 200, {"Content-Type": "text/plain"}, ""  # nothing really runs there
-
-
-def _local_api(mac: Mac, options: dict[str, list[str]], method: str, path: str, body: str) -> Answer:
-    socket = options["--unix-socket"][-1]
-    gui = mac.state["tailscale"]["variant"] != "oss"  # the app builds have no such socket
-    if mac.absolute(socket) != tailnet.SOCKET or gui or not tailnet.is_running(mac):
-        raise Failure(
-            7, "curl: (7) Failed to connect to local-tailscaled.sock port 80 after 0 ms: Couldn't connect to server"
-        )
-    if path != "/localapi/v0/serve-config":
-        return 404, {}, "404 page not found\n"
-    # null before the first write (measured)
-    text = json.dumps(mac.state["tailscale"]["serve"], separators=(",", ":"))
-    etag = hashlib.sha256(text.encode()).hexdigest()
-    if method == "GET":
-        return 200, {"Content-Type": "application/json", "Etag": etag}, text
-    if not mac.as_root:
-        return 403, {}, "serve config denied\n"
-    wanted = [
-        header.partition(":")[2].strip().strip('"')
-        for header in options.get("--header", [])
-        if header.lower().startswith("if-match:")
-    ]
-    if wanted and wanted[0] != etag:
-        return 412, {}, "etag mismatch\n"
-    try:
-        tailnet.store(mac, tailnet.parse(body))
-    except Failure as failure:
-        return 400, {}, f"{failure.text}\n"
-    return 200, {}, ""

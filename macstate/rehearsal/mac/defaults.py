@@ -27,6 +27,8 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     if verb == "read":
         out(_shown(_find(domain, content, rest)))
         return 0
+    if place.startswith("/Library/") and not mac.as_root:
+        raise Failure(1, f"{_stamp()} Could not write domain {domain}; exiting")  # no recording
     if verb == "write":
         key, *value = rest
         content[key] = plists.typed(value[0].lstrip("-"), value[1]) if value[1:] else value[0]
@@ -51,11 +53,14 @@ def _find(domain: str, content: dict[str, Any], keys: list[str]) -> Any:
     if not keys and content:
         return content
     # macOS 27 says "Could not find key" instead
-    stamp = f"{time.strftime('%Y-%m-%d %H:%M:%S')}.000 defaults[{os.getpid()}:{os.getpid()}]"
     if not keys:
-        raise Failure(1, f"{stamp}\nDomain {domain} does not exist")
+        raise Failure(1, f"{_stamp()}\nDomain {domain} does not exist")
     shown = "kCFPreferencesAnyApplication" if domain in {"-g", "NSGlobalDomain", "-globalDomain"} else domain
-    raise Failure(1, f"{stamp}\nThe domain/default pair of ({shown}, {keys[0]}) does not exist")
+    raise Failure(1, f"{_stamp()}\nThe domain/default pair of ({shown}, {keys[0]}) does not exist")
+
+
+def _stamp() -> str:
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S')}.000 defaults[{os.getpid()}:{os.getpid()}]"
 
 
 def _shown(value: Any, indent: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from . import launchctl_legacy, launchctl_load, launchctl_print, launchd
 from .machine import Failure, Mac, out
@@ -11,6 +12,8 @@ USAGE = "Usage: launchctl <subcommand> ... | help [subcommand]"
 """Exit 64 (EX_USAGE) after it: launchctl.c; the list of subcommands that follows is left out here."""
 
 
+HANGS = 300
+"""Seconds that a kickstart of a job in launchd's penalty box takes here; nobody has seen its end."""
 RELOADS = {("nginx", "SIGHUP"), ("caddy", "SIGUSR1")}
 """Signals that these programs take for a reload; any other would end a made-up process."""
 
@@ -74,6 +77,10 @@ def _kickstart(mac: Mac, words: list[str]) -> int:
     if not targets:
         raise Failure(64, "Usage: launchctl kickstart [-k] [-p] <service-target>")
     job = _job(mac, targets[0], "kickstart")
+    if job.get("penalty"):  # it hangs, with -k too; only bootout and bootstrap help (others' word, no recording)
+        mac.save()  # the lock must not be held asleep
+        time.sleep(HANGS)
+        return 0
     if job["pid"] is None or "k" in options:
         launchd.spawn(mac, job)
         job = launchd.settle(mac).get(targets[0], job)

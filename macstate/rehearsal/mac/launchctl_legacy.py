@@ -37,7 +37,12 @@ def load(mac: Mac, words: list[str]) -> int:
         err(f"{mac.absolute(path)}: Path had bad ownership/permissions")
     elif plist and launchd.is_disabled(mac, domain, plist):
         err(f"{mac.absolute(path)}: Service is disabled")
-    elif plist is None or domain.startswith("user/") or f"{domain}/{plist['Label']}" in launchd.settle(mac):
+    elif (
+        plist is None
+        or launchctl_load.is_disallowed(mac, plist)
+        or domain.startswith("user/")
+        or f"{domain}/{plist['Label']}" in launchd.settle(mac)
+    ):
         err(FAILED.format("Load", "bootstrap"))
     else:
         launchd.load(mac, domain, mac.absolute(path), plist)

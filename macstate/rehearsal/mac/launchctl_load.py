@@ -37,6 +37,8 @@ def _bootstrap_one(mac: Mac, domain: str, path: str) -> None:
         raise failed
     if domain.startswith("user/") and "Background" not in plist.get("LimitLoadToSessionType", "Aqua"):
         raise Failure(134, "Service cannot load in requested session")
+    if is_disallowed(mac, plist):  # the status is others' word (no recording)
+        raise failed
     if launchd.is_disabled(mac, domain, plist):
         raise Failure(119, "Bootstrap failed: 119: Service is disabled")
     if f"{domain}/{plist['Label']}" in launchd.settle(mac):  # loaded, or not gone yet: the same answer
@@ -57,6 +59,11 @@ def read(mac: Mac, path: str) -> dict[str, Any] | None:
     ):
         return None
     return plist
+
+
+def is_disallowed(mac: Mac, plist: dict[str, Any]) -> bool:
+    """Say whether a job was switched off in System Settings: no `launchctl enable` changes that."""
+    return plist["Label"] in mac.state["launchd"].get("disallowed", ())
 
 
 def bad_ownership(mac: Mac, domain: str, path: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from . import ports, real
+from . import crashes, ports, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NEVER = "(never exited)"
 THROTTLE = 10
 """Seconds between two starts of a job, where its plist says nothing; so launchd's own `print` says."""
+ERRANDS = {"/usr/sbin/sysctl"}
+"""Programs that are done at once, without an interval too."""
 EXIT_TIMEOUT = 5
 """Seconds from SIGTERM to SIGKILL, the same."""
 
@@ -26,6 +28,7 @@ EXIT_TIMEOUT = 5
 def settle(mac: Mac) -> dict[str, Job]:
     """Forget the jobs that have had their time to stop, and give the others by target."""
     real.settle(mac)
+    crashes.go_on(mac, THROTTLE)
     jobs: dict[str, Job] = mac.state["launchd"]["jobs"]
     for target, job in list(jobs.items()):
         if job["gone_at"] and job["gone_at"] <= time.time() and not job.get("supervisor"):
@@ -107,11 +110,9 @@ def spawn(mac: Mac, job: Job) -> None:
     job["pended"] = job["signal"] = job["pid"] = None
     if not can_start(mac, job):  # measured: no log, and this exit code
         job["state"], job["last_exit"] = "spawn scheduled", "78: EX_CONFIG"
-    elif ports.taken(mac, job):
-        crash(job)
-        if job["plist"].get("KeepAlive"):  # a crash loop
-            job["state"] = "spawn scheduled"
-    elif "StartInterval" in job["plist"] or "StartCalendarInterval" in job["plist"]:  # a short errand, done at once
+    elif ports.taken(mac, job) or crashes.is_expected(mac, job):
+        crashes.happen(job)
+    elif {"StartInterval", "StartCalendarInterval"} & set(job["plist"]) or program(job) in ERRANDS:  # done at once
         job["state"], job["last_exit"] = "not running", "0"
     else:
         job["state"], job["pid"] = "running", next_pid(mac)

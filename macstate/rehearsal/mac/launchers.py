@@ -15,13 +15,13 @@ SIMULATED = (
     "usr/sbin/sysctl usr/bin/sw_vers usr/sbin/lsof usr/bin/plutil usr/libexec/PlistBuddy usr/bin/stat usr/sbin/chown "
     "usr/bin/id usr/bin/whoami usr/bin/defaults usr/sbin/scutil usr/sbin/systemsetup usr/bin/fdesetup usr/bin/dscl "
     "usr/sbin/sysadminctl usr/sbin/system_profiler usr/bin/shasum usr/bin/who usr/bin/curl usr/sbin/netstat "
-    "usr/bin/logger usr/bin/uname"
+    "usr/bin/logger usr/bin/uname bin/df usr/bin/sfltool"
 )
 """The simulated tools, at their places on a Mac."""
 
 PATHS = (
     "cat ls mkdir rmdir rm mv cp ln chmod touch head tail sort uniq wc cut base64 cksum basename dirname tee find diff "
-    "readlink mktemp xargs test [ od dd cmp env"
+    "readlink mktemp xargs test [ od dd cmp env du"
 )
 """The laptop's own tools whose words are paths: these get the rehearsal folder in front."""
 
@@ -61,6 +61,28 @@ exec {tool} "$@"
 """
 
 
+PLAINLY = '#!/bin/sh\nexec {tool} "$@"\n'
+SPECIAL = {
+    # the Mac's clock may be wrong
+    "date": """\
+#!/bin/sh
+if [ "$*" = +%s ] && [ -f "$MACSTATE_ROOT/.mac/clock" ]; then
+  echo $(($({tool} +%s) + $(/bin/cat "$MACSTATE_ROOT/.mac/clock")))
+else
+  exec {tool} "$@"
+fi
+""",
+    # made-up processes are in no process list, and Linux refuses a list with a 0 in it
+    "ps": """\
+#!/bin/sh
+case "$*" in
+  *[5-9][0-9][0-9][0-9][0-9][0-9][0-9]* | *,0*) exec {simulated} "$@" ;;
+esac
+exec {tool} "$@"
+""",
+}
+
+
 def quoted(text: str) -> str:
     """Quote for sh."""
     return "'" + text.replace("'", "'\\''") + "'"
@@ -68,7 +90,12 @@ def quoted(text: str) -> str:
 
 def simulated(python: str, name: str) -> str:
     """Give the launcher of a simulated tool."""
-    return f'#!/bin/sh\nexec {quoted(python)} -I -S {quoted(str(Path(__file__).resolve().parent))} {name} "$@"\n'
+    return f'#!/bin/sh\nexec {command(python, name)} "$@"\n'
+
+
+def command(python: str, name: str) -> str:
+    """Give the command that plays a tool."""
+    return f"{quoted(python)} -I -S {quoted(str(Path(__file__).resolve().parent))} {name}"
 
 
 def scripts(python: str) -> Iterator[tuple[str, str]]:
@@ -86,7 +113,8 @@ def scripts(python: str) -> Iterator[tuple[str, str]]:
                 guard = GUARD.format(name=name) if name in READERS.split() else ""
                 mapped = MAPPED.format(pattern=pattern, mapping=mapping, guard=guard, tool=tool)
                 place = f"{'bin' if name in BIN.split() else 'usr/bin'}/{name}"
-                yield place, mapped if pattern else f'#!/bin/sh\nexec {tool} "$@"\n'
+                plain = SPECIAL.get(name, PLAINLY).format(tool=tool, simulated=command(python, name))
+                yield place, mapped if pattern else plain
 
 
 BIN = "cat ls mkdir rmdir rm mv cp ln chmod test [ dd date echo kill ps pwd sh sleep expr"

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     Row = tuple[int, str, str, str, int]
 
 HEADER = "COMMAND    PID     USER   FD   TYPE             DEVICE SIZE/OFF NODE NAME"
+COLUMNS = (
+    "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)          rxbytes      txbytes  rhiwat  "
+    "shiwat          process:pid    state  options           gencnt    flags   flags1 usecnt rtncnt fltrs"
+)
+"""In public captures of 2025 and 2026 (no recording); others of those years have `pid   epid` for `process:pid`."""
+ADDRESSES = {"0.0.0.0": "*", "::": "*", "localhost": "127.0.0.1"}  # noqa: S104 - shown, not bound
 WIDTH = 9
 """lsof cuts the name of a program here (recorded)."""
 
@@ -36,16 +42,23 @@ def main(mac: Mac, tool: str, words: list[str]) -> int:
         for pid, command, user, host, number in rows:
             name = command.replace(" ", "\\x20")[:WIDTH]
             device = f"0x{hash((pid, number)) & (1 << 64) - 1:016x}"
-            out(f"{name:<9} {pid:>5} {user:<5} {'3u':>4}  IPv4 {device}      0t0  TCP {host}:{number} (LISTEN)")
+            where = ADDRESSES.get(host, host)
+            out(f"{name:<9} {pid:>5} {user:<5} {'3u':>4}  IPv4 {device}      0t0  TCP {where}:{number} (LISTEN)")
     else:
         for pid, command, _, host, number in rows:
-            out(f"p{pid}\nc{command}\nf3\nn{host}:{number}")  # p, c, f, n: the f line is always there
+            out(
+                f"p{pid}\nc{command}\nf3\nn{ADDRESSES.get(host, host)}:{number}"
+            )  # p, c, f, n: the f line is always there
     return 0
 
 
 def _netstat(rows: list[Row]) -> int:
-    out("Active Internet connections (including servers)")
-    out("Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)      rxbytes  txbytes  process:pid")
-    for pid, command, _, host, port in rows:
-        out(f"tcp4       0      0  {f'{host}.{port}':<22} {'*.*':<22} {'LISTEN':<12} {0:>8} {0:>8} {command}:{pid}")
+    out(f"Active Internet connections (including servers)\n{COLUMNS}")
+    for number, (pid, command, _, host, port) in enumerate(rows, start=0xC38CA):
+        local = f"{ADDRESSES.get(host, host)}.{port}"[:22]
+        sizes = f"{0:>12} {0:>12} {131072:>7} {131072:>7}"
+        flags = f"00100 00000006 {number:016x} 00000000 00000800 {1:>6} {0:>6} 000000"
+        protocol = "tcp6" if ":" in host else "tcp4"
+        process = f"{command[:16]:>16}:{pid:<6}"
+        out(f"{protocol:<5} {0:>6} {0:>6}  {local:<22} {'*.*':<22} {'LISTEN':<11} {sizes} {process} {flags}")
     return 0

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SOCKETS = {"com.apple.screensharing": 5900, "com.openssh.sshd": 22}
 """Apple's socket-activated jobs: launchd itself listens for them."""
+NGINX = "/opt/homebrew/etc/nginx/nginx.conf"
+"""What Homebrew's nginx reads when no other file is named."""
 
 
 def of(mac: Mac, job: dict[str, Any]) -> Iterator[tuple[str, int]]:
@@ -28,7 +30,11 @@ def of(mac: Mac, job: dict[str, Any]) -> Iterator[tuple[str, int]]:
         where = str(environment.get("OLLAMA_HOST", "127.0.0.1")).rpartition("://")[2]
         name, _, number = where.partition(":")
         yield name or "127.0.0.1", int(number or 11434)
-    for path in re.findall(r"(?:-c|--config)[ =](\S+)", command):
+    elif job["label"] in mac.state.get("ports", {}):
+        yield "127.0.0.1", mac.state["ports"][job["label"]]
+    named = re.findall(r"(?:-c|--config)[ =](\S+)", command)
+    at_home = [NGINX] if words and words[0].endswith("/nginx") else []
+    for path in named or at_home:
         yield from _configured(mac, path)
 
 
@@ -54,7 +60,7 @@ def listeners(mac: Mac) -> Iterator[tuple[int, str, str, str, int]]:
         elif job["label"] in SOCKETS:
             yield 1, "launchd", "root", "*", SOCKETS[job["label"]]
     for pid, command, host, port in mac.state["listeners"]:
-        yield pid, command, mac.state["user"], host, port
+        yield pid, command.rpartition("/")[2], mac.state["user"], host, port
 
 
 def taken(mac: Mac, job: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ The orders: ``start``; ``restart``; ``stop`` and be gone; ``end`` soon, and stay
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -30,6 +31,14 @@ def is_on(mac: Mac) -> bool:
     return bool(mac.state["launchd"].get("real"))
 
 
+def ask(mac: Mac, words: list[str]) -> None:
+    """Be the laptop's own curl where jobs really run, and so really answer; else return."""
+    on = is_on(mac)
+    mac.save()  # the lock must not be held while somebody answers
+    if on:
+        os.execvpe("curl", ["curl", *words], {**os.environ, "PATH": "/bin:/usr/bin"})  # noqa: S606 - a command
+
+
 def switch(mac: Mac, words: list[str]) -> None:
     """Have jobs really run from their next start on, or end those that do and go back to made-up ones."""
     if words not in (["on"], ["off"]):
@@ -37,14 +46,18 @@ def switch(mac: Mac, words: list[str]) -> None:
     mac.state["launchd"]["real"] = words == ["on"]
     if words == ["off"]:
         settle(mac)
-        jobs = [job for job in mac.state["launchd"]["jobs"].values() if job.get("supervisor")]
-        for job in jobs:
-            job["order"] = "end"
-            processes.send(**job["supervisor"], number=WAKE)
-        left = [job["supervisor"] for job in jobs]
-        while left := [supervisor for supervisor in left if processes.is_same(**supervisor)]:
-            _sleep(mac)
-        settle(mac)
+        end(mac, [job for job in mac.state["launchd"]["jobs"].values() if job.get("supervisor")])
+
+
+def end(mac: Mac, jobs: list[Job]) -> None:
+    """End the programs of jobs that really run, which stay loaded."""
+    for job in jobs:
+        job["order"] = "end"
+        processes.send(**job["supervisor"], number=WAKE)
+    left = [job["supervisor"] for job in jobs]
+    while left := [supervisor for supervisor in left if processes.is_same(**supervisor)]:
+        _sleep(mac)
+    settle(mac)
 
 
 def settle(mac: Mac) -> None:

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from . import fresh_parts, launchd, real, tailnet
+from . import fresh_parts, launchd, real, scenes, tailnet, trouble
 from .machine import Failure, Mac, out
-
-HELP = """\
-rehearse: change what no tool of the Mac can change
-
-  login USER | logout             somebody sits down at the console, or leaves it (gui/UID comes and goes)
-  run-jobs on | off               jobs really run their programs from their next start on;  off  ends them all
-  crash LABEL                     a running job's program ends with status 1, and stays down (really run: SIGKILL)
-  stop-delay SECONDS              how long a job takes to stop after bootout (0.4)
-  listen PORT NAME [HOST]         a foreign program holds a port;  unlisten PORT  lets it go
-  sudo-password PASSWORD | none   from now on sudo asks
-  pmset-refuse on | off           the write of disablesleep is refused
-  holders [NAME...]               who prevents sleep (the note in `pmset -g`)
-  ups on | off                    a UPS with a power profile of its own
-  tailscale start | stop | login | logout
-  tailscale variant oss | macsys | appstore
-  tailscale caps [NAME...]        the capabilities of the node
-  version VERSION BUILD           another macOS
-  filevault on | off              what fdesetup says
-  autologin USER | off            what sysadminctl says
-  sysctl NAME VALUE [read-only]   another machine
-  full-disk-access on | off       whether systemsetup may set Remote Login
-  forget-override LABEL           drop a label from launchd's overrides
-"""
+from .rehearse_help import HELP
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
@@ -38,6 +16,8 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         _tailscale(mac, rest)
     elif knob in SWITCHES and rest in (["on"], ["off"]):
         mac.state[SWITCHES[knob]] = rest == ["on"]
+    elif knob == "old-guide":
+        scenes.old_guide(mac, rest)
     elif knob in KNOBS and rest:
         KNOBS[knob](mac, rest)
     elif knob == "logout":
@@ -146,4 +126,6 @@ KNOBS = {
     "autologin": _autologin,
     "sysctl": _sysctl,
     "forget-override": _forget_override,
+    **scenes.KNOBS,
+    **trouble.KNOBS,
 }

@@ -9,7 +9,7 @@ import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from . import launchd
+from . import crashes, launchd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +27,17 @@ def start(mac: Mac, job: Job) -> subprocess.Popen[bytes] | None:
     _limit_files(plist.get("SoftResourceLimits", {}).get("NumberOfFiles"))
     if not launchd.can_start(mac, job):
         return None
+    words, program = [_below(mac, first), *rest], mac.file(launchd.program(job))
+    if crashes.is_expected(mac, job):
+        words, program = ["sh", "-c", "exit 1"], Path("/bin/sh")
     with suppress(OSError), ExitStack() as files:
         out, errors = (
             files.enter_context((mac.file(plist[key]) if plist.get(key) else Path(os.devnull)).open("ab"))
             for key in ("StandardOutPath", "StandardErrorPath")
         )
         return subprocess.Popen(
-            [_below(mac, first), *rest],
-            executable=mac.file(launchd.program(job)),
+            words,
+            executable=program,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,

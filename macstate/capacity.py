@@ -1,0 +1,96 @@
+"""Is there what the wished services need: programs, ports, memory, disk?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from macstate import names
+from macstate.flight import Finding, Flight
+from macstate.found import Found
+from macstate.machine import GIGABYTE
+from macstate.resources.launchd import Launchd
+from macstate.resources.model import Model
+
+LITTLE = 20
+"""Gigabytes that should stay free."""
+BREW = {
+    "ollama": "ollama",
+    "nginx": "nginx",
+    "caddy": "caddy",
+    "llama-server": "llama.cpp",
+    "mlx_lm.server": "mlx-lm",
+    "tailscale": "tailscale",
+}
+"""Programs, and the Homebrew formula that brings each."""
+OVERHEAD = 1.2
+"""Memory that a model takes, as a multiple of its file: context and buffers come on top (a rule of thumb)."""
+
+
+def programs(flight: Flight) -> Iterator[Finding]:
+    """Programs that are there."""
+    missing = flight.found.facts.machine.missing
+    for place, entry in flight.entries("endpoints", "launchd", "gateway").items():
+        program = entry.program
+        if program not in missing:
+            continue
+        formula = BREW.get(program.rpartition("/")[2])
+        install = f"install it (`brew install {formula}`), or type where it is" if formula else "type where it is"
+        yield Finding(place, f"{program} is not on this Mac, or cannot be run; {install}", "error")
+
+
+def ports(flight: Flight) -> Iterator[Finding]:
+    """Ports that nobody else holds."""
+    mine = {
+        was.pid
+        for was in flight.found.resources.values()
+        if isinstance(was, Launchd) and (was.id in flight.found.record.lines or was.id in _wished(flight))
+    }
+    leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
+    for place, entry in flight.entries("endpoints", "gateway").items():
+        for port in entry.loopback_ports:
+            for holder in flight.found.facts.machine.at(port):
+                if holder.group in mine | leaving or holder.pid in mine | leaving:
+                    continue
+                app = ".app/" in holder.program
+                how = "quit it in the menu bar, and take it out of the login items" if app else "end it"
+                yield Finding(place, f"port {port} is held by {holder}; {how}, or type another port", "error")
+
+
+def _wished(flight: Flight) -> set[str]:
+    return {change.id for change in flight.plan.changes if change.wish} | set(flight.found.record.lines)
+
+
+def memory(flight: Flight) -> Iterator[Finding]:
+    """Memory for the models that are meant to be loaded together."""
+    budget = flight.found.facts.machine.gpu_memory
+    sizes = _sizes(flight.found)
+    resident = {
+        f"{place.partition('.')[2]}/{names.full(model)}": model
+        for place, endpoint in flight.entries("endpoints").items()
+        for model, entry in (endpoint.models or {}).items()
+        if entry.resident
+    }
+    need = sum(sizes.get(key, 0) for key in resident) * OVERHEAD
+    unknown = [model for key, model in resident.items() if key not in sizes]
+    if budget and need > budget:
+        text = f"{', '.join(resident.values())} want about {need / GIGABYTE:.0f} GB together, and the GPU gets "
+        hint = "take `resident` off one, or raise gpu_memory.wired_limit_mb"
+        yield Finding("memory", f"{text}{budget / GIGABYTE:.0f} GB of this Mac; {hint}", "error")
+    elif resident:
+        rest = f"; not known before they are here: {', '.join(unknown)}" if unknown else ""
+        yield Finding("memory", f"{need / GIGABYTE:.0f} GB wanted of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
+
+
+def _sizes(found: Found) -> Mapping[str, int]:
+    models = (was for was in found.resources.values() if isinstance(was, Model))
+    return {was.key: was.size or (was.pull.bytes if was.pull else 0) for was in models}
+
+
+def disk(flight: Flight) -> Iterator[Finding]:
+    """Room on the disk."""
+    for folder, free in (flight.found.facts.machine.free or {}).items():
+        level = "warning" if free < LITTLE * GIGABYTE else "ok"
+        yield Finding("disk", f"{free / GIGABYTE:.0f} GB free below {folder}", level)
+
+
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ports, memory, disk)

@@ -1,0 +1,142 @@
+"""Commands that ask a Mac how it is: status, doctor, logs, awake."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from macstate import connect, journal, spec, status
+from macstate.cli import logs
+from macstate.cli.target import on_each
+from macstate.errors import MacstateError
+from macstate.plan import plan
+from macstate.types import seconds
+
+POLL = 1.0
+"""Seconds between two looks of a command that follows."""
+COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+
+
+def limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command pyinfra's ``--limit``."""
+    return click.option("--limit", multiple=True, help="Only this Mac (can be repeated).")(command)
+
+
+@click.command("status")
+@click.argument("target")
+@click.option("-f", "--follow", is_flag=True, help="Stay until everything is up and every model is here.")
+@limited
+def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
+    """Show how TARGET is: every endpoint, its routes, the models that are on their way, and whether it may sleep.
+
+    Exits with 0 when all is well or on its way, 1 when something is down or not as the spec says.
+    """
+    fine = []
+
+    def look(state: State, host: Host) -> None:
+        click.echo(f"{host.name}:") if len(state.inventory) > 1 else None
+        with status.Screen() as screen:
+            while True:
+                wishes = spec.load().for_host(host.name)
+                found = connect.look(host, wishes, healths=True)
+                todo = plan(wishes.expand(found.facts, connect.keys(host, dry=True)), found)
+                seen = status.Status(wishes, found, todo, connect.reaches(host))
+                if not (follow and seen.goes_on):
+                    break
+                screen.show(seen)
+                time.sleep(POLL)
+        click.echo("\n".join(seen.lines()))
+        fine.append(seen.fine)
+
+    reached = on_each(target, limit, (), look)
+    sys.exit(not (reached and all(fine)))
+
+
+@click.command("doctor")
+@click.argument("target")
+@limited
+def doctor(target: str, *, limit: tuple[str, ...]) -> None:
+    """Say why something could not work on TARGET: what every plan checks beforehand, with what is well.
+
+    Exits with 0 when nothing stands in the way, 1 otherwise.
+    """
+    errors: list[str] = []
+
+    def look(state: State, host: Host) -> None:
+        click.echo(f"{host.name}:") if len(state.inventory) > 1 else None
+        for each in connect.review(host, dry=True).findings:
+            click.echo(f"{click.style(f'{each.level:7}', fg=COLOURS[each.level])}  {each.about}: {each.text}")
+            errors.extend([each.text] * (each.level == "error"))
+
+    reached = on_each(target, limit, (), look)
+    sys.exit(not reached or bool(errors))
+
+
+@click.command("logs")
+@click.argument("target")
+@click.argument("endpoint")
+@click.option("-n", "lines", default=50, show_default=True, help="How many lines of what is there.")
+@click.option("-f", "--follow", is_flag=True, help="Stay, and show what comes.")
+@limited
+def show_logs(target: str, endpoint: str, *, lines: int, follow: bool, limit: tuple[str, ...]) -> None:
+    """Show the log of ENDPOINT on TARGET."""
+
+    def look(_state: State, host: Host) -> None:
+        for text in logs.tail(host, endpoint, lines, POLL if follow else None):
+            click.echo(text, nl=False)
+
+    sys.exit(not on_each(target, limit, (), look))
+
+
+@click.command("awake")
+@click.argument("target")
+@click.argument("duration")
+@limited
+def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
+    """Keep TARGET awake for DURATION (90m, 2h), once; what the spec says of sleep holds again afterwards."""
+    try:
+        count = seconds(duration)
+    except ValueError as error:
+        raise MacstateError(str(error)) from None
+
+    def keep(_state: State, host: Host) -> None:
+        # it must outlive the session, and hold nothing of it open
+        script = 'trap "" HUP; caffeinate -i -t "$1" </dev/null >/dev/null 2>&1 & sleep 0.5; kill -0 $! && echo $!'
+        ok, output = connect.send(host, ("sh", "-c", script, "sh", str(count)), [])
+        if not (ok and output.stdout.strip().isdecimal()):
+            raise MacstateError("caffeinate did not start; try it on the Mac itself")
+        until = datetime.now().astimezone() + timedelta(seconds=count)
+        click.echo(f"{host.name} stays awake until {until:%H:%M} (caffeinate, process {output.stdout.strip()})")
+
+    sys.exit(not on_each(target, limit, (), keep))
+
+
+@click.command("log")
+@click.argument("target")
+@click.option("-n", "count", default=20, show_default=True, help="How many runs, the last ones.")
+@click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines.")
+@limited
+def show_journal(target: str, *, count: int, as_json: bool, limit: tuple[str, ...]) -> None:
+    """Show what was done on TARGET, when and by whom: every run that changed something or failed."""
+
+    def look(_state: State, host: Host) -> None:
+        _, output = connect.send(host, ("sh", "-c", journal.READ), [])
+        runs = list(journal.entries(b64decode(output.stdout).decode("utf-8", "replace")))[-count:]
+        for entry in runs:
+            click.echo(json.dumps(entry, ensure_ascii=False) if as_json else "\n".join(journal.told(entry)))
+        if not runs and not as_json:
+            click.echo(f"{host.name}: nothing was done here yet")
+
+    sys.exit(not on_each(target, limit, (), look))
+
+
+COMMANDS = (show_status, doctor, show_logs, awake, show_journal)

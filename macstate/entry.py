@@ -1,0 +1,32 @@
+"""A part of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from macstate.resource import Resource
+    from macstate.scope import Scope
+
+
+class Entry(BaseModel):
+    """A part of the spec: closed, frozen, without silent conversions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    section: ClassVar[str] = ""
+    """The key at the top of the spec; empty for a part of another entry."""
+    named: ClassVar[Any] = None
+    """What its names are made of, if the section is a collection keyed by name."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
+        del name
+        yield from ()
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the resources that this entry stands for on a Mac with these facts."""
+        raise NotImplementedError

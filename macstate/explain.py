@@ -1,0 +1,97 @@
+"""What a field of the spec means: read from its JSON Schema, which is made of the docstrings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from macstate.errors import MacstateError
+from macstate.schema import schema
+
+Node = dict[str, Any]
+
+
+class Schema:
+    """The spec's JSON Schema, to be walked."""
+
+    def __init__(self) -> None:
+        self.tree: Node = json.loads(schema())
+
+    def at(self, path: str) -> Node:
+        """Give the node of a path like ``endpoints.ollama.port``; what a collection is keyed by can be anything.
+
+        Raises:
+            MacstateError: there is no such field.
+        """
+        node, been = self.plain(self.tree), ""
+        for part in path.split(".") if path else ():
+            fields = node.get("properties", {})
+            rest = node.get("additionalProperties")
+            if part in fields:
+                node = self.plain(fields[part])
+            elif isinstance(rest, dict):
+                node = self.plain(rest)
+            else:
+                near = get_close_matches(part, fields, n=1)
+                hint = f"did you mean {been}{near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
+                raise MacstateError(f"{been}{part}: no such field; {hint}")
+            been += f"{part}."
+        return node
+
+    def plain(self, node: Node) -> Node:
+        """Follow a reference, and leave out that a field may be absent."""
+        own = {key: value for key, value in node.items() if key not in {"$ref", "anyOf", "allOf"}}
+        if "$ref" in node:
+            return {**self.plain(self.tree["$defs"][node["$ref"].rpartition("/")[2]]), **own}
+        choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
+        objects = [self.plain(choice) for choice in choices if "properties" in self.plain(choice)]
+        if objects or len(choices) == 1:  # a short form stands beside the long one
+            return {**(objects or [self.plain(choices[0])])[-1], **own}
+        return {**node, "anyOf": choices} if choices else node
+
+    def fields(self, path: str) -> list[str]:
+        """Give what can be typed behind a path, for completion."""
+        node = self.at(path)
+        return list(node.get("properties", {}))
+
+
+def explain(path: str) -> Iterator[str]:
+    """Give the lines that explain a field.
+
+    Raises:
+        MacstateError: there is no such field.
+    """
+    tree = Schema()
+    node = tree.at(path)
+    yield path or "the spec"
+    for line in str(node.get("description", "")).splitlines():
+        yield f"  {line}"
+    yield f"  type: {_type(tree, node)}"
+    if node.get("default") not in (None, {}, []):
+        yield f"  default: {json.dumps(node['default'], ensure_ascii=False)}"
+    own = tree.at(path.rpartition(".")[0]) if path else {}
+    if path.rpartition(".")[2] in own.get("required", ()):
+        yield "  it must be there"
+    fields = node.get("properties", {})
+    for name, field in fields.items():
+        first = str(tree.plain(field).get("description", "")).partition("\n")[0]
+        yield f"    {name}: {first}"
+
+
+def _type(tree: Schema, node: Node) -> str:
+    if "enum" in node:
+        return " | ".join(map(str, node["enum"]))
+    if "anyOf" in node:
+        return " or ".join(_type(tree, tree.plain(choice)) for choice in node["anyOf"])
+    if node.get("type") == "array":
+        return f"list of {_type(tree, tree.plain(node.get('items', {})))}"
+    if isinstance(node.get("additionalProperties"), dict):
+        return f"mapping of names to {_type(tree, tree.plain(node['additionalProperties']))}"
+    if node.get("pattern") == r"^\d+[smh]$":
+        return "duration, a number with its unit: 30s, 5m or 2h"
+    kind = {"object": "fields", "boolean": "true or false", "integer": "whole number", "string": "text"}
+    limits = [f"{word} {node[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in node]
+    form = [f"of the form {node['pattern']}"] if "pattern" in node else []
+    return ", ".join([kind.get(str(node.get("type")), "anything"), *limits, *form])

@@ -1,0 +1,38 @@
+"""What the checks before a run look at, and how they say what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from macstate.change import Plan
+from macstate.found import Found
+from macstate.wishes import Wishes, place
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    text: str
+    level: str = "ok"
+    """``ok``, ``warning`` or ``error``."""
+
+
+@dataclass(frozen=True)
+class Flight:
+    """What a rule looks at."""
+
+    wishes: Wishes
+    found: Found
+    plan: Plan
+    now: float
+
+    def entries(self, *sections: str) -> dict[str, Any]:
+        """Give the spec's entries by their place in it."""
+        return {
+            place(name, entry): entry
+            for name, entry in self.wishes.entries
+            if entry.section in sections and not (self.wishes.only and place(name, entry) not in self.wishes.only)
+        }

@@ -1,0 +1,98 @@
+"""The machine below the services: clock, memory, disk, FileVault, and who listens where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+LISTENING = re.compile(
+    r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d+)\s+\S+\s+LISTEN"
+    r"(?:(?:\s+\d+){2,4}\s+(?P<name>\D.*?):(?P<new>\d+)|\s+\d+\s+\d+\s+(?P<old>\d+))\s",
+    re.MULTILINE,
+)
+"""`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""
+GIGABYTE = 1024**3
+DEFAULT_SHARE = 0.75
+"""What macOS lends to the GPU of a large Mac: between 2/3 and 3/4 of its memory (observed)."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A process that accepts connections."""
+
+    port: int
+    host: str
+    """``127.0.0.1``, ``::1``, or ``*`` for every address."""
+    pid: int
+    group: int
+    """Its process group: launchd makes one for each job, numbered as the job's own process."""
+    program: str
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only the Mac itself reaches it."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    def __str__(self) -> str:
+        return f"{self.program} (process {self.pid})"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the probe saw; None is unknown."""
+
+    clock: int | None = None
+    """Seconds since 1970."""
+    memory: int | None = None
+    """Bytes."""
+    wired_limit: int | None = None
+    """Bytes that the GPU may take; 0 is macOS' own choice."""
+    filevault: bool | None = None
+    free: Mapping[str, int] | None = None
+    """Bytes on the disk that can be had, by folder."""
+    missing: frozenset[str] = frozenset()
+    """Programs that are not there, or cannot be run."""
+    listeners: tuple[Listener, ...] = ()
+
+    @property
+    def gpu_memory(self) -> int | None:
+        """Bytes that models can take."""
+        return self.wired_limit or (int(self.memory * DEFAULT_SHARE) if self.memory else None)
+
+    @classmethod
+    def read(cls, outputs: Mapping[str, str], missing: frozenset[str]) -> Machine:
+        """Read the sections that were printed; one that is missing or says something else leaves its field unknown."""
+        sysctl = dict(re.findall(r"^([\w.]+): (\d+)$", outputs.get("sysctl", ""), re.MULTILINE))
+        wired = sysctl.get("iogpu.wired_limit_mb")
+        vault = re.search(r"FileVault is (On|Off)", outputs.get("fdesetup status", ""))
+        clock = outputs.get("clock", "").strip()
+        return cls(
+            clock=int(clock) if clock.isdecimal() else None,
+            memory=int(sysctl["hw.memsize"]) if "hw.memsize" in sysctl else None,
+            wired_limit=int(wired) * 1024 * 1024 if wired else None,
+            filevault=vault[1] == "On" if vault else None,
+            free=dict(_free(outputs)),
+            missing=missing,
+            listeners=tuple(_listeners(outputs.get("netstat -anv -p tcp", ""), outputs.get("ps", ""))),
+        )
+
+    def at(self, port: int) -> list[Listener]:
+        """Give whoever listens on a port."""
+        return [listener for listener in self.listeners if listener.port == port]
+
+
+def _free(outputs: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    for name, text in outputs.items():
+        row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d+)\s+\d+%", text, re.MULTILINE)
+        if name.startswith("df ") and row:
+            yield name.removeprefix("df "), int(row[1]) * 1024
+
+
+def _listeners(netstat: str, ps: str) -> Iterator[Listener]:
+    rows = re.findall(r"^\s*(\d+)\s+(\d+)\s+(.+)$", ps, re.MULTILINE)
+    processes = {int(pid): (int(group), path) for pid, group, path in rows}
+    for row in LISTENING.finditer(netstat):
+        pid = int(row["new"] or row["old"])
+        group, path = processes.get(pid, (pid, row["name"] or "a process"))
+        yield Listener(int(row["port"]), row["host"], pid, group, path.strip())

@@ -1,0 +1,62 @@
+"""Names of models as Ollama writes them: ``[HOST/][NAMESPACE/]MODEL[:TAG]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from macstate.document import Path
+
+SHAPE = re.compile(r"(?:[\w.:-]+/)?(?:[\w.-]+/)?[\w][\w.-]*(?::[\w][\w.-]*)?")
+LIBRARY = (  # ollama.com/library, 2026
+    *("all-minilm", "codegemma", "codellama", "command-r", "deepseek-coder", "deepseek-r1", "deepseek-v3", "devstral"),
+    *("gemma2", "gemma3", "gpt-oss", "granite3.3", "llama3", "llama3.1", "llama3.2", "llama3.2-vision", "llama3.3"),
+    *("llama4", "llava", "magistral", "mistral", "mistral-nemo", "mistral-small", "mixtral", "mxbai-embed-large"),
+    *("nomic-embed-text", "phi3", "phi4", "phi4-mini", "qwen2", "qwen2.5", "qwen2.5-coder", "qwen2.5vl", "qwen3"),
+    *("qwen3-coder", "qwq", "smollm2", "starcoder2", "tinyllama"),
+)
+"""Some models of the official library: enough to know a misspelt one; what is not here is not wrong."""
+
+
+def full(name: str) -> str:
+    """Give a name with its tag, as the server lists it."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def meant(name: str) -> str:
+    """Give the library's spelling of a name that differs from it in dots, dashes or case only; empty if none does."""
+    bare, colon, tag = name.partition(":")
+    by_letters = {_letters(known): known for known in LIBRARY}
+    known = by_letters.get(_letters(bare), bare)
+    return f"{known}{colon}{tag}" if known != bare else ""
+
+
+def near(name: str) -> str:
+    """Give names of the library that are like this one, for a question; empty if none is."""
+    bare, colon, tag = name.partition(":")
+    found = get_close_matches(bare, LIBRARY, n=3, cutoff=0.7)
+    tagged = [f"{known}{colon}{tag}" if tag != "latest" and known != bare else known for known in found]
+    return " or ".join(tagged)
+
+
+def misspelt(root: Any) -> Iterator[tuple[Path, str]]:
+    """A model's name has the shape of one, and stands once."""
+    for name, endpoint in (root.endpoints or {}).items():
+        there: dict[str, str] = {}
+        for model, entry in (endpoint.models or {}).items():
+            path: Path = ("endpoints", name, "models", model)
+            if endpoint.engine != "ollama":
+                if entry.digest:
+                    yield (*path, "digest"), "digest: only an Ollama shows the digest of a model; take it out"
+            elif not SHAPE.fullmatch(model):
+                yield path, f"models: {model!r} is not a model's name; type NAME:TAG as on ollama.com/library"
+            elif spelling := meant(model):
+                yield path, f"models: {model} is not how the library spells it; did you mean {spelling!r}?"
+            elif (first := there.setdefault(full(model), model)) != model:
+                yield path, f"models: {model} is the same model as {first}; keep one"
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9/]", "", name.lower())

@@ -1,0 +1,85 @@
+"""Why what is wished cannot work on this Mac, told beforehand. Errors stop a run, warnings do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from macstate import capacity
+from macstate.change import Plan
+from macstate.flight import Finding, Flight
+from macstate.found import Found
+from macstate.wishes import Wishes
+
+OLDEST = 14
+"""The first macOS with a GPU memory limit, and the oldest whose tools' texts are known here."""
+CLOCK = 60
+"""Seconds by which the Mac's clock may differ: certificates and tailnet keys are checked against it."""
+
+
+def findings(wishes: Wishes, found: Found, plan: Plan, now: float) -> list[Finding]:
+    """Look at everything; ``now`` is the laptop's clock, in seconds since 1970."""
+    flight = Flight(wishes, found, plan, now)
+    return [finding for rule in RULES for finding in rule(flight)]
+
+
+def version(flight: Flight) -> Iterator[Finding]:
+    """A macOS whose tools are known."""
+    found = flight.found.facts.version
+    major = found.partition(".")[0]
+    if not major.isdecimal() or int(major) < OLDEST:
+        yield Finding(
+            "macOS", f"{found or 'unknown'}: what versions before {OLDEST} print may be read wrongly", "warning"
+        )
+    else:
+        yield Finding("macOS", found)
+
+
+def filevault(flight: Flight) -> Iterator[Finding]:
+    """A Mac that starts by itself after a power cut."""
+    if flight.found.facts.machine.filevault:
+        yield Finding(
+            "FileVault",
+            "it is on: after a power cut nothing here starts until somebody gives the password (from macOS 26 on by "
+            "SSH from the same network, with Remote Login on); a planned restart: `sudo fdesetup authrestart`",
+            "warning",
+        )
+    else:
+        yield Finding("FileVault", "off: everything starts by itself after a power cut")
+
+
+def clock(flight: Flight) -> Iterator[Finding]:
+    """A clock that is right."""
+    there = flight.found.facts.machine.clock
+    off = 0 if there is None else round(there - flight.now)
+    if abs(off) > CLOCK:
+        word = "ahead of" if off > 0 else "behind"
+        text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; on the Mac: "
+        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com`", "warning")
+    else:
+        yield Finding("clock", "as the laptop's")
+
+
+def sudo(flight: Flight) -> Iterator[Finding]:
+    """How root is had."""
+    facts = flight.found.facts
+    how = "root itself" if facts.uid == 0 else "without a password" if facts.sudo else "asks for a password, once a run"
+    yield Finding("sudo", how)
+
+
+def tailscale(flight: Flight) -> Iterator[Finding]:
+    """A node of a tailnet."""
+    node = flight.found.facts.node
+    if node.name:
+        yield Finding("Tailscale", f"{node.name}, {node.variant} build")
+    else:
+        yield Finding("Tailscale", node.problem or "no answer", "warning")
+
+
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (
+    version,
+    filevault,
+    clock,
+    sudo,
+    tailscale,
+    *capacity.RULES,
+)

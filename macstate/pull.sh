@@ -1,0 +1,191 @@
+#!/bin/sh
+# Has a server of Ollama pull a model: `pull ENDPOINT PORT FOLDER NAME` sees whether the model exists and fits below FOLDER,
+# queues it, and leaves one worker behind that pulls through the server's own API, the smallest first. A dropped connection
+# is taken up again: Ollama keeps what it has. How far it is stands in one line a model, below ~/.local/state/macstate/pulls:
+# NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE;
+# -1 behind an error that came after more bytes).
+set -eu
+LC_ALL=C
+export LC_ALL
+tab='	'
+patient=12 # tries in a row that bring nothing
+spare=5368709120 # bytes that stay free: macOS itself needs some
+[ "$1" = --work ] || set -- --queue "$@"
+mode=$1 endpoint=$2 port=$3
+queue=$HOME/.local/state/macstate/pulls/$endpoint
+url=http://127.0.0.1:$port
+
+fail() {
+  printf '%s\n' "$name: $*"
+  exit 1
+}
+started() { # PID: when it started; empty if it does not run
+  ps -o lstart= -p "$1" 2>/dev/null || :
+}
+field() { # LINE NUMBER
+  printf '%s\n' "$1" | cut -f "$2"
+}
+number() { # NAME JSON: the first number of that name; 0 without one
+  case $2 in
+    *"\"$1\":"*) rest=${2#*"\"$1\":"} ;;
+    *) rest=0 ;;
+  esac
+  rest=${rest# }
+  printf '%s' "${rest%%[!0-9]*}"
+}
+put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new"
+  mv -f "$1.new" "$1"
+}
+gigabytes() {
+  echo "$1" | awk '{ printf "%.1f GB", $1 / 1e9 }'
+}
+manifest() { # what the model's registry says of it, and the HTTP status in the last line
+  tag=latest bare=$name
+  case ${name##*/} in
+    *:*) tag=${name##*:} bare=${name%:*} ;;
+  esac
+  case $bare in
+    */*/*) where=${bare%%/*}/v2/${bare#*/} ;;
+    */*) where=registry.ollama.ai/v2/$bare ;;
+    *) where=registry.ollama.ai/v2/library/$bare ;;
+  esac
+  curl -sL --max-time 20 -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' -w '\n%{http_code}' \
+    "https://$where/manifests/$tag" 2>/dev/null || :
+}
+missing() { # MANIFEST: bytes that are still to come
+  printf '%s' "$1" | tr '{}' '\n' | sed -n 's/.*"digest":[ ]*"sha256:\([0-9a-f]*\)".*"size":[ ]*\([0-9]*\).*/\1 \2/p' |
+    while read -r digest size; do
+      blob=${MACSTATE_ROOT-}$folder/blobs/sha256-$digest
+      [ ! -f "$blob" ] || continue
+      here=$(du -k "$blob-partial" 2>/dev/null | cut -f 1) # its length says nothing: it has holes
+      here=$((${here:-0} * 1024))
+      echo "$((size > here ? size - here : 0))"
+    done | awk '{ sum += $1 } END { printf "%.0f", sum }'
+}
+queued() { # bytes that others in the queue still want
+  cat "$queue"/*.pull 2>/dev/null | awk -F '\t' -v me="$name" '$3 != "failed" && $1 != me { sum += $2 } END { printf "%.0f", sum }'
+}
+free() {
+  place=${MACSTATE_ROOT-}$folder
+  while [ ! -d "$place" ]; do place=${place%/*}; done
+  df -Pk "$place/" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }'
+}
+
+queue() {
+  folder=$4 name=$5
+  left=60 # a server that was just started may take a moment
+  until tags=$(curl -fsS --max-time 20 "$url/api/tags" 2>/dev/null); do
+    [ "$left" -gt 0 ] || fail "the server on port $port does not answer; see its log"
+    left=$((left - 1))
+    sleep 1
+  done
+  full=$name
+  case ${name##*/} in
+    *:*) ;;
+    *) full=$name:latest ;;
+  esac
+  file=$queue/$(printf %s "$full" | tr / =).pull
+  case ${6-}$tags in
+    again*) ;;
+    *"\"name\":\"$full\""*) rm -f "$file" && exit 0 ;;
+  esac
+  answer=$(manifest)
+  bytes=0
+  case ${answer##*"
+"} in
+    404) fail "pull model manifest: file does not exist" ;;
+    200)
+      bytes=$(missing "$answer")
+      free=$(free) others=$(queued)
+      [ "$((bytes + others + spare))" -le "$free" ] ||
+        fail "needs $(gigabytes "$bytes"), and only $(gigabytes "$((free > others + spare ? free - others - spare : 0))") can be had below $folder"
+      ;;
+  esac # else the registry cannot be asked from here, and Ollama itself will say what is wrong
+  mkdir -p "$queue"
+  put "$file" "$full" "$bytes" waiting "$(date +%s)" 0 ''
+  worker=$(cat "$queue/worker" 2>/dev/null) || worker=
+  if [ -z "$worker" ] || [ "$(started "${worker%%"$tab"*}")" != "${worker#*"$tab"}" ]; then
+    sh "$0" --work "$endpoint" "$port" </dev/null >/dev/null 2>&1 &
+  fi
+  watch "$file"
+}
+watch() { # what fails at once is told at once; anything else goes on without us
+  left=20
+  while [ "$left" -gt 0 ] && [ -f "$1" ]; do
+    line=$(cat "$1" 2>/dev/null) || line=
+    case $(field "$line" 3) in
+      failed) fail "$(field "$line" 7)" ;;
+      pulling) [ "$(number completed "$(field "$line" 7)")" -eq 0 ] || return 0 ;;
+    esac
+    left=$((left - 1))
+    sleep 0.1
+  done
+}
+
+work() {
+  trap '' HUP # the session that started us ends soon
+  sign
+  while :; do
+    line=$(cat "$queue"/*.pull 2>/dev/null | awk -F '\t' '$3 != "failed"' | sort -t "$tab" -k 2,2n | head -n 1)
+    if [ -z "$line" ]; then
+      rm -f "$queue/worker" # first: whoever queues now sees that nobody works
+      cat "$queue"/*.pull 2>/dev/null | cut -f 3 | grep -qv failed || break
+      sign
+      continue
+    fi
+    name=$(field "$line" 1) bytes=$(field "$line" 2)
+    file=$queue/$(printf %s "$name" | tr / =).pull
+    pull
+  done
+  rmdir "$queue" "${queue%/*}" 2>/dev/null || :
+}
+sign() {
+  printf '%s\t%s' "$$" "$(started $$)" >"$queue/worker"
+}
+pull() { # until it is here, or nothing helps
+  tries=0
+  while [ -f "$file" ]; do
+    put "$file" "$name" "$bytes" pulling "$(date +%s)" 0 ''
+    curl -sN --connect-timeout 10 "$url/api/pull" -d "{\"model\":\"$name\"}" 2>/dev/null | follow || :
+    line=$(cat "$file" 2>/dev/null) || return 0
+    answer=$(field "$line" 7)
+    case $answer in
+      *'"success"'*) rm -f "$file" && return 0 ;;
+      *'"error"'*'not exist'* | *'"error"'*'no space left'* | *'"error"'*nauthorized* | *'"error"'*invalid* | *'"error"'*'newer version'*)
+        tries=$patient
+        ;;
+      *) [ "$(number completed "$answer")" -le "$(field "$line" 6)" ] || tries=0 ;;
+    esac
+    tries=$((tries + 1))
+    if [ "$tries" -gt "$patient" ]; then
+      why=${answer#*'"error":"'}
+      [ -n "$why" ] || why="the server does not answer"
+      [ "${why#\{}" = "$why" ] || why="the server ended the pull"
+      put "$file" "$name" "$bytes" failed "$(date +%s)" 0 "${why%'"'*}"
+      return 0
+    fi
+    sleep "$((tries < 12 ? tries * 5 : 60))"
+  done
+}
+follow() { # what the server says of a pull, line by line; a thousandth more is worth a write
+  since=$(date +%s) layer='' first=0 last='' moved=0
+  while IFS= read -r line || [ -n "$line" ]; do
+    [ -f "$file" ] || exit 0
+    total=$(number total "$line") done=$(number completed "$line")
+    now="${line%%,*}$((total > 0 ? done * 1000 / total : 0))"
+    [ "$now" != "$last" ] || continue
+    last=$now
+    case $layer:$line in
+      *'"error"'*) first=$moved ;;
+      "${line%%,*}":*) [ "$done" -le "$first" ] || moved=-1 ;;
+      *) layer=${line%%,*} since=$(date +%s) first=$done ;;
+    esac
+    put "$file" "$name" "$bytes" pulling "$since" "$first" "$line"
+  done
+}
+
+case $mode in
+  --work) work ;;
+  *) queue "$@" ;;
+esac

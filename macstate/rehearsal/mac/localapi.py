@@ -1,0 +1,44 @@
+"""tailscaled's LocalAPI on its unix socket, as curl sees it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from . import tailnet
+from .machine import Failure, Mac
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Answer = tuple[int, dict[str, str], str]
+
+
+def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body: str) -> Answer:
+    """Answer a request for the Serve document."""
+    socket = options["--unix-socket"][-1]
+    gui = mac.state["tailscale"]["variant"] != "oss"  # the app builds have no such socket
+    if mac.absolute(socket) != tailnet.SOCKET or gui or not tailnet.is_running(mac):
+        raise Failure(
+            7, "curl: (7) Failed to connect to local-tailscaled.sock port 80 after 0 ms: Couldn't connect to server"
+        )
+    if path != "/localapi/v0/serve-config":
+        return 404, {}, "404 page not found\n"
+    # null before the first write (measured)
+    text = json.dumps(mac.state["tailscale"]["serve"], separators=(",", ":"))
+    etag = hashlib.sha256(text.encode()).hexdigest()
+    if method == "GET":
+        return 200, {"Content-Type": "application/json", "Etag": etag}, text
+    if not mac.as_root:
+        return 403, {}, "serve config denied\n"
+    wanted = [
+        header.partition(":")[2].strip().strip('"')
+        for header in options.get("--header", [])
+        if header.lower().startswith("if-match:")
+    ]
+    if wanted and wanted[0] != etag:
+        return 412, {}, "etag mismatch\n"
+    try:
+        tailnet.store(mac, tailnet.parse(body))
+    except Failure as failure:
+        return 400, {}, f"{failure.text}\n"
+    return 200, {}, ""

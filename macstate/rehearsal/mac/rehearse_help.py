@@ -1,0 +1,38 @@
+"""What `rehearse --help` prints."""
+
+from __future__ import annotations
+
+HELP = """\
+rehearse: change what no tool of the Mac can change
+
+  old-guide                       what the hand-written guide leaves behind: agents, Funnel, a firewall rule
+  brew-service ollama | nginx [PREFIX]
+                                  Homebrew runs it (as sh.brew.NAME; homebrew.mxcl.NAME before 2026)
+  login USER | logout             somebody sits down at the console, or leaves it (gui/UID comes and goes)
+  run-jobs on | off               jobs really run their programs from their next start on;  off  ends them all
+  crash LABEL                     a running job's program ends with status 1, and stays down (really run: SIGKILL)
+  crash-loop LABEL                its program ends with status 1 at every start;  mend LABEL  ends that
+  penalty LABEL                   a job in launchd's penalty box: kickstart hangs until it is loaded anew
+  disallow LABEL | allow LABEL    switched off in System Settings > Login Items, and on again
+  stop-delay SECONDS              how long a job takes to stop after bootout (0.4)
+  listen PORT NAME [HOST]         a foreign program holds a port (a name, or a path);  unlisten PORT  lets it go
+  uninstall PATH                  a program is no longer there, and stays away
+  pull-rate BYTES                 how many a second a pull brings (0: a whole model in 0.3 s)
+  pull-drop COUNT                 so many pulls end in the middle
+  load MODEL [SECONDS]            a model is in memory for so long (300)
+  disk BYTES                      how much is free now
+  clock SECONDS                   how far the Mac's clock is ahead
+  sudo-password PASSWORD | none   from now on sudo asks
+  pmset-refuse on | off           the write of disablesleep is refused
+  holders [NAME...]               who prevents sleep (the note in `pmset -g`)
+  ups on | off                    a UPS with a power profile of its own
+  tailscale start | stop | login | logout
+  tailscale variant oss | macsys | appstore
+  tailscale caps [NAME...]        the capabilities of the node
+  version VERSION BUILD           another macOS
+  filevault on | off              what fdesetup says
+  autologin USER | off            what sysadminctl says
+  sysctl NAME VALUE [read-only]   another machine
+  full-disk-access on | off       whether systemsetup may set Remote Login
+  forget-override LABEL           drop a label from launchd's overrides
+"""

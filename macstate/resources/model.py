@@ -1,0 +1,141 @@
+"""A model of an Ollama server, pulled through the server's own API; what takes hours goes on in the background."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from macstate.names import full, near
+from macstate.outputs import Outputs, UnreadableError, each
+from macstate.pulls import Pull, pulls
+from macstate.resource import Resource
+from macstate.steps import Run, Step
+
+PROGRAM = "/usr/local/libexec/macstate/pull"
+"""Where macstate/pull.sh lies on a Mac."""
+REFUSED = 7
+"""How curl ends when nobody listens: then nothing is known of the server's models."""
+NO_SUCH_MODEL = "file does not exist"
+
+
+def size(count: int) -> str:
+    """Say how many bytes, in the units of Ollama's own lists (10^9 a gigabyte)."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a tenth of one
+
+
+class Model(Resource):
+    """One model; its key is ``ENDPOINT/NAME:TAG``."""
+
+    kind: ClassVar[str] = "model"
+    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls")
+    script: ClassVar[str] = """
+pulls() { # FOLDER: whether somebody works on the queue, and its lines
+  worker=$(cat "$1/worker" 2>/dev/null) && [ "$(ps -o lstart= -p "${worker%%	*}")" = "${worker#*	}" ] &&
+    echo working || echo idle
+  cat "$1"/*.pull 2>/dev/null || :
+}
+listed models | while read -r endpoint port; do
+  section "curl /api/tags $endpoint $port" curl -fsS --max-time 10 "http://127.0.0.1:$port/api/tags"
+  [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
+    section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
+done
+"""
+    absent: ClassVar[tuple[int, ...]] = (REFUSED,)
+    gone: ClassVar[str] = "its server left the spec: the model stays on the disk, and is no longer macstate's"
+    silent: ClassVar[frozenset[str]] = Resource.silent | {"size", "port", "folder", "pull"}
+
+    pulled: bool | None = None
+    digest: str | None = None
+    """What it is pinned to, or the beginning of that."""
+    size: int | None = None
+    """Bytes on the disk; found only."""
+    port: int | None = None
+    """Its server's loopback port."""
+    folder: str = ""
+    """Where its server keeps models."""
+    pull: Pull | None = None
+    """A pull that goes on, or has failed; found only."""
+
+    @property
+    def root(self) -> bool:
+        """Its server takes orders from everybody on the Mac."""
+        return False
+
+    @property
+    def there(self) -> bool:
+        """Whether it is here, or on its way."""
+        return bool(self.pulled or (self.pull and self.pull.going_on))
+
+    @property
+    def last_words(self) -> str:
+        """Why the last pull has failed."""
+        if self.pull is None or self.pull.going_on:
+            return ""
+        return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
+
+    @property
+    def parting(self) -> str:
+        """What its removal frees."""
+        return f"frees {size(self.size)}" if self.size else ""
+
+    def hidden(self, outputs: Outputs) -> bool:
+        """Nothing is known of the models of a server that does not run."""
+        return outputs.get(f"curl /api/tags {self.key.partition('/')[0]} {self.port}") == ""
+
+    def note(self, was: Self | None) -> str:
+        """Tell of a pull that goes on, and of a model that is no longer declared."""
+        if was is None:
+            return ""
+        if was.pull and was.pull.going_on:
+            return f"is on its way: {was.pull}"
+        return (
+            "" if self.managed else f"is no longer declared and stays; `prune_models: true` {was.parting or 'frees it'}"
+        )
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Count a pull that goes on as done; a pin may be the beginning of a digest."""
+        if was is not None and was.pull and was.pull.going_on:
+            return []
+        same = was is not None and self.digest is not None and (was.digest or "").startswith(self.digest)
+        return [name for name in super().unlike(was) if not (same and name == "digest")]
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the server's list and the queue of pulls."""
+        waiting = dict(pulls(outputs))
+        for argument, text in each(outputs, "curl /api/tags"):
+            endpoint, _, port = argument.partition(" ")
+            for name, model in _listed(text).items():
+                yield cls(
+                    key=f"{endpoint}/{name}",
+                    pulled=True,
+                    digest=str(model.get("digest", "")).removeprefix("sha256:"),
+                    size=model.get("size"),
+                    port=int(port or 0),
+                    pull=waiting.pop(f"{endpoint}/{name}", None),
+                )
+        yield from (cls(key=key, pulled=False, digest="", pull=pull) for key, pull in waiting.items())
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Queue it, and look whether that goes well."""
+        endpoint, _, name = self.key.partition("/")
+        again = ("again",) if was and was.pulled else ()
+        words = (PROGRAM, endpoint, str(self.port), self.folder, name, *again)
+        others = near(name)
+        hint = f"; did you mean {others}?" if others else "; see https://ollama.com/library for what there is"
+        yield Run(words, refusal=(NO_SUCH_MODEL, f'{name}: "pull model manifest: {NO_SUCH_MODEL}"{hint}'))
+
+    def remove(self) -> Iterator[Step]:
+        """Have the server delete it."""
+        order = json.dumps({"model": self.key.partition("/")[2]})
+        yield Run(("curl", "-fsS", "-X", "DELETE", f"http://127.0.0.1:{self.port}/api/delete", "-d", order))
+
+
+def _listed(text: str) -> dict[str, Mapping[str, Any]]:
+    if not text:  # nobody listens
+        return {}
+    try:
+        return {full(str(model["name"])): model for model in json.loads(text)["models"] or ()}
+    except (ValueError, KeyError, TypeError):
+        raise UnreadableError("`curl /api/tags` answers with something else than a list of models") from None

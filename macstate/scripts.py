@@ -1,0 +1,18 @@
+"""Our shell scripts, which lie beside the modules."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def whole(name: str) -> str:
+    """Give a script as it lies there: for a file on the Mac."""
+    return files("macstate").joinpath(name).read_text()
+
+
+@cache
+def bare(name: str) -> str:
+    """Give a script without its comment lines: tailscaled logs every command line whole."""
+    return "\n".join(line for line in whole(name).splitlines() if not line.lstrip().startswith("#"))

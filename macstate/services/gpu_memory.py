@@ -1,0 +1,47 @@
+"""How much memory the GPU may take: set now, and at every boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from macstate.entry import Entry
+from macstate.errors import MacstateError
+from macstate.resource import Resource
+from macstate.resources.sysctl import WIRED_LIMIT, Sysctl
+from macstate.services.job import of_root
+
+if TYPE_CHECKING:
+    from macstate.scope import Scope
+
+LABEL = "macstate.gpu-memory"
+PROGRAM = "/usr/sbin/sysctl"
+
+
+class GpuMemory(Entry):
+    """How much memory the GPU may take, from now on and after each reboot (Apple silicon, macOS 14 on)."""
+
+    section: ClassVar[str] = "gpu_memory"
+
+    wired_limit_mb: Annotated[int, Field(ge=0)]
+    """Megabytes; a cap, not a reservation: leave macOS some. 0 is its own choice, about 2/3 to 3/4 of the memory."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have its job looked at."""
+        del name
+        yield "label", LABEL
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the setting, and the job that sets it at boot: it is gone then, and /etc/sysctl.conf is not read.
+
+        Raises:
+            MacstateError: this Mac has no such limit.
+        """
+        machine = scope.facts.machine
+        if machine.memory is not None and machine.wired_limit is None:
+            why = f"this Mac has no {WIRED_LIMIT} (macOS 14 on Apple silicon brought it)"
+            raise MacstateError(f"{name}: {why}; take {name} out of the spec, or give this Mac a macOS that has it")
+        yield Sysctl(value=self.wired_limit_mb)
+        yield of_root(LABEL, scope.facts, (PROGRAM, f"{WIRED_LIMIT}={self.wired_limit_mb}"), run_at_load=True)

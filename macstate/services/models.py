@@ -1,0 +1,61 @@
+"""The models of an endpoint: what an Ollama server pulls, and what any other is expected to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from macstate import names, scripts
+from macstate.entry import Entry
+from macstate.resource import Resource
+from macstate.resources.file import File
+from macstate.resources.model import PROGRAM, Model
+from macstate.types import Word
+
+if TYPE_CHECKING:
+    from macstate.scope import Scope
+    from macstate.services.endpoint import Endpoint
+
+
+def _digest(value: str) -> str:
+    return value.removeprefix("sha256:")
+
+
+def _about(value: object) -> object:
+    return {"about": value} if isinstance(value, str) else value
+
+
+class ModelEntry(Entry):
+    """One model of an endpoint; a text alone says what it is."""
+
+    about: str = ""
+    """What it is, for people."""
+    digest: Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-f]{12,64}$"), AfterValidator(_digest)] | None = None
+    """The very version: its digest, or the beginning of it as `ollama list` shows it (Ollama only)."""
+    resident: bool = False
+    """Whether it is meant to be in memory together with the others that are: checked against the Mac's memory."""
+
+
+Models = Mapping[Word, Annotated[ModelEntry, BeforeValidator(_about, json_schema_input_type=str | ModelEntry)]]
+
+
+def folder(endpoint: Endpoint, scope: Scope) -> str:
+    """Give the folder where an endpoint's Ollama keeps its models."""
+    home = scope.facts.home_of(endpoint.user or scope.facts.user)
+    return endpoint.environment.get("OLLAMA_MODELS", f"{home}/.ollama/models")
+
+
+def resources(name: str, endpoint: Endpoint, scope: Scope) -> Iterator[Resource]:
+    """Give the models that an Ollama endpoint shall have, and the program that pulls them."""
+    if endpoint.engine != "ollama":
+        return
+    wished = {f"{name}/{names.full(model)}": entry for model, entry in (endpoint.models or {}).items()}
+    place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope)}
+    if wished:
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.whole("pull.sh"), permissions="0 755")
+    yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())
+    if not endpoint.prune_models:  # a wish for nothing: it stays as it is
+        mine = (key.removeprefix("model/") for key in sorted(scope.facts.recorded) if key.startswith(f"model/{name}/"))
+        yield from (Model(key=key, **place) for key in mine if key not in wished)

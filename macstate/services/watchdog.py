@@ -1,0 +1,116 @@
+"""The watchdog of an endpoint: a job that asks it at an interval, and restarts it when it does not answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from macstate import scripts
+from macstate.entry import Entry
+from macstate.resource import Resource
+from macstate.resources.file import File
+from macstate.services.job import Job
+from macstate.types import Seconds, Word
+
+if TYPE_CHECKING:
+    from macstate.facts import Facts
+    from macstate.resources.launchd import Launchd
+    from macstate.services.endpoint import Endpoint
+
+PROGRAM = "/usr/local/libexec/macstate/watchdog"
+"""Where macstate/watchdog.sh lies on a Mac."""
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+"""It may be root's: no folder that somebody else can write to, as Homebrew's are."""
+EXIT_TIMEOUT = 50
+"""Seconds that it gets to bootstrap again what it has just booted out."""
+OLLAMA_KEEP_ALIVE = 300
+"""Seconds for which Ollama keeps an idle model, where the environment says nothing."""
+FOR_EVER = -1
+UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+
+
+def _at_least_a_second(value: int) -> int:
+    if value < 1:
+        raise ValueError("in no time nobody is asked and nobody answers; type 1s or more")
+    return value
+
+
+def keep_alive(value: str | None) -> int:
+    """Read OLLAMA_KEEP_ALIVE as Ollama does, in seconds; what it cannot read is its default."""
+    text = (value or "").strip().strip("\"'")
+    if re.fullmatch(r"-?\d+", text):
+        seconds = float(text)
+    elif re.fullmatch(r"-?(\d+(\.\d+)?(ms|h|m|s))+", text):
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
+        seconds = sum(float(number) * UNITS[unit] for number, unit in parts) * (-1 if text[0] == "-" else 1)
+    else:
+        seconds = OLLAMA_KEEP_ALIVE
+    return int(seconds) if seconds >= 0 else FOR_EVER
+
+
+AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
+
+
+class Watchdog(Entry):
+    """How an endpoint is looked after."""
+
+    every: AtLeastASecond
+    """How often it is asked: ``5m``."""
+    deadline: AtLeastASecond = 30
+    """How long it may take to answer; a model that is loaded is asked for a few words."""
+    patience: Seconds = 1800
+    """How long a server that gives no answer, but works, is left alone: it may be at somebody else's long question."""
+    cooldown: Seconds = 300
+    """The shortest time between two restarts."""
+    give_up: Annotated[int, Field(ge=1)] = 3
+    """After so many restarts in a row without an answer it says so in its log, and does nothing more."""
+    ask: bool = True
+    """Whether a model is asked for a few words; without, the list of models must do."""
+    model: Word | None = None
+    """The model that an openai server is asked for; default: the first of `models`, else of the server's own list."""
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have its job and its program looked at; the name is the endpoint's label."""
+        yield "label", f"{name}.watchdog"
+        yield "file", PROGRAM
+
+    def resources(self, name: str, endpoint: Endpoint, server: Launchd, facts: Facts) -> Iterator[Resource]:
+        """Give the program, which all watchdogs of a Mac share, and the job of this one."""
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.whole("watchdog.sh"), permissions="0 755")
+        label = f"{server.label}.watchdog"
+        own: dict[str, Any] = {"log": f"/Library/Logs/{label}.log", "user": "root", "working_directory": "/"}
+        job = Job.model_construct(
+            command=(PROGRAM,),
+            domain=endpoint.domain,
+            interval=self.every,
+            exit_timeout=EXIT_TIMEOUT,
+            **(own if server.root else {}),
+        )
+        home = "/var/root" if server.root else facts.home
+        state = "/var/run/macstate" if server.root else f"{home}/.local/state/macstate"
+        model = self.model or next(iter(endpoint.models or ()), "")
+        environment = {
+            "HOME": home,
+            "PATH": PATH,
+            "NAME": name,
+            "TARGET": server.key,
+            "PLIST": server.path or "",
+            "ENGINE": endpoint.engine,
+            "PORT": str(endpoint.port),
+            "HEALTH": endpoint.health_path,
+            "ASK": str(int(self.ask)),
+            "DEADLINE": str(self.deadline),
+            "READY": str(endpoint.ready_within),
+            "PATIENCE": str(self.patience),
+            "COOLDOWN": str(self.cooldown),
+            "GIVE_UP": str(self.give_up),
+            "STATE": f"{state}/watchdog/{name}",
+        }
+        if endpoint.engine == "ollama":
+            environment["KEEP_ALIVE"] = str(keep_alive(endpoint.environment.get("OLLAMA_KEEP_ALIVE")))
+        elif model:
+            environment["MODEL"] = model
+        yield job.job(label, facts, job.command, environment)

@@ -1,0 +1,134 @@
+"""How a Mac is, on screen: endpoints, routes, models on their way, sleep."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import click
+
+from macstate.change import Plan
+from macstate.found import Found
+from macstate.health import Health, healths
+from macstate.pulls import Pull
+from macstate.resources.model import Model
+from macstate.resources.power import Power
+from macstate.resources.serve import Serve
+from macstate.wishes import Wishes
+
+COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red"}
+PATIENCE = 10
+"""Seconds for a route's answer."""
+SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Status:
+    """One Mac."""
+
+    wishes: Wishes
+    found: Found
+    plan: Plan
+    in_tailnet: bool
+    """Whether routes can be asked from here."""
+
+    @property
+    def healths(self) -> list[Health]:
+        """How each endpoint is."""
+        return healths(self.wishes, self.found)
+
+    @property
+    def pulls(self) -> dict[str, Pull]:
+        """What is on its way, by model."""
+        models = (was for was in self.found.resources.values() if isinstance(was, Model))
+        return {was.key: was.pull for was in models if was.pull and was.pull.going_on}
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is something to wait for."""
+        return bool(self.pulls) or any(each.state == "starting" for each in self.healths)
+
+    @property
+    def fine(self) -> bool:
+        """Whether nobody has to do anything."""
+        return not self.plan.changes and all(each.fine for each in self.healths)
+
+    def lines(self) -> Iterator[str]:
+        """Give a line for each thing."""
+        for each in self.healths:
+            yield _line(each.name, each.state, each.text, COLOURS[each.state])
+        for name, pull in self.pulls.items():
+            yield _line(name, "pulling", str(pull), "yellow")
+        yield from self._routes() if self.in_tailnet else ()
+        power = [was for was in self.found.resources.values() if isinstance(was, Power) and was.key == "ac"]
+        if power and power[0].sleep is not None:
+            timer = power[0].sleep
+            yield _line("sleep", "off" if not timer else "on", "" if not timer else f"after {timer} min", None)
+        if self.plan.changes:
+            yield _line("spec", "differs", f"{len(self.plan.changes)} changes are pending: `macstate plan`", "yellow")
+        else:
+            yield _line("spec", "as is", "the Mac matches it", "green")
+
+    def _routes(self) -> Iterator[str]:
+        name = self.found.facts.node.name
+        for was in self.found.resources.values():
+            if isinstance(was, Serve) and was.id in self.found.record.lines:
+                port, _, mount = was.key.partition("/")
+                url = f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
+                said = _asked(url)
+                yield _line(url, "answers" if said.isdecimal() else "silent", said, None if said.isdecimal() else "red")
+
+
+def _line(about: str, state: str, text: str, colour: str | None) -> str:
+    return f"{about:24} {click.style(f'{state:8}', fg=colour)} {text}".rstrip()
+
+
+def _asked(url: str) -> str:
+    """Give the HTTP status of a route, or why there is none; 401 is the gateway that asks for a key."""
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
+            return str(answer.status)
+    except urllib.error.HTTPError as error:
+        return str(error.code) if error.code < SERVER_ERROR else f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+
+
+class Screen:
+    """Bars that move, on a terminal; elsewhere nothing."""
+
+    def __enter__(self) -> Self:
+        """Begin without bars."""
+        from rich.progress import (  # noqa: PLC0415 - slow to load, and for those who wait only
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TaskID,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self.progress = Progress(*columns, TimeRemainingColumn(), transient=True)
+        self.tasks: dict[str, TaskID] = {}
+        if self.progress.console.is_terminal:
+            self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bars away."""
+        if self.progress.console.is_terminal:
+            self.progress.stop()
+
+    def show(self, status: Status) -> None:
+        """Move the bars."""
+        for name, pull in status.pulls.items():
+            if name not in self.tasks:
+                self.tasks[name] = self.progress.add_task(name, total=None)
+            self.progress.update(self.tasks[name], total=pull.total or pull.bytes or None, completed=pull.completed)
+        for name in [name for name in self.tasks if name not in status.pulls]:
+            self.progress.remove_task(self.tasks.pop(name))

@@ -1,0 +1,155 @@
+"""macstate/pull.sh with a real Ollama and a registry that drops, refuses and boasts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab import build
+from lab.registry import Registry, certificate
+from lab.tailnet import free_port, listens, wait_for
+from laptop import ROOT
+
+pytestmark = pytest.mark.lab
+CONTENT = random.Random(1).randbytes(500_000)
+"""Ollama looks into a model only when it loads it."""
+SCRIPT = ROOT / "macstate/pull.sh"
+
+
+@dataclass
+class Shop:
+    """A registry, a real Ollama that buys there, and a home with a queue."""
+
+    registry: Registry
+    home: Path
+    port: int
+    ollama: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        pem = str(self.home / "registry.pem")
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "SSL_CERT_FILE": pem,
+            "CURL_CA_BUNDLE": pem,
+            "OLLAMA_HOST": f"127.0.0.1:{self.port}",
+            "OLLAMA_MODELS": str(self.home / "models"),
+        }
+
+    def open(self) -> None:
+        with (self.home / "ollama.log").open("ab") as log:
+            words = [str(build.ollama()), "serve"]
+            self.ollama = subprocess.Popen(words, env=self.environment, stdout=log, stderr=log)
+        wait_for(lambda: listens(self.port), "Ollama", 20)
+
+    def close(self) -> None:
+        if self.ollama:
+            self.ollama.send_signal(signal.SIGTERM)
+            self.ollama.wait(20)
+
+    def pull(self, name: str) -> tuple[int, str]:
+        words = ["sh", str(SCRIPT), "ollama", str(self.port), str(self.home / "models"), name]
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=90, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def models(self) -> list[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/tags") as answer:
+            return [model["name"] for model in json.load(answer)["models"]]
+
+    def queue(self) -> str:
+        folder = self.home / ".local/state/macstate/pulls/ollama"
+        return "".join(file.read_text() for file in sorted(folder.glob("*.pull"))) if folder.exists() else ""
+
+    def worker(self) -> int | None:
+        file = self.home / ".local/state/macstate/pulls/ollama/worker"
+        pid = int(file.read_text().split("\t")[0]) if file.exists() else 0
+        return pid if pid and Path(f"/proc/{pid}").exists() else None
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(Registry(certificate(tmp_path)), tmp_path, free_port())
+    shop.open()
+    try:
+        yield shop
+    finally:
+        for file in (tmp_path / ".local/state/macstate/pulls/ollama").glob("*.pull"):
+            file.unlink()  # the worker ends when nothing is left to do
+        shop.close()
+        shop.registry.shutdown()
+        wait_for(lambda: shop.worker() is None, "a pull", 90)
+
+
+def test_one_that_is_there_is_pulled(shop: Shop) -> None:
+    name = shop.registry.add("tiny", CONTENT)
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 20)
+    wait_for(lambda: shop.queue() == "", "a pull", 10)
+    asked = len(shop.registry.asked)
+    assert shop.pull(name) == (0, "")
+    assert len(shop.registry.asked) == asked  # it is here: nobody is asked
+
+
+def test_a_dropped_connection_is_taken_up_where_it_was(shop: Shop) -> None:
+    name = shop.registry.add("tiny", CONTENT)
+    shop.registry.drops = 2
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+    ranges = [path.partition(" ")[2] for _, path in shop.registry.asked if "bytes=" in path]
+    assert any(not each.startswith("bytes=0-") for each in ranges), ranges
+
+
+def test_a_server_that_is_restarted_in_between(shop: Shop) -> None:
+    name = shop.registry.add("big", CONTENT * 40)
+    shop.registry.pace = 0.02
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: '"completed":' in shop.queue(), "a pull", 20)
+    shop.close()
+    shop.registry.pace = 0
+    shop.open()
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> None:
+    name = shop.registry.add("big", CONTENT * 40)
+    shop.registry.pace = 0.05
+    assert shop.pull(name) == (0, "")
+    worker = shop.worker()
+    assert worker
+    os.kill(worker, signal.SIGKILL)
+    shop.registry.pace = 0
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def test_one_that_the_registry_has_not(shop: Shop) -> None:
+    name = f"localhost:{shop.registry.port}/library/nothing"
+    code, said = shop.pull(name)
+    assert (code, said) == (1, f"{name}: pull model manifest: file does not exist\n")
+    assert shop.queue() == ""
+
+
+def test_an_error_in_the_answer_of_a_pull(shop: Shop) -> None:
+    shop.registry.shy_of_curl = True
+    name = f"localhost:{shop.registry.port}/library/nothing"
+    code, said = shop.pull(name)
+    assert (code, said) == (1, f"{name}: pull model manifest: file does not exist\n")
+    assert "\tfailed\t" in shop.queue()
+
+
+def test_one_larger_than_the_disk(shop: Shop) -> None:
+    name = shop.registry.add("boast", CONTENT, pretended=10**15)
+    code, said = shop.pull(name)
+    assert code == 1
+    assert said.startswith(f"{name}: needs 1000000.0 GB, and only ")
+    assert [path for _, path in shop.registry.asked if "/elsewhere/" in path] == []
+    assert shop.queue() == ""

@@ -1,0 +1,100 @@
+"""What stands in the way is told before anything is done, each from a state of the Mac that brings it about."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from click.testing import CliRunner
+from laptop import REFERENCE, Laptop
+
+from macstate.cli import macstate
+from macstate.machine import Machine
+
+STATES = """
+rehearse filevault on
+rehearse clock 500
+rehearse version 13.7.2 22H313
+rehearse uninstall /Users/mmirvois/vllm/bin/vllm
+rehearse listen 7860 /Applications/Diffusion.app/Contents/MacOS/server
+rehearse disk 360000000000
+rehearse sudo-password secret
+rehearse sysctl hw.memsize 68719476736
+"""
+TOGETHER = "\n      llama4:scout: {about: Llama 4 Scout, resident: true}"
+
+
+def doctor(laptop: Laptop, spec: str) -> tuple[int, dict[str, list[str]]]:
+    """Give the exit status, and what was said by level."""
+    file = laptop.folder / "spec.yml"
+    file.write_text(spec)
+    os.environ.update(MACSTATE_SPEC=str(file), MACSTATE_REHEARSAL=str(laptop.folder / "macs"))
+    result = CliRunner().invoke(macstate, ["doctor", "@rehearsal/macstudio"])
+    levels: dict[str, list[str]] = {}
+    for line in result.output.splitlines():
+        level, _, text = line.partition(" ")
+        levels.setdefault(level, []).append(text.strip())
+    return result.exit_code, levels
+
+
+def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
+    code, said = doctor(laptop, REFERENCE)
+    assert (code, set(said)) == (0, {"ok"})
+    assert "FileVault: off: everything starts by itself after a power cut" in said["ok"]
+
+
+def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    laptop.command(STATES)
+    spec = REFERENCE.replace("\n      llama4:scout: Llama 4 Scout", TOGETHER)
+    code, said = doctor(laptop, spec)
+    assert code == 1
+    warnings = "\n".join(said["warning"])
+    assert "FileVault: it is on: after a power cut nothing here starts until somebody gives the password" in warnings
+    assert re.search(r"clock: it is (49[0-9]|500) s ahead of this laptop's", warnings)
+    assert "macOS: 13.7.2: what versions before 14 print may be read wrongly" in warnings
+    assert "disk: 11 GB free below /Users" in warnings
+    assert "sudo: asks for a password, once a run" in said["ok"]
+    errors = "\n".join(said["error"])
+    assert "endpoints.vllm: /Users/mmirvois/vllm/bin/vllm is not on this Mac, or cannot be run" in errors
+    assert "endpoints.a1111: port 7860 is held by /Applications/Diffusion.app/Contents/MacOS/server (process" in errors
+    assert "quit it in the menu bar" in errors
+    assert "memory: llama4:scout want about 75 GB together, and the GPU gets 48 GB of this Mac" in errors
+    # the same stop a run before anything is done; the warnings are said, and do not stop it
+    outcome = laptop.run(spec)
+    assert outcome.failed
+    assert outcome.commands == 1
+    assert "warning: clock: it is" in capsys.readouterr().err
+
+
+def test_homebrews_formula_is_told(laptop: Laptop) -> None:
+    laptop.command("rehearse uninstall /usr/local/bin/ollama")
+    _, said = doctor(laptop, REFERENCE)
+    assert any("install it (`brew install ollama`), or type where it is" in line for line in said["error"])
+
+
+def test_tailscale_that_is_logged_out(laptop: Laptop) -> None:
+    laptop.command("rehearse tailscale logout")
+    _, said = doctor(laptop, "macs: {macstudio: {hostname: studio, user: mmirvois}}")
+    assert said["warning"] == ["Tailscale: tailscaled is in state NeedsLogin"]
+
+
+@pytest.mark.parametrize(
+    ("host", "process"),
+    [
+        ("127.0.0.1", "0 0 131072 131072              ollama:812   00100 00000006"),
+        ("127.0.0.1", "131072 131072    812      0 0x0100 0x00000106"),
+        ("*", "0 0  131072 131072  My Prog (Service):812  00100 00000006"),
+    ],
+)
+def test_both_forms_of_netstat(host: str, process: str) -> None:
+    row = f"tcp4       0      0  {host}.11434        *.*                    LISTEN                 {process}"
+    machine = Machine.read({"netstat -anv -p tcp": row, "ps": "  812   800 /usr/local/bin/ollama"}, frozenset())
+    [listener] = machine.at(11434)
+    assert (listener.pid, listener.group, listener.program) == (812, 800, "/usr/local/bin/ollama")
+    assert listener.on_loopback == (host != "*")
+
+
+def test_what_cannot_be_read_is_unknown() -> None:
+    said = {"sysctl": "x", "clock": "?", "fdesetup status": "{}"}
+    assert Machine.read(said, frozenset()) == Machine(free={})

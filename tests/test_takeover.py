@@ -1,0 +1,73 @@
+"""A Mac that was set up by hand, after the old guide: what is foreign is named, and taken over only on request."""
+
+from __future__ import annotations
+
+import plistlib
+
+import pytest
+from laptop import REFERENCE, Laptop, changes, snapshot
+
+AGENTS = "Users/mmirvois/Library/LaunchAgents"
+
+
+def listeners(laptop: Laptop, port: int) -> list[str]:
+    """Say who listens, as the Mac itself sees it."""
+    return laptop.output(f"netstat -anv -p tcp | grep LISTEN | grep '[.]{port} '").splitlines()
+
+
+@pytest.fixture
+def old(tmp_path: object) -> Laptop:
+    laptop = Laptop(tmp_path)  # type: ignore[arg-type]
+    laptop.run("macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}", dry=True)
+    laptop.command("rehearse old-guide")
+    return laptop
+
+
+def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(old.mac())
+    outcome = old.run(REFERENCE)
+    assert outcome.failed
+    assert outcome.commands == 1
+    after = snapshot(old.mac())
+    moved = {path for path in before if after.get(path) != before[path]}
+    assert moved <= {".mac/state.json"}  # the rehearsal has installed what the spec names
+    plan = capsys.readouterr().out.splitlines()
+    assert plan[0] == "! serve/443/ answers the internet now; that ends"
+    assert "- launchd/gui/501/com.ollama.server  # has the label of system/com.ollama.server, in another domain" in plan
+    assert "- launchd/gui/501/com.ollama.watchdog  # handles com.ollama.server" in plan
+    refused = [line for line in outcome.said if "--data allow=takeover" in line]
+    assert {line.split(": ")[1] for line in refused} == {
+        "serve/443/",
+        "launchd/gui/501/com.ollama.server",
+        "launchd/gui/501/com.ollama.watchdog",
+    }
+
+
+def test_with_it_one_run_converges(old: Laptop) -> None:
+    seen: list[int] = []
+
+    def watch(_number: int, lines: list[str]) -> list[str]:
+        seen.append(len(listeners(old, 11434)))
+        return lines
+
+    outcome = old.run(REFERENCE, data={"allow": "takeover"}, wire=watch)
+    assert not outcome.failed, outcome.said
+    assert max(seen) == 1
+    assert len(listeners(old, 11434)) == 1
+    kept = plistlib.loads((old.mac() / AGENTS / "com.ollama.server.plist.before-macstate").read_bytes())
+    assert kept["Label"] == "com.ollama.server"
+    assert not list((old.mac() / AGENTS).glob("*.plist"))
+    again = old.run(REFERENCE)
+    assert changes(again) == []
+    assert again.commands == 1
+
+
+@pytest.mark.parametrize(("formula", "port"), [("ollama", "11434"), ("nginx", "8080")])
+def test_homebrews_own_service(tmp_path: object, formula: str, port: str) -> None:
+    laptop = Laptop(tmp_path)  # type: ignore[arg-type]
+    laptop.run("macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}", dry=True)
+    laptop.command(f"rehearse brew-service {formula}")
+    outcome = laptop.run(REFERENCE)
+    assert outcome.failed
+    [line] = [line for line in outcome.said if "takeover" in line]
+    assert f".{formula}: refused, macstate did not make it" in line, port
