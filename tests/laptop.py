@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pyinfra
 from pyinfra.api.config import Config
 from pyinfra.api.connect import connect_all
@@ -23,10 +25,14 @@ from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli.util import load_deploy_file
 
+from macstate import ops, plan_json
+from macstate.change import Plan
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
+from macstate.review import Review
 
 ROOT = Path(__file__).parent.parent
+VALID = jsonschema.Draft202012Validator(json.loads((ROOT / "macstate/plan.schema.json").read_text()))
 REFERENCE = (ROOT / "group_data/macs.yml").read_text()
 Wire = Callable[[int, list[str]], list[str]]
 """Sees the number of a remote command and its standard input, and gives the input that is sent instead."""
@@ -46,6 +52,8 @@ class Outcome:
     rows: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     """What succeeded."""
+    plans: list[Plan] = field(default_factory=list)
+    """What was shown, and is a valid document for scripts too."""
 
 
 class Watched(RehearsalConnector):
@@ -80,6 +88,23 @@ class Collect(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append(record.getMessage())
+
+
+@contextmanager
+def shown(plans: list[Plan]) -> Iterator[None]:
+    """Keep every plan that is shown, and hold its JSON against the published schema."""
+    show = ops.show
+
+    def keep(state: State, host: Any, seen: Review, *, steps: bool) -> None:
+        plans.append(seen.plan)
+        VALID.validate(json.loads(plan_json.as_json({host.name: seen.plan}, seen.spec)))
+        show(state, host, seen, steps=steps)
+
+    ops.show = keep
+    try:
+        yield
+    finally:
+        ops.show = show
 
 
 @dataclass
@@ -125,7 +150,7 @@ class Laptop:
             (Watched,),
             {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after},
         )
-        with logs(outcome.said):
+        with logs(outcome.said), shown(outcome.plans):
             state = State(check_for_changes=dry)
             state.cwd = str(ROOT)
             inventory = Inventory(
@@ -167,6 +192,10 @@ class Laptop:
         while list(self.mac(name).glob("Users/*/.local/state/macstate/pulls/*/*")):
             assert time.monotonic() < end
             time.sleep(0.05)
+
+    def calls(self, name: str = "macstudio") -> list[list[str]]:
+        """Give every call of a simulated tool so far."""
+        return [json.loads(line)[2] for line in (self.mac(name) / ".mac/calls").read_text().splitlines()]
 
     def command(self, text: str, name: str = "macstudio") -> None:
         """Do something on a Mac by hand, as `exec -- 'CMD'` does."""

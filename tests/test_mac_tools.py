@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from macstate.rehearsal.mac import birth, machine
+from macstate.rehearsal.mac import birth, machine, rehearse, scenes, trouble
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 TAILSCALED = "system/com.tailscale.tailscaled"
@@ -26,6 +26,10 @@ cat > "$MACSTATE_ROOT"/Library/LaunchDaemons/x.plist <<'END'
 END
 plutil -convert xml1 /Library/LaunchDaemons/x.plist
 """
+SERVER = "http://127.0.0.1:11434"
+PULL = f"curl -sN {SERVER}/api/pull -d"
+FAST = "rehearse pull-rate 1000000000000"
+STATE = "launchctl print system/x | grep -E '^.(state|runs) ='"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 LOAD = "sudo launchctl bootstrap system /Library/LaunchDaemons/x.plist"
 SOCKET = "curl -sS --unix-socket /var/run/tailscaled.socket"
@@ -144,6 +148,167 @@ def test_a_crashed_job_stays_down_until_kickstart(run: Run) -> None:
     assert run("curl -sS http://127.0.0.1:11434/api/version").code == 7
     run("sudo launchctl kickstart -k system/x")
     assert run("curl -sS http://127.0.0.1:11434/api/version").out == '{"version":"0.34.2"}'
+
+
+def pulled(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_pull_tells_how_far_it_is_and_fills_the_disk(run: Run) -> None:
+    run(f"{X} {LOAD}; rehearse pull-rate 20000000000; rehearse disk 10240000000")
+    lines = pulled(run(f'{PULL} \'{{"model":"qwen2.5"}}\'').out)
+
+    layers = [line for line in lines if "digest" in line]
+    assert lines[0] == {"status": "pulling manifest"}
+    assert [line["status"] for line in lines[-3:]] == ["verifying sha256 digest", "writing manifest", "success"]
+    assert "completed" not in layers[0]
+    assert layers[0]["status"] == f"pulling {layers[0]['digest'].removeprefix('sha256:')[:12]}"
+    done = {line["digest"]: line["total"] for line in layers if line.get("completed") == line["total"]}
+    manifest = json.loads(run("curl -s https://registry.ollama.ai/v2/library/qwen2.5/manifests/latest").out)
+    assert done == {layer["digest"]: layer["size"] for layer in [*manifest["layers"], manifest["config"]]}
+    assert sum(done.values()) == 4_700_000_000
+    [model] = json.loads(run(f"curl -s {SERVER}/api/tags").out)["models"]
+    assert (model["name"], model["size"]) == ("qwen2.5:latest", 4_700_000_000)
+    header, row = run("df -Pk /Users").out.splitlines()
+    assert header == "Filesystem   1024-blocks       Used Available Capacity  Mounted on"
+    assert row.split() == ["/dev/disk3s5", "7812500000", "7807089844", "5410156", "100%", "/System/Volumes/Data"]
+    assert run("df -Pk /nowhere") == (1, "", "df: /nowhere: No such file or directory\n")
+
+
+def test_a_pull_that_was_cut_goes_on_where_it_was(run: Run) -> None:
+    run(f"{X} {LOAD}; rehearse pull-drop 1")
+    pull = f'{PULL} \'{{"model":"llama4:scout"}}\''
+
+    assert pulled(run(pull).out)[-1] == {"error": "max retries exceeded: unexpected EOF"}
+    run(f"rehearse pull-rate 1000000000; {pull} >/dev/null & sleep 0.4; kill $!")
+    here = pulled(run(f"rehearse pull-rate 0; rehearse disk 2000000000; {pull}").out)
+    assert 33_500_000_000 < here[1]["completed"] < 60_000_000_000
+    assert here[-1]["error"].endswith("-partial: no space left on device")
+    run(f"rehearse disk 70000000000; {pull} >/dev/null & sleep 0.1; sudo launchctl kickstart -k system/x; wait")
+    assert '"name"' not in run(f"curl -s {SERVER}/api/tags").out
+    assert pulled(run(f"{FAST}; {pull}").out)[-1] == {"status": "success"}
+
+
+def test_what_the_library_has_not_fails_inside_a_pull(run: Run) -> None:
+    run(f"{X} {LOAD}")
+    url = "https://registry.ollama.ai/v2/library/qwen3/manifests/3b"
+
+    for name in ("qwen25", "qwen3:3b"):
+        answer = run(f'{PULL} \'{{"model":"{name}"}}\'')
+        assert (answer.code, pulled(answer.out)[-1]) == (0, {"error": "pull model manifest: file does not exist"})
+    assert run(f"curl -sL --max-time 20 -H 'Accept: a/b' -w '%{{http_code}}' {url}").out.endswith("}404")
+    assert run("curl -sS https://example.com").err == "curl: (6) Could not resolve host: example.com\n"
+
+
+def test_a_model_is_loaded_and_deleted(run: Run) -> None:
+    run(f'{X} {LOAD}; {FAST}; {PULL} \'{{"model":"all-minilm"}}\'; rehearse load all-minilm 60')
+    delete = f'curl -sS -X DELETE {SERVER}/api/delete -d \'{{"model":"all-minilm"}}\''
+
+    [loaded] = json.loads(run(f"curl -s {SERVER}/api/ps").out)["models"]
+    assert {"size", "size_vram", "expires_at", "context_length"} < set(loaded)
+    assert "Hello." in run(f'curl -s {SERVER}/v1/chat/completions -d \'{{"model":"all-minilm"}}\'').out
+    assert run(delete) == (0, "", "")
+    assert run(delete).out == '{"error":"model \'all-minilm\' not found"}'
+    assert run(f"curl -s {SERVER}/v1/models").out == '{"object":"list","data":null}'
+
+
+def test_the_clock_may_be_wrong(run: Run) -> None:
+    assert 495 < int(run("rehearse clock 500; date +%s").out) - time.time() < 505
+    assert abs(int(run("rehearse clock 0; date +%s").out) - time.time()) < 5
+    assert run("rehearse clock noon").err == "rehearse: not a number: clock noon; see rehearse --help\n"
+
+
+def test_who_listens_as_netstat_and_ps_say(run: Run) -> None:
+    app = "/Applications/Ollama.app/Contents/Resources/ollama"
+    run(f"rehearse listen 11434 {app}; rehearse listen 3000 'Google Chrome for Testing' 0.0.0.0")
+
+    shown = run("netstat -anv -p tcp").out.splitlines()
+    assert shown[1].split()[-9:-7] == ["process:pid", "state"]
+    sizes = "LISTEN                 0            0  131072  131072"
+    rest = "00000000 00000800      1      0 000000"
+    assert shown[2:] == [
+        f"tcp4       0      0  127.0.0.1.11434        *.*                    {sizes}           ollama:5000002 "
+        f"00100 00000006 00000000000c38ca {rest}",
+        f"tcp4       0      0  *.3000                 *.*                    {sizes} Google Chrome fo:5000003 "
+        f"00100 00000006 00000000000c38cb {rest}",
+    ]
+    made_up, own = run("ps -o pid=,pgid=,comm= -p 5000002,0; ps -o pid=,comm= -p $$,0").out.splitlines()
+    assert made_up == f"5000002 5000002 {app}"
+    assert own.split()[1].rpartition("/")[2] in {"sh", "dash", "bash"}
+    assert run("ps -o etime= -p 5000002") == (1, "", "")
+
+
+def test_the_penalty_box_is_left_by_loading_anew(run: Run) -> None:
+    run(f"{X} {LOAD}; rehearse penalty x")
+
+    assert run(f"sudo launchctl kickstart -k system/x & sleep 0.2; kill $!; wait $!; echo $?; {STATE}").out == (
+        "143\n\tstate = spawn scheduled\n\truns = 1\n"
+    )
+    run(f"sudo launchctl bootout system/x; {LOAD}")
+    assert run(STATE).out == "\tstate = running\n\truns = 1\n"
+
+
+def test_what_login_items_switched_off_is_not_loaded(run: Run) -> None:
+    refused = (5, "", "Bootstrap failed: 5: Input/output error\n")
+
+    assert run(f"{X} rehearse disallow x; sudo launchctl enable system/x; {LOAD}") == refused
+    assert run("sfltool dumpbtm").code == 1
+    shown = run("sudo sfltool dumpbtm").out
+    assert (
+        "          Disposition: [enabled, disallowed, notified] (0x9)\n           Identifier: 16.x\n"
+        "                  URL: file:///Library/LaunchDaemons/x.plist\n"
+    ) in shown
+    assert shown.count("[enabled, allowed, notified] (0xb)") == 1
+    assert run(f"rehearse allow x; {LOAD}").code == 0
+
+
+def test_a_crash_loop_goes_on_until_it_is_mended(run: Run) -> None:
+    run(f"{X} plutil -insert ThrottleInterval -float 0.4 {PLIST}; rehearse crash-loop x; {LOAD}")
+
+    assert run(STATE).out == "\tstate = spawn scheduled\n\truns = 1\n"
+    time.sleep(0.4)
+    assert run(STATE).out == "\tstate = spawn scheduled\n\truns = 2\n"
+    assert run(f"rehearse mend x; {STATE}").out == "\tstate = running\n\truns = 3\n"
+
+
+def test_one_label_may_be_loaded_in_two_domains(run: Run) -> None:
+    agent = "~/Library/LaunchAgents/x.plist"
+    run(f"rehearse login mmirvois; {X} cp {PLIST} {agent}; {LOAD}")
+
+    assert run(f"launchctl bootstrap gui/501 {agent}; launchctl print gui/501/x && launchctl print system/x").code == 0
+
+
+def test_the_old_guide_leaves_agents_and_a_public_route(run: Run) -> None:
+    run("rehearse old-guide")
+
+    assert "\tstate = running\n" in run("launchctl print gui/501/com.ollama.server").out
+    assert "\trun interval = 300 seconds\n" in run("launchctl print gui/501/com.ollama.watchdog").out
+    assert "(Funnel on)\n|-- / proxy http://127.0.0.1:11434\n" in run("tailscale serve status").out
+    assert '"SleepDisabled" = Yes' in run("ioreg -r -c IOPMrootDomain -d 1").out
+    assert ": /usr/local/bin/ollama\n" in run(f"{FIREWALL} --listapps").out
+    assert run("launchctl print system/com.apple.screensharing; curl -fs 127.0.0.1:11434/api/tags").code == 0
+
+
+def test_homebrews_services_listen(run: Run) -> None:
+    run("rehearse brew-service ollama; rehearse brew-service nginx homebrew.mxcl")
+
+    assert "OLLAMA_KV_CACHE_TYPE => q8_0\n" in run("launchctl print gui/501/sh.brew.ollama").out
+    assert "\tstate = running\n" in run("launchctl print gui/501/homebrew.mxcl.nginx").out
+    assert run("curl -fs http://127.0.0.1:8080 && curl -fs http://127.0.0.1:11434").code == 0
+
+
+def test_what_is_uninstalled_stays_away(run: Run, root: Path) -> None:
+    run("rehearse uninstall /usr/local/bin/ollama; rehearse uninstall /opt/vllm")
+    birth.refresh(root, programs=["/usr/local/bin/ollama", "/opt/vllm"], python=sys.executable)
+
+    assert run("ls /usr/local/bin/ollama /opt/vllm").out == ""
+
+
+def test_every_knob_is_in_the_help(run: Run) -> None:
+    shown = run("rehearse --help").out
+
+    knobs = {*trouble.KNOBS, *scenes.KNOBS, *rehearse.KNOBS, *rehearse.SWITCHES, "old-guide"}
+    assert [knob for knob in sorted(knobs) if f" {knob} " not in shown.replace("\n", " ")] == []
 
 
 def test_pmset_lags_behind_its_writes_once(run: Run) -> None:

@@ -18,7 +18,7 @@ rehearse clock 500
 rehearse version 13.7.2 22H313
 rehearse uninstall /Users/mmirvois/vllm/bin/vllm
 rehearse listen 7860 /Applications/Diffusion.app/Contents/MacOS/server
-rehearse disk 360000000000
+rehearse disk 12000000000
 rehearse sudo-password secret
 rehearse sysctl hw.memsize 68719476736
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
+from macstate.steps import Run
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -161,6 +163,14 @@ def test_a_mac_that_is_as_wished_needs_nothing_and_one_without_entries_loses_all
     assert {change.action for change in gone.changes} <= {"remove"}
 
 
+def changes_something(call: list[str]) -> bool:
+    """Tell what runs in a step from what a script does around it (sudo, owners) and from verify's reading."""
+    return call[0] not in {"sudo", "chown", "stat", "id", "nginx", "caddy", "ps"} and call[:2] not in (
+        ["launchctl", "print"],
+        ["curl", "-s"],
+    )
+
+
 def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
     """Apply, let somebody meddle, apply another spec, and look: converged, no trace, nothing foreign touched."""
     with tempfile.TemporaryDirectory() as folder:
@@ -173,8 +183,18 @@ def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any
         for command in hands:
             laptop.command(command)
         time.sleep(0.6)
-        second = laptop.run(text(after), data={"allow": "takeover"})
+        looked = len(laptop.calls())
+        laptop.run(text(after), dry=True)
+        told = len(laptop.calls())
+        second = laptop.run(text(after), data={"allow": "takeover,removal"})
         assert not second.failed, second.said
+        reads, calls = laptop.calls()[looked:told], laptop.calls()[told:]
+        assert {shlex.join(call) for call in calls if call not in reads and changes_something(call)} == {
+            shlex.join((step.words[0].rpartition("/")[2], *step.words[1:]))
+            for batch in second.plans[0].batches
+            for step in batch.steps
+            if isinstance(step, Run)
+        }
         assert second.commands <= len(changes(second)) + 3
         assert laptop.run(text(after)).rows == []
         root = laptop.mac()

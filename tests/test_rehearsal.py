@@ -89,9 +89,9 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     assert (change["before"]["sleep"], change["after"]["sleep"]) == (10, 0)
 
     spec.write_text("macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n")
-    removed = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
+    removed = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y", "--data", "allow=removal")
     assert removed.returncode == 0, removed.stderr
-    assert "Plan: 0 to add, 0 to change, 11 to remove." in removed.stdout
+    assert "Plan: 0 to add, 0 to change, 20 to remove." in removed.stdout
     clean = run(shell, "macstate", "plan", "@rehearsal/macstudio")
     assert clean.returncode == 0
     assert MATCHES in clean.stdout

@@ -53,6 +53,7 @@ DISTURBANCES = {
 }
 
 
+@pytest.mark.lab  # the next one has all of them, at once
 @pytest.mark.parametrize("row", DISTURBANCES)
 def test_a_disturbance_is_one_change(laptop: Laptop, row: str) -> None:
     laptop.command(DISTURBANCES[row])

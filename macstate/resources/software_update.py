@@ -83,7 +83,7 @@ class SoftwareUpdate(Resource):
                 yield Run(("defaults", "write", domain, key, "-bool", str(getattr(self, field)).lower()))
 
 
-def _read(outputs: Outputs, domain: str, *keys: str) -> Switch:
+def _read(outputs: Outputs, domain: str, *keys: str) -> bool | str | None:
     text = outputs.get(f"defaults read {domain}")
     if text is None or not re.fullmatch(r"(\{.*\})?\s*", text, re.DOTALL):
         return None

@@ -23,7 +23,7 @@ class Sysctl(Resource):
     probes: ClassVar[tuple[str, ...]] = (f"sysctl {WIRED_LIMIT}",)
     absent: ClassVar[tuple[int, ...]] = (1,)  # unknown oid
 
-    key: Literal["iogpu.wired_limit_mb"] = WIRED_LIMIT
+    key: Literal["iogpu.wired_limit_mb"] = "iogpu.wired_limit_mb"
     value: int | None = None
 
     @classmethod

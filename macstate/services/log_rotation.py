@@ -65,5 +65,6 @@ class LogRotation(Entry):
             for resource in entry.expand(name, keyless):
                 if isinstance(resource, Launchd) and resource.file:
                     yield from (resource.file[key] for key in LOGS)
-        if gateway := scope.one("gateway"):
-            yield from gateway.logs(scope.facts)
+        gateway = scope.one("gateway")
+        if gateway and gateway.server == "nginx":  # Caddy rotates its own
+            yield f"{scope.facts.home}/Library/Logs/{gateway.label}.access.log"

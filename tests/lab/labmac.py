@@ -10,8 +10,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from lab import build
 from lab.machine import reachable_python
+from laptop import REFERENCE
 
 import macstate.rehearsal.mac
 
@@ -25,7 +27,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
-        body = json.dumps({{"server": {name!r}, "path": self.path, "headers": dict(self.headers)}}).encode()
+        told = {{"server": {name!r}, "path": self.path, "headers": dict(self.headers)}}
+        if self.path == "/api/tags":
+            names = [model if ":" in model else model + ":latest" for model in {models!r}]
+            told["models"] = [{{"name": name, "digest": 64 * "0", "size": 1}} for name in names]
+        if self.path == "/v1/models":
+            told["data"] = [{{"id": model}} for model in {models!r}]
+        body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -40,6 +48,8 @@ PROGRAMS = {
     "a1111": f"Users/{USER}/stable-diffusion-webui/webui.sh",
 }
 """What the reference spec takes to be installed."""
+MODELS = {name: list(each.get("models", ())) for name, each in yaml.safe_load(REFERENCE)["endpoints"].items()}
+"""What it declares, by endpoint."""
 MAKE = """\
 import json, sys
 from pathlib import Path
@@ -113,7 +123,7 @@ class LabMac:
 
     def install(self, name: str, place: str) -> None:
         """Install a small model server, which answers with its name and what it was asked."""
-        self.put(place, BACKEND.format(python=self.python, name=name))
+        self.put(place, BACKEND.format(python=self.python, name=name, models=MODELS.get(name, [])))
 
     def install_real(self, place: str, program: Path) -> None:
         """Install a real program of this machine, where the user can read it."""

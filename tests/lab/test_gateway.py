@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 from lab import build, tinymodel
 from lab.conftest import Lab, fresh
+from lab.labmac import MODELS, USER
 from lab.machine import Processes
-from lab.tailnet import Tunnel, wait_for
+from lab.tailnet import Tunnel, free_port, listens, wait_for
 from laptop import REFERENCE
 
 pytestmark = pytest.mark.lab
@@ -32,18 +35,33 @@ def deployed(
     lab = fresh(lab_session)
     lab.spec = SPECS[request.param]
     lab.mac.install_real("usr/local/bin/ollama", build.ollama())
+    folder = tmp_path_factory.mktemp("models")
+    for name, endless in (("tiny", False), ("endless", True)):
+        tinymodel.write(folder / f"{name}.gguf", tinymodel.SENTENCE, endless=endless)
+    bring_models(lab, folder)
     code, said = lab.deploy()
     assert code == 0, said
     assert "! serve/8443/ answers the internet, and asks it for a key" in said
     before = lab.commands()
     code, said = lab.deploy()
     assert (code, "No changes. macstudio matches the spec." in said, lab.commands() - before) == (0, True, 1), said
-    folder = tmp_path_factory.mktemp("models")
-    for name, endless in (("tiny", False), ("endless", True)):
-        tinymodel.write(folder / f"{name}.gguf", tinymodel.SENTENCE, endless=endless)
+    for name in ("tiny", "endless"):
         tinymodel.create(11434, name, folder / f"{name}.gguf")
     yield lab
     lab.spec = None
+
+
+def bring_models(lab: Lab, folder: Path) -> None:
+    """Put the tiny model on the Mac's disk under every declared name: there is no registry to pull from here."""
+    home, port = lab.mac.root / "Users/mmirvois/.ollama", free_port()
+    environment = {"HOME": str(folder), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(folder / "models")}
+    with subprocess.Popen([build.ollama(), "serve"], env=environment, stderr=subprocess.DEVNULL) as ollama:
+        wait_for(lambda: listens(port), "Ollama")
+        for name in MODELS["ollama"]:
+            tinymodel.create(port, name, folder / "tiny.gguf")
+        ollama.terminate()
+    shutil.copytree(folder / "models", home / "models")
+    subprocess.run(["chown", "-R", f"{USER}:", home], check=True)
 
 
 def key(lab: Lab) -> str:

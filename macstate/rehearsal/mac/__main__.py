@@ -9,6 +9,7 @@ from importlib import import_module
 MODULES = {
     "launchctl": "launchctl",
     "pmset": "pmset",
+    "caffeinate": "caffeinate",
     "ioreg": "pmset_show",
     "socketfilterfw": "socketfilterfw",
     "tailscale": "tailscale",

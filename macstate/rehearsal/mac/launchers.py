@@ -15,13 +15,13 @@ SIMULATED = (
     "usr/sbin/sysctl usr/bin/sw_vers usr/sbin/lsof usr/bin/plutil usr/libexec/PlistBuddy usr/bin/stat usr/sbin/chown "
     "usr/bin/id usr/bin/whoami usr/bin/defaults usr/sbin/scutil usr/sbin/systemsetup usr/bin/fdesetup usr/bin/dscl "
     "usr/sbin/sysadminctl usr/sbin/system_profiler usr/bin/shasum usr/bin/who usr/bin/curl usr/sbin/netstat "
-    "usr/bin/logger usr/bin/uname bin/df usr/bin/sfltool"
+    "usr/bin/logger usr/bin/caffeinate usr/bin/uname bin/df usr/bin/sfltool"
 )
 """The simulated tools, at their places on a Mac."""
 
 PATHS = (
     "cat ls mkdir rmdir rm mv cp ln chmod touch head tail sort uniq wc cut base64 cksum basename dirname tee find diff "
-    "readlink mktemp xargs test [ od dd cmp env du"
+    "readlink mktemp xargs test [ od dd cmp env du gzip"
 )
 """The laptop's own tools whose words are paths: these get the rehearsal folder in front."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from . import pmset_schedule
+from . import caffeinate, pmset_schedule
 from .machine import Failure, Mac, out
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def show(mac: Mac, words: list[str]) -> int:
         raise Failure(1, f"Error: unhandled argument {what}\n{USAGE}", stdout=True)
     if what in {"live", "custom", "disk"}:
         power = _lagging(power)
-    shows[what](power)
+    shows[what]({**power, "awake": caffeinate.holders(mac)})
     return 0
 
 
@@ -70,7 +70,8 @@ def _live(power: dict[str, Any]) -> None:
         for key, value in power["system"].items():
             out(f" {key}\t\t{value}")
     out("Currently in use:")
-    holders = ", ".join(power["holders"])
+    idle = any("PreventUserIdleSystemSleep" in names for _, names in power["awake"])
+    holders = ", ".join([*power["holders"], *["caffeinate"] * idle])
     _profile(power["profiles"]["AC Power"], {"sleep": f" (sleep prevented by {holders})"} if holders else {})
 
 
@@ -93,12 +94,16 @@ def _source(_power: dict[str, Any]) -> None:
 def _assertions(power: dict[str, Any]) -> None:
     out(time.strftime("%Y-%m-%d %H:%M:%S %z"))
     out("Assertion status system-wide:")
+    held = {name for _, names in power["awake"] for name in names}
+    held |= {"PreventUserIdleSystemSleep"} if power["holders"] else set()
     for name in ("BackgroundTask", "ApplePushServiceTask", "UserIsActive", "PreventUserIdleDisplaySleep",
-                 "PreventSystemSleep", "ExternalMedia", "InternalPreventDisplaySleep"):  # fmt: skip
-        out(f"   {name:<30} 0")
-    out(f"   {'PreventUserIdleSystemSleep':<30} {int(bool(power['holders']))}")
-    out(f"   {'NetworkClientActive':<30} 0")
+                 "PreventSystemSleep", "ExternalMedia", "InternalPreventDisplaySleep", "PreventUserIdleSystemSleep",
+                 "NetworkClientActive"):  # fmt: skip
+        out(f"   {name:<30} {int(name in held)}")
     out("Listed by owning process:")
     for number, name in enumerate(power["holders"]):
         out(f"   pid {300 + number}({name}): [0x000000f9000182b6] 00:02:15 "
             f'PreventUserIdleSystemSleep named: "{name}"')  # fmt: skip
+    for pid, names in power["awake"]:
+        for name in names:
+            out(f'   pid {pid}(caffeinate): [0x000000f9000182b7] 00:00:05 {name} named: "caffeinate command-line tool"')

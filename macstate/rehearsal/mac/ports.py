@@ -54,7 +54,10 @@ def listeners(mac: Mac) -> Iterator[tuple[int, str, str, str, int]]:
         if job["pid"] is not None:
             default = "root" if job["domain"] == "system" else mac.state["user"]
             user = str(job["plist"].get("UserName", default))
-            program = str(job["plist"].get("Program") or job["plist"]["ProgramArguments"][0])
+            words = job["plist"].get("ProgramArguments", [])
+            # the shell that keeps the Mac awake becomes the program that it is given as its fifth word
+            place = 4 if words[1:2] == ["-c"] and "caffeinate" in words[2] else 0
+            program = str(job["plist"].get("Program") or words[place])
             for host, port in of(mac, job):
                 yield job["pid"], program.rpartition("/")[2], user, host, port
         elif job["label"] in SOCKETS:

@@ -19,7 +19,10 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     elif knob == "old-guide":
         scenes.old_guide(mac, rest)
     elif knob in KNOBS and rest:
-        KNOBS[knob](mac, rest)
+        try:
+            KNOBS[knob](mac, rest)
+        except ValueError:
+            raise Failure(64, f"rehearse: not a number: {' '.join(words)}; see rehearse --help") from None
     elif knob == "logout":
         _login(mac, [])
     elif knob == "holders":

@@ -20,8 +20,8 @@ rehearse: change what no tool of the Mac can change
   pull-rate BYTES                 how many a second a pull brings (0: a whole model in 0.3 s)
   pull-drop COUNT                 so many pulls end in the middle
   load MODEL [SECONDS]            a model is in memory for so long (300)
-  disk BYTES                      how much is free now
-  clock SECONDS                   how far the Mac's clock is ahead
+  disk FREE_BYTES                 how much of the disk is free now
+  clock SECONDS                   how far the Mac's clock is ahead (behind: -5)
   sudo-password PASSWORD | none   from now on sudo asks
   pmset-refuse on | off           the write of disablesleep is refused
   holders [NAME...]               who prevents sleep (the note in `pmset -g`)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import resource
+import shlex
 import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
     from .real import Job
 
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+CAFFEINATE = "/usr/bin/caffeinate"
 
 
 def start(mac: Mac, job: Job) -> subprocess.Popen[bytes] | None:
     """Start the program of a job; None where something that it needs is missing."""
     plist = job["plist"]
-    first, *rest = plist.get("ProgramArguments") or [launchd.program(job)]
     account = _account(plist.get("UserName", ""))
     _limit_files(plist.get("SoftResourceLimits", {}).get("NumberOfFiles"))
     if not launchd.can_start(mac, job):
         return None
-    words, program = [_below(mac, first), *rest], mac.file(launchd.program(job))
+    words, program = (
+        _words(mac, *plist.get("ProgramArguments") or [launchd.program(job)]),
+        mac.file(launchd.program(job)),
+    )
     if crashes.is_expected(mac, job):
         words, program = ["sh", "-c", "exit 1"], Path("/bin/sh")
     with suppress(OSError), ExitStack() as files:
@@ -68,6 +72,13 @@ def environment(mac: Mac, job: Job) -> dict[str, str]:
     found["PATH"] = ":".join(_below(mac, folder) for folder in found["PATH"].split(":"))
     found.update({name: _below(mac, found[name]) for name in ("HOME", "TMPDIR")}, MACSTATE_ROOT=str(mac.root))
     return {**found, "MACSTATE_AS": "root"} if root and user == "root" else found
+
+
+def _words(mac: Mac, first: str, *rest: str) -> list[str]:
+    if rest[:1] == ("-c",) and CAFFEINATE in rest[1]:  # a shell that starts it, and then becomes the program
+        script = rest[1].replace(CAFFEINATE, shlex.quote(_below(mac, CAFFEINATE)))
+        rest = ("-c", script, *(_below(mac, word) if place == 1 else word for place, word in enumerate(rest[2:])))
+    return [_below(mac, first), *rest]
 
 
 def _below(mac: Mac, path: str) -> str:

@@ -1,0 +1,104 @@
+"""The GPU's memory, Remote Login and Software Update: what is read where it is told otherwise, and how tools refuse."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from macstate import spec
+from macstate.errors import MacstateError
+from macstate.facts import Facts
+from macstate.machine import Machine
+from macstate.rehearsal.mac import birth
+from macstate.resource import Resource
+from macstate.resources.remote_login import RemoteLogin
+from macstate.resources.software_update import SoftwareUpdate
+from macstate.resources.sysctl import Sysctl
+
+RECORDINGS = Path(__file__).parent / "recordings"
+LIMIT, UPDATE = Sysctl.probes[0], SoftwareUpdate.probes[0]
+OVERRIDES, PRINT = RemoteLogin.probes
+
+
+def known(kind: type[Resource], **outputs: str) -> list[dict[str, Any]]:
+    return [resource.managed for resource in kind.parse(outputs)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ((RECORDINGS / "sysctl/iogpu_wired_limit_default.txt").read_text(), [{"value": 0}]),
+        ((RECORDINGS / "sysctl/iogpu_wired_limit_set_at_boot.txt").read_text(), [{"value": 114688}]),
+        (f"hw.memsize: 34359738368\n{LIMIT.split()[1]}: 7\n", [{"value": 7}]),
+        ((RECORDINGS / "sysctl/iogpu_read_only.txt").read_text(), []),
+        ("sysctl: unknown oid 'iogpu.wired_limit_mb'\n", []),
+        ("hw.memsize: 34359738368\n", []),
+        ("iogpu.wired_limit_mb: many\n", []),
+    ],
+)
+def test_a_limit_is_read_or_not_known(text: str, expected: list[dict[str, Any]]) -> None:
+    assert known(Sysctl, **{LIMIT: text}) == expected
+
+
+@pytest.mark.parametrize(
+    ("job", "expected"),
+    [
+        ("system/com.openssh.sshd = {\n\tstate = running\n}\n", [{"enabled": True}]),
+        ("com.openssh.sshd = {\n\tdomain = com.apple.xpc.launchd.domain.system\n}\n", [{"enabled": True}]),
+        ('Bad request.\nCould not find service "com.openssh.sshd" in domain for system\n', [{"enabled": False}]),
+        ("system/com.apple.smbd = {\n\tstate = running\n}\n", []),
+        ("no idea\n", []),
+    ],
+)
+def test_remote_login_is_its_override_and_its_job(job: str, expected: list[dict[str, Any]]) -> None:
+    assert known(RemoteLogin, **{OVERRIDES: "\tdisabled services = {\n\t}\n", PRINT: job}) == expected
+    assert known(RemoteLogin, **{PRINT: job}) == []
+
+
+def test_one_file_of_two_leaves_the_other_unknown() -> None:
+    text = "{\n    AutomaticDownload = 0;\n    CriticalUpdateInstall = 1;\n}\n"
+
+    assert known(SoftwareUpdate, **{UPDATE: text}) == [
+        {"check": "unset", "download": False, "install_macos": "unset", "install_security": "mixed"}
+    ]
+    assert known(SoftwareUpdate, **{UPDATE: "2026-01-01 00:00:00.000 defaults[1:2] \nCould not find key\n"}) == [{}]
+
+
+def test_a_mac_without_the_limit_is_told_in_one_line() -> None:
+    text = "macs: {studio: {hostname: h, user: anna}}\ngpu_memory: {wired_limit_mb: 1}\n"
+    wishes = spec.parse(text, "macs.yml").for_host("studio")
+
+    with pytest.raises(
+        MacstateError, match=r"^gpu_memory: this Mac has no iogpu.wired_limit_mb .*; take gpu_memory out"
+    ):
+        wishes.expand(Facts(user="anna", machine=Machine(memory=1)))
+    assert wishes.expand(Facts(user="anna", machine=Machine(memory=1, wired_limit=0)))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[str], tuple[int, str]]:
+    birth.create(tmp_path / "mac", user="anna", dns_name="studio.tail1.ts.net", programs=[])
+    environment = birth.environment(tmp_path / "mac")
+
+    def run(command: str) -> tuple[int, str]:
+        words = ["/bin/sh", "-c", f"exec 2>&1; {command}"]
+        done = subprocess.run(words, env=environment, cwd=environment["HOME"], stdout=-1, text=True, check=False)
+        return done.returncode, done.stdout
+
+    return run
+
+
+def test_system_wide_preferences_are_written_by_root_alone(run: Callable[[str], tuple[int, str]]) -> None:
+    domain = "/Library/Preferences/com.apple.commerce"
+
+    code, said = run(f"defaults write {domain} AutoUpdate -bool true")
+    assert (code, said.splitlines()[-1].endswith(f"Could not write domain {domain}; exiting")) == (1, True)
+    assert run(f"defaults read {domain}")[0] == 1
+    assert run(f"sudo defaults write {domain} AutoUpdate -bool true; defaults read {domain}") == (
+        0,
+        "{\n    AutoUpdate = 1;\n}\n",
+    )
