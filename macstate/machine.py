@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 LISTENING = re.compile(
     r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d+)\s+\S+\s+LISTEN"
-    r"(?:(?:\s+\d+){2,4}\s+(?P<name>\D.*?):(?P<new>\d+)|\s+\d+\s+\d+\s+(?P<old>\d+))\s",
+    r"(?:\s+\d+){2,4}?\s+(?:(?P<name>\D.*?):(?P<new>\d+)|(?P<old>\d+)\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
     re.MULTILINE,
 )
 """`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""

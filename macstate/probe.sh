@@ -46,8 +46,9 @@ variant() { # which build of Tailscale: only the open-source daemon has a socket
 listeners() { # everybody's, which needs no root
   netstat -anv -p tcp | grep LISTEN
 }
-holders() { # process, process group and program of each; netstat prints NAME:PID STATE, before that RCV SND PID EPID 0xSTATE
-  pids=$(listeners | sed -n 's/.*:\([0-9][0-9]*\)  *[0-9a-f]\{5\} .*/\1/p; s/.*LISTEN  *[0-9]*  *[0-9]*  *\([0-9]*\)  *[0-9]*  *0x.*/\1/p')
+holders() { # process, process group and program of each; netstat prints NAME:PID STATE, or PID EPID STATE
+  state='0(x[0-9a-f]+|[0-9a-f]{4})'
+  pids=$(listeners | sed -En "s/.*:([0-9]+) +$state .*/\\1/p; s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/\\2/p")
   ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
 }
 room() { # FOLDER: of its disk

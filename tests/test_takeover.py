@@ -62,6 +62,7 @@ def test_with_it_one_run_converges(old: Laptop) -> None:
     assert again.commands == 1
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(("formula", "port"), [("ollama", "11434"), ("nginx", "8080")])
 def test_homebrews_own_service(tmp_path: object, formula: str, port: str) -> None:
     laptop = Laptop(tmp_path)  # type: ignore[arg-type]
