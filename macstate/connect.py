@@ -70,6 +70,12 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
     return result
 
 
+def tailnet_user(host: Host) -> str:
+    """Say who this laptop is in the tailnet, for the journal: `` (anna@example.com)``; empty beyond it."""
+    login = getattr(host.connector, "tailnet_login", "")
+    return f" ({login})" if login else ""
+
+
 def reaches(host: Host) -> bool:
     """Say whether this laptop is in the Mac's tailnet, so that its routes can be asked from here."""
     return bool(getattr(host.connector, "in_tailnet", False))

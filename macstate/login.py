@@ -43,6 +43,11 @@ class MacConnector(SSHConnector):
         """Whether we came through the tailnet."""
         return bool(spec.load().macs[self.host.name].ssh == "tailscale")
 
+    @property
+    def tailnet_login(self) -> str:
+        """Who this laptop is in the tailnet."""
+        return tailnet.login() if self.in_tailnet else ""
+
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Give the host under the Mac's own name."""

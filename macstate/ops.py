@@ -91,7 +91,7 @@ def verify(wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]
 def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
     del state
     try:
-        who = getattr(host.connector, "identity", "") or f"{getpass.getuser()}@{socket.gethostname()}"
+        who = f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
         lines = run.payload(batch, who, int(host.data.get("lock_wait", LOCK_WAIT)))
         words = ("sh", "-c", scripts.bare("apply.sh"))
         _, output = connect.as_root(host, run, words, lines) if batch.root else connect.send(host, words, lines)

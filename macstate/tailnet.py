@@ -53,6 +53,13 @@ class Peer:
         )
 
 
+def login() -> str:
+    """Give the login name that this laptop's node belongs to; empty for a tagged one."""
+    found = status()
+    user = (found.get("User") or {}).get(str((found.get("Self") or {}).get("UserID")), {})
+    return str(user.get("LoginName", ""))
+
+
 @cache
 def status() -> dict[str, Any]:
     """Ask this laptop's tailscaled, once a run.

@@ -79,10 +79,10 @@ class Lab:
         )
         return done.returncode, done.stdout
 
-    def deploy(self, *options: str, spec: str | None = None) -> tuple[int, str]:
+    def deploy(self, *options: str, spec: str | None = None, allow: str = "") -> tuple[int, str]:
         """Do the main job. The lab's tailscaled has no network device, which has to be allowed."""
-        allow = () if "--data" in options else ("--data", "allow=userspace")
-        return self.type("pyinfra", "inventory.py", "deploy.py", "-y", *allow, *options, spec=spec)
+        named = ("--data", f"allow=userspace,{allow}") if "--data" not in options else ()
+        return self.type("pyinfra", "inventory.py", "deploy.py", "-y", *named, *options, spec=spec)
 
     def commands(self) -> int:
         """Count the remote commands that the Mac's tailscaled has logged."""

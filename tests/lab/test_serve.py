@@ -60,7 +60,7 @@ def test_a_mount_that_is_gone_answers_404(lab: Lab) -> None:
         wait_for(partial(listens, port), f"port {port}")
     assert asked(lab, "/one/x")["path"] == "/x"
 
-    code, said = lab.deploy(spec=f"{macs}\nendpoints: {{two: {other}}}\n")
+    code, said = lab.deploy(spec=f"{macs}\nendpoints: {{two: {other}}}\n", allow="removal")
 
     assert code == 0, said
     assert lab.tailnet.get("/one/x").status == 404

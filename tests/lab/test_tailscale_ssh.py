@@ -105,6 +105,7 @@ def test_a_policy_without_ssh_is_told(lab: Lab, policy: str) -> None:
 
 
 def test_check_mode_shows_the_url_and_waits(lab: Lab) -> None:
+    lab.mac.install("one", "opt/homebrew/bin/one")
     lab.tailnet.console("ssh", policy="check")
     time.sleep(0.5)
     visit = threading.Timer(3, lab.tailnet.console, ("ssh",), {"policy": "visited"})
@@ -199,6 +200,7 @@ def test_the_connection_is_cut(lab: Lab, command: int, said: str) -> None:
 
 
 def test_turning_tailscale_ssh_off_needs_its_override_and_comes_last(lab: Lab) -> None:
+    lab.mac.install("one", "opt/homebrew/bin/one")
     off = SMALL + "tailscale: {ssh: false}\n"
     code, said = lab.deploy(spec=off)
     assert code == 1
