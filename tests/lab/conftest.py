@@ -103,10 +103,11 @@ class Lab:
         yield
         watcher.join()
 
-    def files(self) -> dict[str, bytes]:
-        """Give every file of the Mac, but for the tools' own notes."""
+    def files(self, *, logs: bool = False) -> dict[str, bytes]:
+        """Give every file of the Mac, but for the tools' own notes, and for logs: being asked is logged."""
+        left_out = {".mac"} if logs else {".mac", "Logs"}
         files = (path for path in self.mac.root.rglob("*") if path.is_file() and not path.is_symlink())
-        return {str(path): path.read_bytes() for path in files if ".mac" not in path.parts}
+        return {str(path): path.read_bytes() for path in files if not left_out & set(path.parts)}
 
     def served(self) -> dict[str, Any]:
         """Give the Serve document as it is."""
