@@ -1,6 +1,7 @@
-"""The spec's Macs as pyinfra hosts; a spec with mistakes ends here, before any connection."""
+"""The spec's Macs as pyinfra hosts, and this laptop; a spec with mistakes ends here, before any connection."""
 
-from macstate import spec, terminal
+from macstate import hosts, terminal
 
 terminal.check_terminal()
-macs = [f"@mac/{name}" for name in spec.load().macs]
+macs = hosts.macs()
+clients = hosts.laptops()

@@ -145,6 +145,38 @@ delete() { # PATH
 aside() { # PATH: somebody else's file, under another name
   [ ! -e "$root$1" ] || mv -f "$root$1" "$root$1.before-macstate"
 }
+real() { # PATH: where a chain of links leads
+  path=$1
+  while [ -L "$path" ]; do
+    link=$(readlink "$path")
+    case $link in
+      /*) path=$link ;;
+      *) path=${path%/*}/$link ;;
+    esac
+  done
+  printf %s "$path"
+}
+head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
+  path=$(real "$root$1")
+  (umask 077 && mkdir -p "${path%/*}") # ~/.ssh is nobody else's
+  if [ -e "$path" ]; then
+    cp -p "$path" "$path.macstate" # with its owner and mode
+    at=$([ -z "$2" ] || grep -nxF -- "$2" "$path" | head -n 1 | cut -d : -f 1)
+    {
+      [ -z "$3" ] || printf '%s\n' "$3"
+      [ "${at:-0}" -le 1 ] || head -n "$((at - 1))" "$path"
+      tail -n "+$((${at:-0} + 1))" "$path"
+    } >"$path.macstate"
+  else
+    printf '%s\n%s\n' "$3" "$MADE" >"$path.macstate"
+  fi
+  if [ -z "$3" ] && [ "$(cat "$path.macstate")" = "$MADE" ]; then
+    rm -f "$path" "$path.macstate"
+  else
+    mv -f "$path.macstate" "$path"
+  fi
+}
+MADE='# macstate made this file; it goes with the line above, unless there is more in it'
 
 payload=$newline$(cat)
 payload=${payload#*"$newline"PAYLOAD"$newline"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from macstate import exposure, listening, names
+from macstate import exposure, listening, names, reserved, sleeping
 from macstate.document import Document, Mistake, Path
 from macstate.model import alone, chosen
 
@@ -106,33 +106,6 @@ def way_in(root: Any) -> Found:
             yield ("macs", name, "ssh"), "ssh: openssh is Remote Login, which remote_login turns off here; keep one"
 
 
-def sleeps(root: Any) -> Found:
-    """A server never sleeps."""
-    for path, power in _powers(root):
-        for source in ("ac", "battery", "ups"):
-            if (profile := getattr(power, source)) and profile.sleep:
-                yield (
-                    (*path, source, "sleep"),
-                    f"sleep: after {profile.sleep} idle minutes on {source} the Mac sleeps and answers nobody; type 0",
-                )
-
-
-def emergency(root: Any) -> Found:
-    """The strongest switch has a price."""
-    for path, power in _powers(root):
-        if power.disablesleep:
-            yield (
-                (*path, "disablesleep"),
-                "disablesleep: it also vetoes the thermal emergency sleep; on a desktop `ac: {sleep: 0}` is enough",
-            )
-
-
-def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
-    places: list[tuple[Path, Any]] = [(("power",), root.power)]
-    places += [(("macs", name, "power"), mac.power) for name, mac in root.macs.items()]
-    yield from ((path, power) for path, power in places if power)
-
-
 def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
     return chosen(root, mac, "endpoints").items()
 
@@ -146,5 +119,6 @@ ERRORS: tuple[Callable[[Any], Found], ...] = (
     way_in,
     names.misspelt,
     *exposure.RULES,
+    *reserved.RULES,
 )
-WARNINGS: tuple[Callable[[Any], Found], ...] = (sleeps, emergency)
+WARNINGS: tuple[Callable[[Any], Found], ...] = sleeping.RULES

@@ -14,7 +14,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import health, plan_json, probe, secrets, spec
+from macstate import health, hosts, plan_json, probe, secrets, spec, tailnet
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.review import Review
@@ -88,9 +88,10 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
         MacstateError: the connection is gone, or the answer is not whole.
     """
     lists = (*wishes.lists, *(health.lists(wishes) if healths else ()))
-    ok, output = send(host, ("sh", "-c", probe.script()), probe.stdin(lists))
+    ok, output = send(host, ("sh", "-c", probe.script(laptop=wishes.laptop)), probe.stdin(lists))
     try:
-        return probe.found(output.stdout_lines)
+        found = probe.found(output.stdout_lines, laptop=wishes.laptop)
+        return found.seeing(tailnet.host_keys()) if wishes.laptop else found
     except (ValueError, KeyError):
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
@@ -103,7 +104,7 @@ def review(host: Host, *, dry: bool) -> Review:
         MacstateError: it cannot be read, or what is wished cannot be said of it.
     """
     only = (place.strip() for place in str(host.data.get("only", "")).split(","))
-    wishes = spec.load().for_host(host.name).narrowed(place for place in only if place)
+    wishes = hosts.wished(host.name).narrowed(place for place in only if place)
     found = look(host, wishes)
     seen = reviewed(host.name, wishes, found, keys(host, dry=dry), spec.load().digest)
     if saved := os.environ.get("MACSTATE_PLAN"):

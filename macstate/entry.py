@@ -27,6 +27,11 @@ class Entry(BaseModel):
         del name
         yield from ()
 
+    def warnings(self, scope: Scope) -> Iterator[str]:
+        """Tell what a person should know of it beforehand."""
+        del scope
+        yield from ()
+
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the resources that this entry stands for on a Mac with these facts."""
         raise NotImplementedError

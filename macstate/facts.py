@@ -88,6 +88,18 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Laptop:
+    """The machine that macstate runs on, where the spec is about it too."""
+
+    system: str = ""
+    """What `uname` says: ``Darwin`` or ``Linux``."""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Lines of the user's own files that could get into each other's way with ours, as ``NUMBER:TEXT``, by path."""
+    host_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """SSH host keys of the nodes that its tailnet shows, by DNS name; empty where it is in none."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Read by the probe, in the same remote command as everything else."""
 
@@ -102,6 +114,7 @@ class Facts:
     """Paths with their symbolic links resolved."""
     node: Node = Node()
     machine: Machine = field(default_factory=Machine)
+    laptop: Laptop = Laptop()
     recorded: frozenset[str] = frozenset()
     """What macstate made here, by id."""
     programs: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from macstate.facts import Facts
 from macstate.outputs import Outputs
@@ -24,3 +24,7 @@ class Found:
     """What the tools printed, by kind."""
     asked: Mapping[str, str] = field(default_factory=dict)
     """What endpoints answered, where the probe was to ask them."""
+
+    def seeing(self, host_keys: Mapping[str, tuple[str, ...]]) -> Found:
+        """Add what a laptop's tailnet shows."""
+        return replace(self, facts=replace(self.facts, laptop=replace(self.facts.laptop, host_keys=host_keys)))

@@ -36,7 +36,11 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
         if _turns_off(change, "firewall/state", "enabled"):
             yield "firewall-off", change.id
     yield from (("lose-key", route) for route in _unlocked(plan))
-    gone = [change for change in plan.changes if change.action == "remove" and change.was and not change.foreign]
+    gone = [
+        change
+        for change in plan.changes
+        if change.action == "remove" and change.was and not (change.foreign or change.kind.laptop)
+    ]
     last = not serves and any(change.id.startswith("launchd/") for change in gone)
     if len(gone) > plan.owned * SHARE or last:
         yield "removal", f"{len(gone)} of {plan.owned} objects" + (" with the last endpoint" if last else "")

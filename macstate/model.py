@@ -8,7 +8,9 @@ from pydantic import Field, Strict, create_model
 
 from macstate.entry import Entry
 from macstate.resources import KINDS
+from macstate.scope import MacView
 from macstate.services import SERVICES
+from macstate.services.client import Clients
 from macstate.types import Name, Word
 
 ENTRIES: tuple[type[Entry], ...] = (*(kind.entry for kind in KINDS if kind.entry), *SERVICES)
@@ -46,6 +48,16 @@ def alone(root: Any, mac: Any, section: str) -> Any:
     return getattr(mac, section) or getattr(root, section)
 
 
+def view(root: Any, name: str) -> MacView:
+    """Give one Mac with all that goes to it."""
+    mac = root.macs[name]
+    found = {
+        entry.section: chosen(root, mac, entry.section) if entry.named else alone(root, mac, entry.section)
+        for entry in ENTRIES
+    }
+    return MacView(name, mac, {section: each for section, each in found.items() if each})
+
+
 Names = Annotated[tuple[str, ...], Strict(strict=False)]
 Mac = create_model(
     "Mac",
@@ -59,4 +71,5 @@ Root = create_model(
     __doc__="What the Macs shall be.",
     macs=(Annotated[dict[Name, Mac], Field(min_length=1)], ...),
     **{entry.section: _optional(_collection(entry) if entry.named else entry) for entry in ENTRIES},
+    clients=(Clients | None, Field(default=None, description="The laptop's side.")),
 )

@@ -18,6 +18,9 @@ CLOCK = 60
 
 def findings(wishes: Wishes, found: Found, plan: Plan, now: float) -> list[Finding]:
     """Look at everything; ``now`` is the laptop's clock, in seconds since 1970."""
+    if wishes.laptop:
+        scope = wishes.scope(found.facts)
+        return [Finding(name, text, "warning") for name, client in wishes.entries for text in client.warnings(scope)]
     flight = Flight(wishes, found, plan, now)
     return [finding for rule in RULES for finding in rule(flight)]
 

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from macstate import scripts
-from macstate.facts import Facts, Node
+from macstate.facts import Facts, Laptop, Node
 from macstate.found import Found
 from macstate.machine import Machine
 from macstate.outputs import UnreadableError
 from macstate.record import Record
 from macstate.resource import Resource
 from macstate.resources import KINDS
-
-MARK = "macstate-kind:"
-"""Section that parts the kinds from each other."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """What one read command gave."""
-
-    output: str
-    status: int
-    errors: str
+from macstate.sections import MARK, Section, sections
 
 
 @cache
-def script() -> str:
-    """Give the probe: the common part, then each kind's."""
-    parts = [scripts.bare("probe.sh")]
-    for kind in KINDS:
+def script(*, laptop: bool = False) -> str:
+    """Give the probe of a Mac, or of the laptop: the common part, then each kind's."""
+    parts = [scripts.bare("probe.sh"), *([] if laptop else [scripts.bare("probe_mac.sh")])]
+    for kind in _kinds(laptop=laptop):
         lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
         parts += [f"section {MARK}{kind.kind} true", lines.strip()]
     return "\n".join([*parts, f"section {MARK} true"])
+
+
+def _kinds(*, laptop: bool) -> list[type[Resource]]:
+    return [kind for kind in KINDS if kind.laptop is laptop]
 
 
 def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
@@ -45,33 +35,7 @@ def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{name}\t{value}" for name, value in sorted(set(lists))] or [""]
 
 
-def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
-    """Decode the output, kind by kind; the common part has the empty kind.
-
-    Raises:
-        ValueError: a line is broken, or the end is missing.
-    """
-    kinds: dict[str, dict[str, Section]] = {"": {}}
-    kind = ""
-    for line in lines:
-        try:
-            name, body, *errors = (
-                b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
-            )
-        except (binascii.Error, ValueError):
-            continue  # what a login script printed
-        if name.startswith(MARK):
-            kind = name.removeprefix(MARK)
-            kinds.setdefault(kind, {})
-            continue
-        output, _, status = body.rpartition("\n")
-        kinds[kind][name] = Section(output, int(status), "".join(errors).strip())
-    if kind or len(kinds) == 1:
-        raise ValueError("it ends in the middle")
-    return kinds
-
-
-def found(lines: list[str]) -> Found:
+def found(lines: list[str], *, laptop: bool = False) -> Found:
     """Parse a probe's output.
 
     Raises:
@@ -82,7 +46,7 @@ def found(lines: list[str]) -> Found:
     unreadable: dict[str, str] = {}
     outputs: dict[str, dict[str, str]] = {}
     resources: dict[str, Resource] = {}
-    for kind in KINDS:
+    for kind in _kinds(laptop=laptop):
         known = outputs[kind.kind] = {}
         shared = {name: section for name, section in common.items() if name in kind.probes}
         for name, section in (shared | kinds[kind.kind]).items():
@@ -99,9 +63,10 @@ def found(lines: list[str]) -> Found:
             resources |= {resource.id: resource for resource in kind.parse(known)}
         except UnreadableError as error:
             unreadable[f"{kind.kind}/"] = str(error)
-    record = _record(common)
+    record = _record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
     asked = {name: section.output for name, section in common.items() if name.startswith(("health ", "age "))}
-    return Found(_facts(common, record), resources, record, unreadable, outputs, asked)
+    facts = (_laptop if laptop else _facts)(common, record)
+    return Found(facts, resources, record, unreadable, outputs, asked)
 
 
 def _facts(common: Mapping[str, Section], record: Record) -> Facts:
@@ -128,6 +93,17 @@ def _facts(common: Mapping[str, Section], record: Record) -> Facts:
             frozenset(name.partition(" ")[2] for name in common if name.startswith("missing ")),
         ),
         node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
+    )
+
+
+def _laptop(common: Mapping[str, Section], record: Record) -> Facts:
+    own = {name.partition(" ")[2]: section.output for name, section in common.items() if name.startswith("own ")}
+    return Facts(
+        user=common["user"].output.strip(),
+        uid=int(common["uid"].output),
+        home=common["home"].output,
+        recorded=frozenset(record.lines),
+        laptop=Laptop(common["uname"].output.strip(), own),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -28,6 +28,11 @@ class Record:
 
     lines: Mapping[str, Line] = field(default_factory=dict)
     sums: Mapping[bool, str] = field(default_factory=dict)
+
+    def of(self, kinds: Collection[str]) -> Record:
+        """Keep to some kinds: a Mac may be somebody's laptop too."""
+        lines = {name: line for name, line in self.lines.items() if name.partition("/")[0] in kinds}
+        return Record(lines, self.sums)
 
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701 - configuration files
     )
     environment.filters["regex"] = re.escape
+    environment.filters["quote"] = shlex.quote
     return environment
 
 

@@ -31,13 +31,14 @@ class Resource(Entry):
     """Probes that may fail and leave nothing unknown."""
     help: ClassVar[Mapping[int, str]] = {}
     """What to do when a probe ends with this exit status."""
+    laptop: ClassVar[bool] = False
+    """Whether the laptop has it, and not the Mac."""
     setting: ClassVar[bool] = False
     """Whether it exists on every Mac: changed, but never created, owned or removed."""
     reload: ClassVar[bool] = False
     """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
     document: ClassVar[bool] = False
     """Whether all resources of the kind live in one document, written whole by one operation."""
-
     gone: ClassVar[str] = "it is gone already; only the record of it is left"
     """What to say where it is recorded, no longer wished, and not to be found."""
     follows: ClassVar[Mapping[str, str]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,26 @@ def no_keys(reference: str, name: str) -> Secret | None:
 
 
 @dataclass(frozen=True)
+class MacView:
+    """One Mac of the spec, as the laptop and the guide see it."""
+
+    name: str
+    """Its name in the spec."""
+    entry: Any
+    """How to reach it."""
+    sections: Mapping[str, Any]
+    """What goes to it: an entry by its section, or entries by name."""
+
+
+@dataclass(frozen=True)
 class Scope:
-    """One Mac, while its entries are expanded."""
+    """One Mac, or the laptop, while its entries are expanded."""
 
     facts: Facts
     entries: tuple[tuple[str, Entry], ...]
     key: Keys
+    macs: tuple[MacView, ...] = ()
+    """The Mac itself; for the laptop all of them."""
 
     def all(self, section: str) -> dict[str, Any]:
         """Give the entries of one section by name."""

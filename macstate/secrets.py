@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 
 from pydantic import AfterValidator
 
+from macstate import key_command
 from macstate.errors import MacstateError
 
 SHORTEST = 20
@@ -80,17 +81,8 @@ def resolve(reference: str, name: str, folder: Path, *, create: bool, say: Calla
             value = _file(Path(rest).expanduser(), name)
         case "keychain" if sys.platform != "darwin":
             _fail(name, "a keychain is to be had on a Mac laptop only; take another reference")
-        case "keychain":
-            service, _, account = rest.partition("/")
-            value = _tool(name, "security", "find-generic-password", "-w", "-s", service, "-a", account)
-        case "op":
-            value = _tool(name, "op", "read", "--no-newline", reference)
-        case "sops":
-            file, _, key = rest.partition("#")
-            path = "".join(f'["{part}"]' for part in key.split("."))
-            value = _tool(name, "sops", "decrypt", "--extract", path, str(Path(file).expanduser()))
         case _:
-            value = _tool(name, "sh", "-c", rest)
+            value = _tool(name, *key_command.of(reference, folder / name))
     return _checked(value.removesuffix("\n"), name)
 
 

@@ -18,8 +18,8 @@ from macstate.document import Mistake, read
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.mistakes import mistake, near
-from macstate.model import Root
-from macstate.wishes import Wishes, entries
+from macstate.model import Root, view
+from macstate.wishes import Wishes, entries, place
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,21 @@ class Spec:
             raise MacstateError(
                 f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}"
             )
-        return Wishes(tuple(entries(self.root, self.macs[name])), tuple(self.say(warning) for warning in self.warnings))
+        mac = view(self.root, name)
+        warnings = tuple(self.say(warning) for warning in self.warnings)
+        return Wishes(tuple(entries(mac)), warnings, macs=(mac,), elsewhere=frozenset({"clients"}))
+
+    def for_laptop(self) -> Wishes:
+        """Give what this laptop shall have."""
+        macs = tuple(view(self.root, name) for name in self.macs)
+        own = (("clients", self.clients.local),) if self.clients else ()
+        elsewhere = frozenset(place(*pair) for mac in macs for pair in entries(mac))
+        return Wishes(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"})
+
+    @property
+    def clients(self) -> Any:
+        """What the laptop's side shall be, if the spec says it."""
+        return self.root.clients  # type: ignore[attr-defined]
 
     @property
     def digest(self) -> str:

@@ -120,4 +120,23 @@ class Aside:
         return shlex.join(("aside", self.path))
 
 
-Step = Run | Wait | Same | Write | Delete | Aside
+@dataclass(frozen=True)
+class HeadLine:
+    """One line in a person's own file: ``old`` is taken out, ``new`` put first; every other byte stays."""
+
+    path: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        if self.new:
+            return f"put first in {shlex.quote(self.path)}: {self.new}"
+        return f"take out of {shlex.quote(self.path)}: {self.old}"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("head_line", self.path, self.old, self.new))
+
+
+Step = Run | Wait | Same | Write | Delete | Aside | HeadLine

@@ -84,6 +84,15 @@ def status() -> dict[str, Any]:
     return found
 
 
+def host_keys() -> dict[str, tuple[str, ...]]:
+    """Give the SSH host keys of all nodes by DNS name; nothing where this laptop is in no tailnet."""
+    try:
+        peers = (Peer.read(each) for each in (status().get("Peer") or {}).values())
+    except MacstateError:
+        return {}
+    return {each.name: each.host_keys for each in peers}
+
+
 def peer(hostname: str, found: dict[str, Any]) -> Peer:
     """Give the node of that name, short name or address, if a connection can come about.
 

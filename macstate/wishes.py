@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
 
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.facts import Facts
-from macstate.model import ENTRIES, alone, chosen
 from macstate.resource import Resource
-from macstate.scope import Keys, Scope, no_keys
+from macstate.scope import Keys, MacView, Scope, no_keys
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,12 @@ class Wishes:
     warnings: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     """The entries that a run is about, by their place in the spec; empty: all."""
+    macs: tuple[MacView, ...] = ()
+    """The Mac itself; for the laptop all of them."""
+    laptop: bool = False
+    """Whether this is the laptop's side."""
+    elsewhere: frozenset[str] = frozenset()
+    """Places in the spec that are about another machine."""
 
     def narrowed(self, only: Iterable[str]) -> Wishes:
         """Keep to some entries and what they need.
@@ -30,7 +34,7 @@ class Wishes:
         Raises:
             MacstateError: one of them is not in the spec.
         """
-        places = {place(name, entry) for name, entry in self.entries}
+        places = {place(name, entry) for name, entry in self.entries} | self.elsewhere
         for each in (wanted := tuple(only)):
             if each not in places:
                 near = get_close_matches(each, places, n=1)
@@ -43,9 +47,13 @@ class Wishes:
         if not self.only:
             return None
         needed = ("gateway",) if any(each.startswith("endpoints.") for each in self.only) else ()
-        scope = Scope(facts, self.entries, key)
+        scope = self.scope(facts, key)
         chosen = (pair for pair in self.entries if place(*pair) in (*self.only, *needed))
         return frozenset(resource.id for name, entry in chosen for resource in entry.expand(name, scope))
+
+    def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
+        """Give what the entries are expanded with."""
+        return Scope(facts, self.entries, key, self.macs)
 
     @property
     def lists(self) -> tuple[tuple[str, str], ...]:
@@ -60,7 +68,7 @@ class Wishes:
         """
         resources: dict[str, Resource] = {}
         problems: list[str] = []
-        scope = Scope(facts, self.entries, key)
+        scope = self.scope(facts, key)
         for name, entry in self.entries:
             try:
                 for resource in entry.expand(name, scope):
@@ -80,10 +88,7 @@ def place(name: str, entry: Entry) -> str:
     return f"{entry.section}.{name}" if entry.named else name
 
 
-def entries(root: Any, mac: Any) -> Iterator[tuple[str, Entry]]:
+def entries(mac: MacView) -> Iterator[tuple[str, Entry]]:
     """Give (name, entry) of all that goes to a Mac."""
-    for entry in ENTRIES:
-        if entry.named:
-            yield from chosen(root, mac, entry.section).items()
-        elif single := alone(root, mac, entry.section):
-            yield entry.section, single
+    for section, found in mac.sections.items():
+        yield from found.items() if isinstance(found, dict) else ((section, found),)

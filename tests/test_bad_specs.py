@@ -75,6 +75,7 @@ def test_mistakes_come_in_the_order_of_the_file(name: str) -> None:
     [
         ("power:\n  ac: {sleep: 5}\n", "3:15", "after 5 idle minutes on ac the Mac sleeps"),
         ("power:\n  ac: {sleep: 0}\n  ups: {sleep: 1}\n", "4:16", "after 1 idle minutes on ups the Mac sleeps"),
+        ("power:\n  ac: {autorestart: true, autorestartatconnect: true}\n", "3:21", "sets autorestart to 0 then"),
         ("power:\n  disablesleep: true\n", "3:17", "vetoes the thermal emergency sleep"),
     ],
 )

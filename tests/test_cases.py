@@ -13,7 +13,7 @@ from laptop import ROOT
 
 from macstate import report, spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
+from macstate.facts import Facts, Laptop, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
@@ -25,6 +25,7 @@ FACTS = Facts(
     home="/Users/anna",
     node=Node(name="studio.tail1.ts.net", capabilities=frozenset({"https"})),
     programs={"/opt/homebrew/bin/nginx": "nginx/1.29.3"},
+    laptop=Laptop("Darwin", {}, {"studio.tail1.ts.net": ("ssh-ed25519 AAAA",)}),
 )
 MACS = {"studio": {"hostname": "studio.tail1.ts.net", "user": "anna"}}
 CASES = [
@@ -43,9 +44,8 @@ def key(reference: str, name: str) -> Secret | None:
 
 def planned(kind: Any, case: dict[str, Any]) -> str:
     facts = replace(FACTS, recorded=frozenset(case.get("record", ())))
-    wishes = (
-        spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml").for_host("studio").expand(facts, key)
-    )
+    read = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml")
+    wishes = (read.for_laptop() if kind.laptop else read.for_host("studio")).expand(facts, key)
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
     host = case.get("host", {})
     outputs = host if isinstance(host, dict) else {kind.probes[0]: host}
@@ -63,7 +63,9 @@ def test_every_kind_has_cases() -> None:
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES)
-def test_case(kind: Any, case: dict[str, Any]) -> None:
+def test_case(kind: Any, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/Users/anna")
+    monkeypatch.delenv("ZDOTDIR", raising=False)
     if "error" in case:
         with pytest.raises(MacstateError, match=re.escape(case["error"])):
             planned(kind, case)

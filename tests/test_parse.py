@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from macstate import launchctl, probe
+from macstate import launchctl, probe, sections
 from macstate.facts import Node
 from macstate.outputs import UnreadableError
 from macstate.resource import Resource
@@ -299,9 +299,9 @@ def mac(kinds: dict[str, list[str]]) -> list[str]:
     lines += [line("sudo", status=1), line("tailscale status --json", json.dumps({}).encode())]
     lines += [line(name, status=1) for name in ("owned", "user-owned")]
     lines += [line(f"{name}-sum", b"4294967295 0\n") for name in ("owned", "user-owned")]
-    for kind in KINDS:
-        lines += [line(f"{probe.MARK}{kind.kind}"), *kinds.get(kind.kind, [])]
-    return [*lines, line(probe.MARK)]
+    for kind in (kind for kind in KINDS if not kind.laptop):
+        lines += [line(f"{sections.MARK}{kind.kind}"), *kinds.get(kind.kind, [])]
+    return [*lines, line(sections.MARK)]
 
 
 CONTENTS = {
@@ -354,7 +354,7 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
 def test_an_output_without_its_end_is_refused() -> None:
     for end in range(1, len(mac({}))):
         with pytest.raises(ValueError, match="it ends in the middle"):
-            probe.sections(mac({})[:end])
+            sections.sections(mac({})[:end])
 
 
 def test_a_failed_read_is_unknown_with_its_reason() -> None:

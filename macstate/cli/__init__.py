@@ -78,7 +78,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
             ops.show(state, host, seen, steps=verbose)
         seen.check(str(host.data.get("allow", "")))
 
-    fine = on_each(target, limit, data, look)
+    fine = on_each(target, limit, data, look, laptop=True)
     if as_json:
         click.echo(plan_json.as_json(plans, spec.load().digest))
     if out:

@@ -136,7 +136,7 @@ def show_journal(target: str, *, count: int, as_json: bool, limit: tuple[str, ..
         if not runs and not as_json:
             click.echo(f"{host.name}: nothing was done here yet")
 
-    sys.exit(not on_each(target, limit, (), look))
+    sys.exit(not on_each(target, limit, (), look, laptop=True))
 
 
 COMMANDS = (show_status, doctor, show_logs, awake, show_journal)

@@ -23,12 +23,23 @@ from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
 from macstate.errors import MacstateError  # noqa: E402
+from macstate.hosts import LAPTOP  # noqa: E402
 
 
-def on_each(target: str, limit: tuple[str, ...], data: tuple[str, ...], work: Callable[[State, Host], None]) -> bool:
-    """Do something with every Mac of a target, and say whether all of them could be reached and it went well."""
+def on_each(
+    target: str,
+    limit: tuple[str, ...],
+    data: tuple[str, ...],
+    work: Callable[[State, Host], None],
+    *,
+    laptop: bool = False,
+) -> bool:
+    """Do something with every Mac of a target, and say whether all of them could be reached and it went well.
+
+    ``laptop``: with this laptop too, where the target has it.
+    """
     overrides = {key: parse_cli_arg(value) for key, _, value in (item.partition("=") for item in data)}
-    state = _connect(target, overrides, limit)
+    state = _connect(target, overrides, limit, laptop=laptop)
     there = [host for host in state.inventory if host in state.activated_hosts]
     failed = len(there) < len([host for host in state.inventory if state.is_host_in_limit(host)])
     try:
@@ -43,7 +54,7 @@ def on_each(target: str, limit: tuple[str, ...], data: tuple[str, ...], work: Ca
     return not failed
 
 
-def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...]) -> State:
+def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
@@ -55,7 +66,8 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...]) -> 
     with ctx_state.use(state), ctx_config.use(Config()):
         inventory = make_inventory(target, cwd=state.cwd, override_data=overrides)
         with ctx_inventory.use(inventory):
-            chosen = [host for host in inventory if not limit or host.name in limit]
+            there = [host for host in inventory if laptop or host.name != LAPTOP]
+            chosen = [host for host in there if not limit or host.name in limit]
             state.init(inventory, Config(), initial_limit=chosen)
             state.set_stage(StateStage.Connect)
             try:

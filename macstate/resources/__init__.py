@@ -3,8 +3,10 @@
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
+from macstate.resources.home_file import HomeFile
 from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
+from macstate.resources.line import Line
 from macstate.resources.model import Model
 from macstate.resources.power import Power
 from macstate.resources.remote_login import RemoteLogin
@@ -29,4 +31,6 @@ KINDS: tuple[type[Resource], ...] = (
     Serve,
     Model,  # its server must run
     Tailscale,  # last: the session that brings the changes runs over it
+    HomeFile,
+    Line,  # it takes in a file that must be there
 )

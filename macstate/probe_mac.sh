@@ -1,0 +1,67 @@
+# shellcheck disable=SC2154 # probe.sh sets root, uid and lists
+# What only a Mac is asked: it follows probe.sh, whose functions and lists it uses.
+plists_in() { # FOLDER: owner and mode of each
+  set -- "$root$1"/*.plist
+  [ ! -e "$1" ] || stat -f '%u %Lp %N' "$@"
+}
+about() { # SERVER PROGRAM: its version, and its modules
+  case $1 in
+    nginx) "$2" -V 2>&1 ;;
+    *) "$2" version && "$2" list-modules ;;
+  esac
+}
+variant() { # which build of Tailscale: only the open-source daemon has a socket, only Apple's shop leaves a receipt
+  if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
+    echo open-source
+  elif [ -e "$root/Applications/Tailscale.app/Contents/_MASReceipt" ]; then
+    echo App Store
+  else
+    echo Standalone
+  fi
+}
+listeners() { # everybody's, which needs no root
+  netstat -anv -p tcp | grep LISTEN
+}
+holders() { # process, process group and program of each; netstat prints NAME:PID STATE, or PID EPID STATE
+  state='0(x[0-9a-f]+|[0-9a-f]{4})'
+  pids=$(listeners | sed -En "s/.*:([0-9]+) +$state .*/\\1/p; s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/\\2/p")
+  ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
+}
+room() { # FOLDER: of its disk
+  place=$root$1
+  while [ ! -d "$place" ]; do place=${place%/*}; done
+  df -Pk "$place/"
+}
+
+# the very program that changes run, and no ticket of an earlier sudo
+section sudo sudo -k -n sh -c true
+section 'sw_vers -productVersion' sw_vers -productVersion
+section 'tailscale status --json' tailscale status --json --peers=false
+section 'tailscale variant' variant
+section clock date +%s
+section sysctl sysctl hw.memsize iogpu.wired_limit_mb
+section 'fdesetup status' fdesetup status
+listed program | while IFS= read -r path; do
+  [ -x "$root$path" ] || section "missing $path" true
+done
+listed folder | while IFS= read -r path; do
+  section "df $path" room "$path"
+done
+if [ -n "$(listed port)" ]; then
+  section 'netstat -anv -p tcp' listeners
+  section ps holders
+fi
+listed health | while read -r endpoint port path target; do
+  section "health $endpoint" curl -s --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port$path"
+  case $target in
+    gui/*) target=gui/$uid/${target#gui/} ;;
+  esac
+  pid=$(launchctl print "$target" 2>/dev/null | sed -n 's/^	pid = //p')
+  [ -z "$pid" ] || section "age $endpoint" ps -o etime= -p "$pid"
+done
+listed gateway | while read -r server path; do
+  section "about $path" about "$server" "$root$path"
+done
+listed path | while IFS= read -r path; do
+  section "realpath $path" realpath "$path"
+done

@@ -1,0 +1,42 @@
+"""Names that clients are given: a variable has one meaning, and what a client refers to exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from macstate.document import Path
+from macstate.mistakes import near
+from macstate.model import view
+from macstate.services.reach import variable
+
+Found = Iterator[tuple[Path, str]]
+
+
+def variables(root: Any) -> Found:
+    """Two endpoints do not become one variable: ``a-b`` and ``a_b`` are both A_B_API_BASE."""
+    for mac in root.macs:
+        owners: dict[str, str] = {}
+        for name in view(root, mac).sections.get("endpoints", {}):
+            first = owners.setdefault(variable(name), name)
+            if first != name:
+                why = f"its variable {variable(name)} is that of {first} too"
+                yield ("endpoints", name), f"{name}: {why}; give one of them another name"
+
+
+def references(root: Any) -> Found:
+    """A client's Mac and key are in the spec."""
+    if not root.clients:
+        return
+    client, path = root.clients.local, ("clients", "local")
+    if client.mac and client.mac not in root.macs:
+        there = ", ".join(root.macs)
+        yield (*path, "mac"), f"mac: the spec has no {client.mac}; there are {there}{near(client.mac, root.macs)}"
+        return
+    keys = getattr(view(root, client.mac or next(iter(root.macs))).sections.get("gateway"), "keys", {})
+    if client.key and client.key not in keys:
+        there = f"there are {', '.join(keys)}" if keys else "there is none"
+        yield (*path, "key"), f"key: the gateway has no key {client.key}; {there}{near(client.key, keys)}"
+
+
+RULES: tuple[Callable[[Any], Found], ...] = (variables, references)

@@ -1,0 +1,40 @@
+"""A whole file in the home of whoever runs macstate: the laptop's side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+from macstate.resources.file import File
+from macstate.steps import Step, Write
+
+
+class HomeFile(File):
+    """A file that the laptop's user owns; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "home_file"
+    entry = None
+    laptop: ClassVar[bool] = True
+    # GNU's stat first: what asks macOS' for a format makes GNU's print something else, and fail
+    script: ClassVar[str] = """
+mode_of() { # FILE: owner and mode
+  stat -c '%u %a' "$1" 2>/dev/null || stat -f '%u %Lp' "$1"
+}
+{ listed home_file; recorded home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$path" ] || {
+    section "stat $path" mode_of "$path"
+    section "cat $path" cat "$path"
+  }
+done
+"""
+
+    @property
+    def root(self) -> bool:
+        """It is the user's own."""
+        return False
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write it whole."""
+        del was
+        mode = int((self.permissions or "").split()[1], 8)
+        yield Write(self.path, (self.content or "").encode("utf-8", "surrogateescape"), mode=f"{mode:04o}")

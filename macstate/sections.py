@@ -1,0 +1,45 @@
+"""The probe's output, taken apart: what each read command gave."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+
+MARK = "macstate-kind:"
+"""Section that parts the kinds from each other."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one read command gave."""
+
+    output: str
+    status: int
+    errors: str
+
+
+def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
+    """Decode the output, kind by kind; the common part has the empty kind.
+
+    Raises:
+        ValueError: a line is broken, or the end is missing.
+    """
+    kinds: dict[str, dict[str, Section]] = {"": {}}
+    kind = ""
+    for line in lines:
+        try:
+            name, body, *errors = (
+                b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
+            )
+        except (binascii.Error, ValueError):
+            continue  # what a login script printed
+        if name.startswith(MARK):
+            kind = name.removeprefix(MARK)
+            kinds.setdefault(kind, {})
+            continue
+        output, _, status = body.rpartition("\n")
+        kinds[kind][name] = Section(output, int(status), "".join(errors).strip())
+    if kind or len(kinds) == 1:
+        raise ValueError("it ends in the middle")
+    return kinds

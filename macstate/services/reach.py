@@ -1,0 +1,104 @@
+"""How the endpoints of a Mac are reached: what the laptop's files, the guide and its page all say, worked out once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+HTTPS = 443
+
+
+@dataclass(frozen=True)
+class Reach:
+    """One endpoint, as its clients see it."""
+
+    name: str
+    engine: str
+    port: int
+    """Its loopback port on the Mac."""
+    label: str
+    """Its launchd label."""
+    domain: str
+    """``system`` or ``gui``."""
+    health: str
+    """The path that tells whether it is well, beginning with a slash."""
+    models: tuple[tuple[str, str], ...]
+    """(identifier, what it is)."""
+    tailnet: str = ""
+    """Its URL for the tailnet, without a slash at the end; empty: the tailnet does not reach it."""
+    internet: str = ""
+    """Its URL for the internet, likewise."""
+    tailnet_key: bool = False
+    """Whether the tailnet needs a key for it. The internet always does."""
+
+    @property
+    def speaks_openai(self) -> bool:
+        """Whether OpenAI's clients can talk to it."""
+        return self.engine in {"ollama", "openai"}
+
+    def url(self, via: str) -> str:
+        """Give its URL for ``tailnet`` or ``funnel``; empty: it is not reached that way."""
+        return self.internet if via == "funnel" else self.tailnet
+
+    def base(self, via: str) -> str:
+        """Give what a client calls the base URL: with /v1 where it speaks OpenAI's API."""
+        url = self.url(via)
+        return f"{url}/v1" if url and self.speaks_openai else url
+
+    def needs_key(self, via: str) -> bool:
+        """Say whether a request needs a key."""
+        return via == "funnel" or self.tailnet_key
+
+
+def reaches(endpoints: Mapping[str, Any], gateway: Any, name: str) -> tuple[Reach, ...]:
+    """Give every endpoint of the Mac that has this DNS name, in the order of the spec."""
+    return tuple(_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items())
+
+
+def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
+    asks = gateway is not None and gateway.require_key == "always"
+    return Reach(
+        name=name,
+        engine=endpoint.engine,
+        port=endpoint.port,
+        label=endpoint.job_label(name),
+        domain=endpoint.domain,
+        health=endpoint.health_path,
+        models=tuple((model, entry.about) for model, entry in (endpoint.models or {}).items()),
+        tailnet=_url(host, endpoint.serve),
+        internet=_url(host, endpoint.funnel) if gateway else "",
+        tailnet_key=bool(gateway) and (asks if endpoint.require_key is None else endpoint.require_key),
+    )
+
+
+def _url(host: str, route: Any) -> str:
+    if route is None:
+        return ""
+    port = "" if route.https == HTTPS else f":{route.https}"
+    return f"https://{host}{port}{route.path.rstrip('/')}"
+
+
+def chief(found: tuple[Reach, ...], via: str) -> Reach | None:
+    """Give the endpoint that OpenAI's own variables mean: the first that speaks its API and is reached that way."""
+    return next((each for each in found if each.speaks_openai and each.url(via)), None)
+
+
+def variable(name: str) -> str:
+    """Give the variable of a further endpoint: ``a1111`` is ``A1111_API_BASE``."""
+    word = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    return f"{'_' if word[0].isdigit() else ''}{word}_API_BASE"
+
+
+def variables(found: tuple[Reach, ...], via: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Give (variable, URL) of all that is reached that way, OpenAI's own first; with a prefix those are left out.
+
+    ``OPENAI_BASE_URL`` is what OpenAI's libraries read today, ``OPENAI_API_BASE`` what they read before 1.0.
+    """
+    first = None if prefix else chief(found, via)
+    if first:
+        yield "OPENAI_BASE_URL", first.base(via)
+        yield "OPENAI_API_BASE", first.base(via)
+    start = f"{prefix}_" if prefix else ""
+    yield from ((variable(start + each.name), each.base(via)) for each in found if each.url(via) and each is not first)

@@ -1,0 +1,53 @@
+"""What a server's power settings should not be: warnings, for a person may mean it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from macstate.document import Path
+
+Found = Iterator[tuple[Path, str]]
+SOURCES = ("ac", "battery", "ups")
+
+
+def sleeps(root: Any) -> Found:
+    """A server never sleeps."""
+    for path, power in _powers(root):
+        for source in SOURCES:
+            if (profile := getattr(power, source)) and profile.sleep:
+                yield (
+                    (*path, source, "sleep"),
+                    f"sleep: after {profile.sleep} idle minutes on {source} the Mac sleeps and answers nobody; type 0",
+                )
+
+
+def emergency(root: Any) -> Found:
+    """The strongest switch has a price."""
+    for path, power in _powers(root):
+        if power.disablesleep:
+            yield (
+                (*path, "disablesleep"),
+                "disablesleep: it also vetoes the thermal emergency sleep; on a desktop `ac: {sleep: 0}` is enough",
+            )
+
+
+def restarts(root: Any) -> Found:
+    """Of the two ways to start after a power cut, System Settings never sets both."""
+    for path, power in _powers(root):
+        for source in SOURCES:
+            if (profile := getattr(power, source)) and profile.autorestart and profile.autorestartatconnect:
+                yield (
+                    (*path, source, "autorestart"),
+                    "autorestart: with autorestartatconnect the Mac starts whenever power comes, and System Settings "
+                    "sets autorestart to 0 then; type false",
+                )
+
+
+def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
+    places: list[tuple[Path, Any]] = [(("power",), root.power)]
+    places += [(("macs", name, "power"), mac.power) for name, mac in root.macs.items()]
+    yield from ((path, power) for path, power in places if power)
+
+
+RULES: tuple[Callable[[Any], Found], ...] = (sleeps, emergency, restarts)
