@@ -66,6 +66,15 @@ section "launchctl print" launchctl print "{TARGET}"
         elif jobs and (not jobs[0] or "com.apple.screensharing" in jobs[0]):
             yield cls(enabled=jobs[0].startswith((TARGET + " =", "com.apple.screensharing =")))
 
+    def note(self, was: Self | None) -> str:
+        """Tell whoever turns it on what no command can do."""
+        on = self.enabled and not (was and was.enabled)
+        return (
+            "at the Mac, once: System Settings > General > Sharing > Screen Sharing (i) says who may control it"
+            if on
+            else ""
+        )
+
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Clear the override and load Apple's own plist, or boot the job out and set the override."""
         del was
