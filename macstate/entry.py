@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +21,9 @@ class Entry(BaseModel):
     """The key at the top of the spec; empty for a part of another entry."""
     named: ClassVar[Any] = None
     """What its names are made of, if the section is a collection keyed by name."""
+
+    becomes: ClassVar[Mapping[str, str]] = {}
+    """What a field becomes on the Mac, for `macstate explain`: the command, or the key in a plist."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""

@@ -70,7 +70,11 @@ def explain(path: str) -> Iterator[str]:
         yield f"  {line}"
     yield f"  type: {_type(tree, node)}"
     if node.get("default") not in (None, {}, []):
-        yield f"  default: {json.dumps(node['default'], ensure_ascii=False)}"
+        default = node["default"]
+        yield f"  default: {default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}"
+    for word, key in (("unit", "x-unit"), ("on the Mac", "x-on-the-mac")):
+        if key in node:
+            yield f"  {word}: {node[key]}"
     own = tree.at(path.rpartition(".")[0]) if path else {}
     if path.rpartition(".")[2] in own.get("required", ()):
         yield "  it must be there"

@@ -6,31 +6,62 @@ import ast
 import inspect
 import json
 import textwrap
+from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 from macstate.entry import Entry
 from macstate.model import Root
+from macstate.types import SIZES, UNITS
+
+FORMS = {r"^\d+[smh]$": UNITS, r"^\d+[KMG]B$": SIZES}
+"""How durations and sizes are typed, and what their units stand for."""
 
 
+@cache
 def schema() -> str:
     """Give the JSON Schema as text."""
-    describe(Entry)
-    Root.model_rebuild(force=True)
-    tree = Root.model_json_schema(mode="validation")
+    models = list(_models(Entry))
+    for model in models:
+        describe(model)
+    built = [model for model in models if model.__pydantic_complete__]
+    for each in (*built, *built, Root):  # a model that holds another one is built anew after it
+        each.model_rebuild(force=True)  # type: ignore[attr-defined]
+    tree = as_typed(Root.model_json_schema(mode="validation"))
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
 
 
+def _models(model: type[Entry]) -> Iterator[type[Entry]]:
+    yield model
+    for each in model.__subclasses__():
+        yield from _models(each)
+
+
 def describe(model: type[Entry]) -> None:
-    """Put the docstrings into the models; pydantic could, but at every start, and that costs 0.1 s."""
-    for cls in [model, *model.__subclasses__()]:
-        for name, field in cls.model_fields.items():
-            texts = [text for parent in cls.__mro__ if (text := docstrings(parent).get(name))]
-            field.description = field.description or (texts[0] if texts else None)
-        cls.model_rebuild(force=True)
-        if cls is not model:
-            describe(cls)
+    """Put the docstrings into a model; pydantic could, but at every start, and that costs 0.1 s."""
+    for name, field in model.model_fields.items():
+        texts = [text for parent in model.__mro__ if (text := docstrings(parent).get(name))]
+        field.description = field.description or (texts[0] if texts else None)
+        if name in model.becomes:
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            field.json_schema_extra = {**extra, "x-on-the-mac": model.becomes[name]}
 
 
+def as_typed(node: Any) -> Any:
+    """Give a tree whose defaults have the form in which they are typed: ``10m`` where the model holds 600."""
+    if isinstance(node, list):
+        return [as_typed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    units = next((units for pattern, units in FORMS.items() if node.get("pattern") == pattern), None)
+    if units and isinstance(node.get("default"), int):
+        unit = max((unit for unit in units if node["default"] % units[unit] == 0), key=lambda unit: units[unit])
+        node = {**node, "default": f"{node['default'] // units[unit]}{unit}"}
+    return {key: as_typed(each) for key, each in node.items()}
+
+
+@cache
 def docstrings(cls: type) -> dict[str, str]:
     """Read the string that follows each annotated field in a class' source."""
     if not cls.__module__.startswith("macstate.") or "__annotations__" not in vars(cls) or cls is Root:

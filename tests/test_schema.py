@@ -106,6 +106,18 @@ def test_the_models_are_found() -> None:
     }
 
 
+def test_the_published_schema_describes_every_field() -> None:
+    bare = {
+        (name, field)
+        for name, node in TREE["$defs"].items()
+        for field, about in node.get("properties", {}).items()
+        if "description" not in {**TREE["$defs"].get(about.get("$ref", "").rpartition("/")[2], {}), **about}
+        if name != "Mac"  # whose own sections are those of the top
+    }
+
+    assert bare == set()
+
+
 @pytest.mark.parametrize("model", [pytest.param(model, id=model.__name__) for model in sorted(MODELS, key=str)])
 def test_every_field_says_what_it_is(model: type[Entry]) -> None:
     assert model.__doc__

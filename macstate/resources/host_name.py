@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal, Self
 
 from macstate.entry import Entry
@@ -20,6 +20,7 @@ class HostNameEntry(Entry):
     """The Mac's name (scutil). Its name in the tailnet is Tailscale's own affair."""
 
     section: ClassVar[str] = "host_name"
+    becomes: ClassVar[Mapping[str, str]] = {"name": f"`scutil --set` of {', '.join(SETTINGS.values())}"}
 
     name: Name
     """The one name, for all three of macOS' places."""

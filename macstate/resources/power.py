@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate.entry import Entry
@@ -42,10 +42,17 @@ class Profile(Entry):
     """Trade speed for quiet and watts."""
 
 
+Profile.becomes = {field: f"`pmset -c|-b|-u {field} …`, by the power source" for field in Profile.model_fields}
+
+
 class PowerEntry(Entry):
     """Energy settings (pmset)."""
 
     section: ClassVar[str] = "power"
+    becomes: ClassVar[Mapping[str, str]] = {
+        **{source: f"`pmset {flag} …`" for source, flag in FLAGS.items()},
+        "disablesleep": "`pmset -a disablesleep 0|1`",
+    }
 
     ac: Profile | None = None
     """On mains power."""

@@ -5,7 +5,7 @@ It is read from launchd and set there: `systemsetup` wants Full Disk Access for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate import launchctl
@@ -27,6 +27,7 @@ class RemoteLoginEntry(Entry):
     """Remote Login (macOS' own SSH server, port 22)."""
 
     section: ClassVar[str] = "remote_login"
+    becomes: ClassVar[Mapping[str, str]] = {"enabled": "`launchctl enable|disable` of com.openssh.sshd"}
 
     enabled: bool
     """Whether it answers. Who may log in is said in System Settings; Tailscale SSH does not need it."""

@@ -5,7 +5,7 @@ Since macOS 12.1 the rights to see and to control the screen are granted in Syst
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate import launchctl
@@ -27,6 +27,7 @@ class ScreenSharingEntry(Entry):
     """Screen Sharing (VNC on port 5900)."""
 
     section: ClassVar[str] = "screen_sharing"
+    becomes: ClassVar[Mapping[str, str]] = {"enabled": "`launchctl enable|disable` of com.apple.screensharing"}
 
     enabled: bool
     """Whether the service runs. Who may see and control is granted once, in System Settings."""

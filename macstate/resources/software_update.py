@@ -6,7 +6,7 @@ A configuration profile (MDM) wins over all of them, and does not show here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate.entry import Entry
@@ -35,6 +35,9 @@ class SoftwareUpdateEntry(Entry):
     """What macOS updates by itself. A configuration profile (MDM) wins over it."""
 
     section: ClassVar[str] = "software_update"
+    becomes: ClassVar[Mapping[str, str]] = {
+        field: f"{', '.join(keys)} in {file}.plist" for field, (file, *keys) in KEYS.items()
+    }
 
     check: bool | None = None
     """Look for updates; the others need it."""

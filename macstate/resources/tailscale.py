@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from macstate.entry import Entry
@@ -19,6 +19,7 @@ class TailscaleEntry(Entry):
     """Preferences of this node in its tailnet."""
 
     section: ClassVar[str] = "tailscale"
+    becomes: ClassVar[Mapping[str, str]] = {"ssh": "`tailscale set --ssh=true|false`"}
 
     ssh: bool | None = None
     """Tailscale SSH: let the tailnet's policy decide who may log in. Only the open-source tailscaled can."""

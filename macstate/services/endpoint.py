@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, Strict
@@ -30,6 +30,21 @@ class Endpoint(Job):
 
     section: ClassVar[str] = "endpoints"
     named: ClassVar[Any] = Name
+
+    becomes: ClassVar[Mapping[str, str]] = {
+        **Job.becomes,
+        "engine": "what the server's environment, its routes and its health path are taken from",
+        "port": "what the server listens on (127.0.0.1), and where Serve or the gateway leads",
+        "label": "Label in the launchd plist, and the names of the plist and the log",
+        "serve": "a mount of Tailscale Serve, to the server or to the gateway's tailnet port",
+        "funnel": "a mount of Tailscale Serve with Funnel on, to the gateway's other port",
+        "require_key": "the answer 401 for a request without a key, from the gateway",
+        "closed": "the answer 403 for these paths, from the gateway",
+        "models": "models below ~/.ollama/models, pulled through /api/pull (ollama only)",
+        "prune_models": "`DELETE /api/delete` of what macstate had pulled",
+        "health": "what verify, status and the watchdog ask the server for",
+        "watchdog": "a second launchd job, LABEL.watchdog",
+    }
 
     engine: Literal["ollama", "openai", "rest"]
     """What it speaks: ``ollama`` (its own API and OpenAI's), ``openai`` (that, below /v1), ``rest`` (else)."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from macstate.entry import Entry
 from macstate.errors import MacstateError
@@ -15,6 +16,10 @@ from macstate.types import UNITS, Port, Rate
 class Ports(Entry):
     """The gateway's loopback ports: which one a request comes in by decides what it may, and no header does."""
 
+    becomes: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("tailnet", "funnel"), "a port that the gateway listens on (127.0.0.1), and where Serve's routes lead"
+    )
+
     tailnet: Port = 8080
     """Where Serve's routes of the tailnet lead."""
     funnel: Port = 8081
@@ -23,6 +28,8 @@ class Ports(Entry):
 
 class RateLimit(Entry):
     """How much one client may ask for."""
+
+    becomes: ClassVar[Mapping[str, str]] = {"per_key": "limit_req of nginx, or rate_limit of Caddy; answer 429"}
 
     per_key: Rate | None = None
     """Requests for each key, e.g. ``60/m``; that many at once, then evenly."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -25,7 +25,9 @@ class GpuMemory(Entry):
 
     section: ClassVar[str] = "gpu_memory"
 
-    wired_limit_mb: Annotated[int, Field(ge=0)]
+    becomes: ClassVar[Mapping[str, str]] = {"wired_limit_mb": "`sysctl iogpu.wired_limit_mb=…`, now and at each boot"}
+
+    wired_limit_mb: Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "megabytes"})]
     """Megabytes; a cap, not a reservation: leave macOS some. 0 is its own choice, about 2/3 to 3/4 of the memory."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:

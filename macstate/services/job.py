@@ -38,6 +38,20 @@ class Job(Entry):
     section: ClassVar[str] = "launchd"
     named: ClassVar[Any] = Label
 
+    becomes: ClassVar[Mapping[str, str]] = {
+        **{field: f"{key} in the launchd plist" for field, key in PLIST.items()},
+        "command": "ProgramArguments in the launchd plist",
+        "domain": "a plist in /Library/LaunchDaemons (system), or in ~/Library/LaunchAgents (gui)",
+        "user": "UserName in the launchd plist",
+        "environment": "EnvironmentVariables in the launchd plist",
+        "keep_alive": "KeepAlive in the launchd plist",
+        "run_at_load": "RunAtLoad in the launchd plist",
+        "keep_awake": "`caffeinate -i` beside it, for as long as its process lives",
+        "open_files": "NumberOfFiles of SoftResourceLimits and HardResourceLimits in the launchd plist",
+        "log": "StandardOutPath in the launchd plist, and StandardErrorPath without error_log",
+        "error_log": "StandardErrorPath in the launchd plist",
+    }
+
     command: Annotated[Words, Field(min_length=1)]
     """The program by its absolute path, and its arguments."""
     domain: Literal["system", "gui"] = "system"

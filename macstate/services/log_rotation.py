@@ -6,7 +6,7 @@ into the renamed file for ever, and the new one would stay empty. Here a log is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -34,6 +34,10 @@ class LogRotation(Entry):
     """Rotates the logs of all jobs of the spec, copy by copy; a line written while one is emptied may be lost."""
 
     section: ClassVar[str] = "log_rotation"
+    becomes: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("size", "keep"), f"a word of the job {LABEL}, which runs {PROGRAM}"),
+        "every": f"StartInterval in the plist of {LABEL}",
+    }
 
     size: Size = 10_000_000
     """A log larger than this is rotated; default: ``10MB``. Not in a folder that everybody may write to, as /tmp."""

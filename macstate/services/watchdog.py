@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -56,6 +56,13 @@ AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
 
 class Watchdog(Entry):
     """How an endpoint is looked after."""
+
+    becomes: ClassVar[Mapping[str, str]] = {
+        "every": "StartInterval in the plist of LABEL.watchdog",
+        **dict.fromkeys(
+            ("deadline", "patience", "cooldown", "give_up", "ask", "model"), "a word of the job LABEL.watchdog"
+        ),
+    }
 
     every: AtLeastASecond
     """How often it is asked: ``5m``."""

@@ -1,0 +1,81 @@
+"""`macstate explain`: what a field means, from the same docstrings as the schema."""
+
+from __future__ import annotations
+
+import pytest
+
+from macstate.errors import MacstateError
+from macstate.explain import Schema, explain
+
+TOLD = {
+    "power.ac.sleep": [
+        "Idle minutes",
+        "whole number, at least 0",
+        "unit: minutes",
+        "on the Mac: `pmset -c|-b|-u sleep …`",
+    ],
+    "power.disablesleep": ["true or false", "on the Mac: `pmset -a disablesleep 0|1`"],
+    "endpoints.ollama.port": [
+        "at least 1, at most 65535",
+        "on the Mac: what the server listens on",
+        "it must be there",
+    ],
+    "endpoints.ollama.ready_within": ["duration, a number with its unit", "default: 10m"],
+    "endpoints.ollama.interval": ["on the Mac: StartInterval in the launchd plist"],
+    "endpoints.ollama.watchdog.patience": ["default: 30m", "on the Mac: a word of the job"],
+    "log_rotation.size": ["default: 10MB"],
+    "gpu_memory.wired_limit_mb": ["unit: megabytes", "sysctl iogpu.wired_limit_mb"],
+    "software_update.check": ["AutomaticCheckEnabled in /Library/Preferences"],
+    "firewall.stealth": ["`socketfilterfw --setstealthmode on|off`"],
+    "macs.any.power.ac.sleep": ["unit: minutes"],
+    "clients.local.via": ["tailnet | funnel", "default: tailnet"],
+}
+SILENT = {"macs", "clients", "gateway", "files", "ready_within"}
+"""Sections that are no setting of the Mac, or say it in their fields; and what is about macstate's own patience."""
+
+
+@pytest.mark.parametrize("path", TOLD)
+def test_a_field_is_told(path: str) -> None:
+    text = "\n".join(explain(path))
+
+    assert [part for part in TOLD[path] if part not in text] == []
+
+
+def fields(path: str) -> list[str]:
+    tree = Schema()
+    found = []
+    for name, node in tree.at(path).get("properties", {}).items():
+        below = tree.plain(node)
+        if name not in SILENT:
+            found += (
+                [f"{path}.{name}"] if "x-on-the-mac" in node or "properties" not in below else fields(f"{path}.{name}")
+            )
+    return found
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        *("power", "power.ac", "firewall", "screen_sharing", "tailscale", "host_name", "remote_login"),
+        *("software_update", "gpu_memory", "log_rotation", "launchd.x", "endpoints.x", "endpoints.x.watchdog"),
+        *("gateway.ports", "gateway.rate_limit"),
+    ],
+)
+def test_every_setting_says_what_it_becomes_on_the_mac(section: str) -> None:
+    assert fields(section)
+    assert [path for path in fields(section) if "on the Mac: " not in "\n".join(explain(path))] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("endpoints.ollama.prot", "endpoints.ollama.prot: no such field; did you mean endpoints.ollama.port?"),
+        ("pwer", "pwer: no such field; did you mean power?"),
+        ("power.ac.sleep.more", "power.ac.sleep.more: no such field; there are none"),
+    ],
+)
+def test_a_misspelt_path_gets_a_suggestion(path: str, says: str) -> None:
+    with pytest.raises(MacstateError) as error:
+        list(explain(path))
+
+    assert error.value.message == says
