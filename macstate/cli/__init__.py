@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +37,7 @@ def complete_path(_context: click.Context, _parameter: click.Parameter, begun: s
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="macstate")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a defect.")
 def macstate() -> None:
     """Say what a Mac shall be in YAML; see what that would change. `pyinfra inventory.py deploy.py` carries it out."""
 
@@ -128,4 +130,12 @@ def main(run: Callable[..., Any] = macstate) -> None:
         sys.exit(ERROR)
     except PyinfraError as error:
         click.echo(f"macstate: {error}", err=True)
+        sys.exit(ERROR)
+    except BrokenPipeError:  # `macstate schema | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        said = f"{type(error).__name__}: {error}"
+        click.echo(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)
