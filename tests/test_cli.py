@@ -115,7 +115,7 @@ def test_the_journal_tells_who_did_what(terminal: Terminal) -> None:
     assert len(before) == 1
     assert entry["outcome"] == "applied"
     assert re.fullmatch(r"[0-9a-f]{64}", entry["spec"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["time"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["when"])
     assert "@" in entry["who"]
     assert "launchd/system/macstate.coder" in json.dumps(entry)
     assert "macstate.coder" in told
