@@ -56,6 +56,8 @@ def shown(value: Any) -> str:
         return "(none)"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str) and value.count("\n") > 1:
+        return f"({len(value.splitlines())} lines)"
     if isinstance(value, dict):
         return "(absent)" if not value else "(present)"
     plain = isinstance(value, int) or (isinstance(value, str) and value and value.isprintable())

@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
+from macstate import blocks
+
 HERE = Path(__file__).parent
 
 
@@ -27,6 +29,8 @@ def _environment() -> Environment:
     )
     environment.filters["regex"] = re.escape
     environment.filters["quote"] = shlex.quote
+    environment.filters["html"] = blocks.as_html
+    environment.filters["cell"] = blocks.as_cell
     return environment
 
 

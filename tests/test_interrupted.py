@@ -20,7 +20,7 @@ FOREIGN = (
     'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --add /usr/bin/ruby',
     "sudo launchctl disable system/com.example.other",
 )
-COMMANDS = 15
+COMMANDS = 16
 """Changes of the spec on a fresh Mac, in batches."""
 LEAN = re.sub(r"    models:.*?(?=    watchdog:)", "", REFERENCE, flags=re.DOTALL)
 """Without models: what is killed in a pull is in lab/test_pull.py."""

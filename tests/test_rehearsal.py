@@ -62,7 +62,7 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     before = outside()
     first = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "Plan: 20 to add, 5 to change, 0 to remove." in first.stdout
+    assert "Plan: 21 to add, 5 to change, 0 to remove." in first.stdout
     second = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
     assert second.returncode == 0
     assert MATCHES in second.stdout
@@ -91,7 +91,7 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     spec.write_text("macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n")
     removed = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y", "--data", "allow=removal")
     assert removed.returncode == 0, removed.stderr
-    assert "Plan: 0 to add, 0 to change, 20 to remove." in removed.stdout
+    assert "Plan: 0 to add, 0 to change, 21 to remove." in removed.stdout
     clean = run(shell, "macstate", "plan", "@rehearsal/macstudio")
     assert clean.returncode == 0
     assert MATCHES in clean.stdout

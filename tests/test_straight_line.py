@@ -79,7 +79,7 @@ def test_all_disturbances_at_once_are_put_right(laptop: Laptop) -> None:
 def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
     without = REFERENCE[: REFERENCE.index("  a1111:")]
     outcome = laptop.run(without)
-    gate = ["~ file/usr/local/etc/macstate/nginx.conf", "~ launchd/system/macstate.gateway"]
+    gate = ["~ file/usr/local/etc/macstate/nginx.conf", "~ guide/pages", "~ launchd/system/macstate.gateway"]
     assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111", *gate]
     assert not outcome.failed, outcome.said
     left = {path: text for path, text in snapshot(laptop.mac()).items() if "a1111" in path or b"a1111" in text}
@@ -105,9 +105,11 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
 def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = laptop.run(REFERENCE.replace("displaysleep: 15, ", ""))
     out = capsys.readouterr().out
-    assert outcome.rows == []
-    assert "power/ac.displaysleep" in out
-    assert MATCHES in out
+    assert changes(outcome) == ["~ guide/pages"]  # which tells what is set
+    assert "power/ac.displaysleep (left as found)" in out
+    capsys.readouterr()
+    assert laptop.run(REFERENCE.replace("displaysleep: 15, ", "")).rows == []
+    assert MATCHES in capsys.readouterr().out
 
 
 def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pyinfra.api.state import State
 
 from macstate import connect, ops, plan_json, report, spec
 from macstate.change import Plan
+from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS, limited
 from macstate.cli.target import on_each
 from macstate.errors import MacstateError
@@ -114,7 +115,7 @@ def show_completion(shell: str) -> None:
         click.echo(found(macstate, {}, "macstate", "_MACSTATE_COMPLETE").source())
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, show_guide):
     macstate.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
+from macstate.resources.guide import GuidePages
 from macstate.resources.home_file import HomeFile
 from macstate.resources.host_name import HostName
 from macstate.resources.launchd import Launchd
@@ -27,6 +28,7 @@ KINDS: tuple[type[Resource], ...] = (
     Sysctl,
     Secret,  # before the files that include it, and are checked with it
     File,
+    GuidePages,  # before the gateway that serves it
     Launchd,
     Serve,
     Model,  # its server must run

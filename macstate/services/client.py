@@ -33,7 +33,7 @@ class Client(Entry):
     mac: Name | None = None
     """Whose endpoints the variables without a Mac's name mean; default: the first Mac's."""
     key: Name | None = None
-    """Which of the gateway's keys OPENAI_API_KEY is fetched from; default: the first."""
+    """Which of the gateway's keys OPENAI_API_KEY is fetched from; default: the first by name."""
     shells: Shells = ("zsh", "bash")
     """The shells that get the aliases and variables."""
     tools: Tools = ()

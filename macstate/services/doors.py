@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from macstate.services.engines import ENGINES
+from macstate.services.pages import STATE, page_port
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,19 @@ class Way:
 
 
 @dataclass(frozen=True)
+class State:
+    """Whether one endpoint answers, as the guide's page asks."""
+
+    path: str
+    """What the page asks for."""
+    name: str
+    port: int
+    health: str
+    host: str
+    """The Host header for the server; empty: the client's."""
+
+
+@dataclass(frozen=True)
 class Door:
     """One loopback port of the gateway."""
 
@@ -58,6 +72,9 @@ class Door:
     public: bool
     """Whether the internet comes in here: then there is nothing without a key, not even a 404."""
     ways: tuple[Way, ...]
+    page_ports: tuple[int, ...] = ()
+    """The HTTPS ports where the guide is."""
+    states: tuple[State, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -73,10 +90,20 @@ class Door:
 def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
     """Give both doors; the longest mount first, as the templates need it."""
     found = {"tailnet": gateway.ports.tailnet, "funnel": gateway.ports.funnel}
-    return tuple(
-        Door(name, port, name == "funnel", tuple(sorted(_ways(gateway, endpoints, name), key=_order)))
-        for name, port in found.items()
+    return tuple(_door(gateway, endpoints, name, port) for name, port in found.items())
+
+
+def _door(gateway: Any, endpoints: Mapping[str, Any], name: str, port: int) -> Door:
+    ways = tuple(sorted(_ways(gateway, endpoints, name), key=_order))
+    states = tuple(
+        State(f"{STATE}{way.name}", way.name, way.port, endpoints[way.name].health_path, way.host)
+        for way in ways
+        if name == "funnel" or not way.asks
     )
+    if name == "funnel":  # no mount is added to what the internet sees
+        return Door(name, port, True, ways, tuple(sorted({way.https for way in ways if not way.path})), states)
+    page = page_port(endpoints)
+    return Door(name, port, False, ways, () if page is None else (page,), states)
 
 
 def _order(way: Way) -> tuple[int, int, str]:

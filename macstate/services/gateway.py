@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
@@ -12,9 +13,11 @@ from macstate import render
 from macstate.entry import Entry
 from macstate.resource import Resource
 from macstate.resources.file import File
+from macstate.resources.guide import FOLDER as GUIDE
 from macstate.resources.secret import Secret, look_at
 from macstate.scope import Scope
 from macstate.secrets import Reference
+from macstate.services import guide, pages
 from macstate.services.doors import Door, doors
 from macstate.services.gate import ERRORS, SERVERS, Ports, RateLimit, check_program
 from macstate.services.job import Job
@@ -106,7 +109,10 @@ class Gateway(Entry):
             entrances=sorted({port for door in found for port in door.entrances}),
             name=facts.node.name,
             errors=ERRORS,
+            pages=pages,
+            folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
+        yield from guide.resources(scope, found[0])
         yield Secret.wish(self.key_file, text, facts.user, facts.uid)
         as_user = ("sudo", "-u", facts.user, "--", *valid)
         yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=as_user)

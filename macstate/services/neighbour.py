@@ -86,7 +86,7 @@ class Neighbour:
     def fetch(self) -> str:
         """Give the shell command that prints its key; empty where none is wanted, or none has a name."""
         keys: Mapping[str, tuple[str, ...]] = getattr(self.mac.sections.get("gateway"), "keys", {})
-        name = self.key or next(iter(keys), "")
+        name = self.key or min(keys, default="")
         if not self.asks or name not in keys:
             return ""
         kept = user_config_path("macstate") / "keys" / self.name / f"gateway.keys.{name}"

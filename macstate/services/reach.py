@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from macstate.facts import Facts
+
 HTTPS = 443
 
 
@@ -22,6 +24,8 @@ class Reach:
     """Its launchd label."""
     domain: str
     """``system`` or ``gui``."""
+    log: str
+    """Where its output goes on the Mac; ``{home}`` stands for the home of the Mac's user."""
     health: str
     """The path that tells whether it is well, beginning with a slash."""
     models: tuple[tuple[str, str], ...]
@@ -32,6 +36,11 @@ class Reach:
     """Its URL for the internet, likewise."""
     tailnet_key: bool = False
     """Whether the tailnet needs a key for it. The internet always does."""
+
+    @property
+    def page_state(self) -> str:
+        """Give what the guide's page says at first; what wants a key is not asked from there."""
+        return "unknown" if self.tailnet_key else "checking"
 
     @property
     def speaks_openai(self) -> bool:
@@ -53,8 +62,12 @@ class Reach:
 
 
 def reaches(endpoints: Mapping[str, Any], gateway: Any, name: str) -> tuple[Reach, ...]:
-    """Give every endpoint of the Mac that has this DNS name, in the order of the spec."""
-    return tuple(_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items())
+    """Give every endpoint of the Mac that has this DNS name.
+
+    What speaks OpenAI's API comes first, by the length of its URL: the order of keys in YAML means nothing.
+    """
+    found = (_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items())
+    return tuple(sorted(found, key=lambda each: (not each.speaks_openai, len(each.tailnet) or HTTPS, each.name)))
 
 
 def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
@@ -65,8 +78,9 @@ def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
         port=endpoint.port,
         label=endpoint.job_label(name),
         domain=endpoint.domain,
+        log=endpoint.log_path(endpoint.job_label(name), Facts(home="{home}")),
         health=endpoint.health_path,
-        models=tuple((model, entry.about) for model, entry in (endpoint.models or {}).items()),
+        models=tuple(sorted((model, entry.about) for model, entry in (endpoint.models or {}).items())),
         tailnet=_url(host, endpoint.serve),
         internet=_url(host, endpoint.funnel) if gateway else "",
         tailnet_key=bool(gateway) and (asks if endpoint.require_key is None else endpoint.require_key),
@@ -81,7 +95,7 @@ def _url(host: str, route: Any) -> str:
 
 
 def chief(found: tuple[Reach, ...], via: str) -> Reach | None:
-    """Give the endpoint that OpenAI's own variables mean: the first that speaks its API and is reached that way."""
+    """Give the endpoint that OpenAI's own variables mean: what speaks its API and has the shortest URL."""
     return next((each for each in found if each.speaks_openai and each.url(via)), None)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -29,6 +30,8 @@ from macstate.secrets import Secret
 NAME = "studio.tail1.ts.net"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
 KEYS = {"agents": "aGoodKeyOfTheAgents-0123456789", "phone": "another.Key_of~the+phone/123="}
+RELATIVE = b"../../../../usr/local/share/macstate/guide"
+"""The guide's folder, seen from where the gateway runs on a Mac."""
 PIECES = 300
 """What a stream brings, ten a second."""
 
@@ -91,6 +94,8 @@ class Gate:
     def __init__(self, server: str, folder: Path, backends: dict[str, Backend], **options: Any) -> None:
         self.server, self.folder = server, folder
         self.tailnet, self.funnel = free_port(), free_port()
+        self.guide = TemporaryDirectory()  # where nginx, started by root, reads it as nobody
+        Path(self.guide.name).chmod(0o755)
         self.spec = {
             "macs": {"studio": {"hostname": NAME, "user": "me"}},
             "gateway": {
@@ -103,6 +108,7 @@ class Gate:
                 "ollama": self._endpoint("ollama", backends, serve="/", funnel={"https": 8443}),
                 "open": self._endpoint("openai", backends, serve="/open", funnel={"https": 8443, "path": "/open"}),
                 "inner": self._endpoint("openai", backends, serve="/inner"),
+                "dead": {"engine": "rest", "command": ["/bin/x"], "port": free_port(), "serve": "/dead"},
                 "asking": self._endpoint("rest", backends, serve={"https": 7860}, require_key=True),
             },
         }
@@ -122,7 +128,10 @@ class Gate:
         for each in found.values():
             if isinstance(each, File | KeyFile):
                 (write,) = each.converge(None)
-                (self.folder / "etc" / Path(each.key).name).write_bytes(write.content)  # type: ignore[union-attr]
+                content = write.content.replace(RELATIVE, self.guide.name.encode())  # type: ignore[union-attr]
+                (self.folder / "etc" / Path(each.key).name).write_bytes(content)
+        for step in found["guide/pages"].converge(None):
+            (Path(self.guide.name) / Path(step.path).name).write_bytes(step.content)  # type: ignore[union-attr]
 
     def words(self) -> list[str]:
         """Give the command that the product has launchd run."""
@@ -151,6 +160,7 @@ class Gate:
         finally:
             self.process.terminate()
             self.process.wait()
+            self.guide.cleanup()
 
     def reload(self) -> None:
         """Have it read its configuration again, as the product does."""

@@ -60,6 +60,38 @@ def test_each_door_knows_its_own(gate: tuple[Gate, list[Backend]]) -> None:
     assert get(door.funnel, "/anything")[0] == 401
 
 
+def test_the_guide_is_at_its_paths_and_for_the_internet_only_with_a_key(gate: tuple[Gate, list[Backend]]) -> None:
+    door, _ = gate
+    forms = {"/macstate/": b"<!doctype html>", "/macstate/guide.md": b"# studio", "/llms.txt": b"# studio"}
+    for path, begin in forms.items():
+        status, body = get(door.tailnet, path, NAME)
+        assert (status, body[: len(begin)]) == (200, begin)
+        assert get(door.funnel, path)[0] == 401
+        assert get(door.funnel, path, Authorization=bearer("agents"))[:2] == (status, body)
+        assert get(door.tailnet, path, f"{NAME}:7860")[0] == 401  # that port belongs to a web UI
+    assert get(door.tailnet, "/macstate", NAME)[0] == 301
+
+
+def test_the_page_is_told_which_server_answers(gate: tuple[Gate, list[Backend]]) -> None:
+    """Without an error status, of which a browser would take note, and without a server's own words."""
+    door, backends = gate
+    head = f"Host: {NAME}\r\nConnection: close\r\n\r\n"
+
+    def state(name: str, port: int = 0, more: str = "") -> tuple[bytes, bytes]:
+        said = ask(port or door.tailnet, f"GET /macstate/state/{name} HTTP/1.1\r\n{more}{head}".encode(), 10).lower()
+        return said.split(b" ")[1], said
+
+    assert b"x-macstate: up" in state("ollama")[1]
+    assert b"x-macstate: up" in state("open")[1]
+    assert b"x-macstate: down" in state("dead")[1]
+    assert state("dead")[0] == b"204"
+    assert state("asking")[0] == b"404"  # it wants a key, and so does its state
+    assert state("ollama", door.funnel)[0] == b"401"
+    seen = [(path, headers["Host"]) for each in backends for _, path, headers in each.seen]
+    assert ("/v1/models", NAME) in seen
+    assert not any("Authorization" in headers for each in backends for _, _, headers in each.seen[-1:])
+
+
 @pytest.mark.parametrize(
     "path", ["/api/pull", "/api/delete", "/api/create", "/api/copy", "/api/push", "/api/blobs/sha256:x"]
 )

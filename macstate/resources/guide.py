@@ -1,0 +1,66 @@
+"""The rendered guide on the Mac: a text, a page and a file for agents, which the gateway serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Self
+
+from macstate.outputs import Outputs, each
+from macstate.resource import Resource
+from macstate.resources.file import permissions
+from macstate.steps import Delete, Step, Write
+
+FOLDER = "/usr/local/share/macstate/guide"
+NAMES = {"markdown": "guide.md", "agents": "llms.txt", "page": "index.html"}
+
+
+class GuidePages(Resource):
+    """All three forms: they are rendered from one text, and change together."""
+
+    kind: ClassVar[str] = "guide"
+    probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
+    script: ClassVar[str] = f"""
+for form in {" ".join(NAMES.values())}; do
+  [ ! -e "$root{FOLDER}/$form" ] || {{
+    section "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
+    section "cat $form" cat "$root{FOLDER}/$form"
+  }}
+done
+"""
+    follows: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown"}
+
+    key: Literal["pages"] = "pages"
+    markdown: str | None = None
+    agents: str | None = None
+    page: str | None = None
+    permissions: str | None = None
+    """Owner (user number) and mode of all three; of one that differs, where one does."""
+
+    def as_text(self, field: str) -> str | None:
+        """Tell nothing line by line: it says once more what the rest of the plan says."""
+        del field
+        return None
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Self:
+        """Wish for these texts, by file name."""
+        return cls.model_validate({**{field: texts[name] for field, name in NAMES.items()}, "permissions": "0 644"})
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read what is there of the three."""
+        modes = {permissions(text) for _, text in each(outputs, "stat")}
+        texts = {field: outputs.get(f"cat {name}", "") for field, name in NAMES.items()}
+        if modes:
+            mode = min(modes - {"0 644"}, key=str, default="0 644")
+            yield cls.model_validate({**texts, "permissions": mode})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write all three."""
+        del was
+        for field, name in NAMES.items():
+            yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
+
+    def remove(self) -> Iterator[Step]:
+        """Delete them."""
+        yield from (Delete(f"{FOLDER}/{name}") for name in NAMES.values())
