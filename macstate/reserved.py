@@ -1,4 +1,4 @@
-"""Names that clients are given: a variable has one meaning, and what a client refers to exists."""
+"""Names that are given away: variables, the guide's paths; and what a client refers to exists."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from macstate.document import Path
 from macstate.mistakes import near
 from macstate.model import view
+from macstate.services.pages import AGENTS, PAGE
 from macstate.services.reach import variable
 
 Found = Iterator[tuple[Path, str]]
@@ -39,4 +40,15 @@ def references(root: Any) -> Found:
         yield (*path, "key"), f"key: the gateway has no key {client.key}; {there}{near(client.key, keys)}"
 
 
-RULES: tuple[Callable[[Any], Found], ...] = (variables, references)
+def pages(root: Any) -> Found:
+    """No route takes the guide's paths, on the ports where the gateway has it."""
+    for mac in root.macs:
+        sections = view(root, mac).sections
+        for name, endpoint in sections.get("endpoints", {}).items() if "gateway" in sections else ():
+            for field in ("serve", "funnel"):
+                path = getattr(getattr(endpoint, field), "path", "").rstrip("/")
+                if f"{path}/".startswith(PAGE) or path == AGENTS:
+                    yield ("endpoints", name, field), f"{field}: {path} is where the guide is; type another path"
+
+
+RULES: tuple[Callable[[Any], Found], ...] = (variables, references, pages)
