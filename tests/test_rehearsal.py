@@ -119,6 +119,7 @@ def test_no_such_mac_and_no_such_inventory_are_one_line(shell: dict[str, str]) -
     assert not Path(shell["MACSTATE_REHEARSAL"]).exists()
 
 
+@pytest.mark.lab
 def test_what_cannot_be_read_is_not_absent(shell: dict[str, str]) -> None:
     Path(shell["MACSTATE_SPEC"]).write_text(
         "macs: {macstudio: {hostname: m.ts.net, user: mmirvois}}\n"

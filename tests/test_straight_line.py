@@ -112,6 +112,7 @@ def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys:
     assert MATCHES in capsys.readouterr().out
 
 
+@pytest.mark.lab
 def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC)
@@ -126,6 +127,7 @@ def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path
     assert laptop.run(spec).rows == []
 
 
+@pytest.mark.lab
 def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
     off = REFERENCE.replace("tailscale: {ssh: true}", "tailscale: {ssh: false}")
     outcome = laptop.run(off)
@@ -134,6 +136,7 @@ def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
     assert not laptop.run(off, data={"allow": "cut-ssh"}).failed
 
 
+@pytest.mark.lab
 def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC)
@@ -150,6 +153,7 @@ def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path
     assert not record.exists()
 
 
+@pytest.mark.lab
 def test_a_setting_that_is_set_while_another_of_it_leaves_stays_recorded(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC + "power: {ac: {sleep: 0}}\n")

@@ -95,7 +95,8 @@ def simulated(python: str, name: str) -> str:
 
 def command(python: str, name: str) -> str:
     """Give the command that plays a tool."""
-    return f"{quoted(python)} -I -S {quoted(str(Path(__file__).resolve().parent))} {name}"
+    main = Path(__file__).resolve().with_name("__main__.py")  # the folder itself would need runpy, which costs 5 ms
+    return f"{quoted(python)} -I -S {quoted(str(main))} {name}"
 
 
 def scripts(python: str) -> Iterator[tuple[str, str]]:
