@@ -67,10 +67,8 @@ def answer(mac: Path, command: str) -> str:
     ).stdout
 
 
-@pytest.mark.parametrize(
-    "after",
-    [after if after == 6 else pytest.param(after, marks=pytest.mark.lab) for after in range(1, COMMANDS + 2)],
-)
+@pytest.mark.lab
+@pytest.mark.parametrize("after", range(1, COMMANDS + 2))
 def test_killed_after_a_remote_command(stages: tuple[Laptop, list[Path], list[list[str]]], after: int) -> None:
     laptop, kept, sent = stages
     assert len(sent) == COMMANDS
@@ -98,11 +96,6 @@ def killed_in_the_middle(stages: tuple[Laptop, list[Path], list[list[str]]], num
     outcome = laptop.run(LEAN)
     assert_converged(laptop, outcome, kept[-1])
     assert laptop.run(LEAN).rows == []
-
-
-def test_killed_between_two_steps(stages: tuple[Laptop, list[Path], list[list[str]]]) -> None:
-    places = [place for place in points(stages[2]) if place[0] == 8]  # a job: written, and not loaded yet
-    killed_in_the_middle(stages, *places[3])
 
 
 @pytest.mark.lab

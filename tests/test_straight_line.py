@@ -102,6 +102,7 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
     assert MATCHES in capsys.readouterr().out
 
 
+@pytest.mark.lab
 def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = laptop.run(REFERENCE.replace("displaysleep: 15, ", ""))
     out = capsys.readouterr().out

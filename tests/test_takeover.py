@@ -43,6 +43,7 @@ def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.Captur
     }
 
 
+@pytest.mark.lab
 def test_with_it_one_run_converges(old: Laptop) -> None:
     seen: list[int] = []
 
