@@ -158,19 +158,22 @@ real() { # PATH: where a chain of links leads
 }
 head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
   path=$(real "$root$1")
+  made=
   (umask 077 && mkdir -p "${path%/*}") # ~/.ssh is nobody else's
   if [ -e "$path" ]; then
     cp -p "$path" "$path.macstate" # with its owner and mode
     at=$([ -z "$2" ] || grep -nxF -- "$2" "$path" | head -n 1 | cut -d : -f 1)
+    rest=$((${at:-0} + 1))
+    [ -n "$3" ] || [ "$(sed -n "${rest}p" "$path")" != "$MADE" ] || made=yes rest=$((rest + 1))
     {
       [ -z "$3" ] || printf '%s\n' "$3"
       [ "${at:-0}" -le 1 ] || head -n "$((at - 1))" "$path"
-      tail -n "+$((${at:-0} + 1))" "$path"
+      tail -n "+$rest" "$path"
     } >"$path.macstate"
   else
     printf '%s\n%s\n' "$3" "$MADE" >"$path.macstate"
   fi
-  if [ -z "$3" ] && [ "$(cat "$path.macstate")" = "$MADE" ]; then
+  if [ -n "$made" ] && [ ! -s "$path.macstate" ]; then
     rm -f "$path" "$path.macstate"
   else
     mv -f "$path.macstate" "$path"

@@ -22,6 +22,8 @@ class Block:
     language: str = ""
     where: str = ""
     """Where code is run: ``laptop`` or ``mac``; else what it is for: ``policy``, ``spec``."""
+    on_page: bool = True
+    """Whether the page has it; what its cards tell is not told twice."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class TestTheOldGuidesErrors:
         assert not re.search(r"--https[= ]/", markdown(text))
 
     def test_ollama_is_reached_through_the_gateway(self, text: str) -> None:
-        assert "Tailscale Serve -> nginx 127.0.0.1:8080 -> ollama" in markdown(text)
+        assert "Tailscale Serve  -> nginx 127.0.0.1:8080 -> ollama" in markdown(text)
 
     def test_a_mounts_url_is_the_servers_root(self, text: str) -> None:
         assert f"https://{NAME}/vllm/v1" in markdown(text)

@@ -62,7 +62,9 @@ class Guide:
         return {
             "guide.md": render.template("guide.md", guide=self),
             "llms.txt": render.template("llms.txt", guide=self),
-            "index.html": render.template("guide.html", guide=self, state="state/", places=PLACES),
+            "index.html": render.template(
+                "guide.html", guide=self, state="state/", places=PLACES, speaks=guide_user.SPEAKS
+            ),
         }
 
 

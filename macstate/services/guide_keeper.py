@@ -39,7 +39,9 @@ def _target(each: Any) -> str:
 
 
 def _health(guide: Guide) -> Iterator[Block]:
-    yield text("From the laptop that has the YAML, `macstate status inventory.py` tells all of it. On the Mac itself:")
+    yield text("All of it, from the laptop that has the YAML:")
+    yield code("sh", "laptop", ["macstate status inventory.py"])
+    yield text("On the Mac itself:")
     for each in guide.reaches:
         sudo = "sudo " if each.domain == "system" else ""
         yield code(
@@ -105,8 +107,8 @@ def _access(guide: Guide) -> Iterator[Block]:
     yield text(f"The laptop that macstate set up has `ssh {guide.name}` for it{f', {ssh}' if ssh else ''}.")
     sharing = guide.mac.sections.get("screen_sharing")
     if sharing and sharing.enabled:
-        screen = f"`open vnc://{guide.user}@{guide.host}`"
-        yield text(f"Its screen, from another Mac: {screen}. What you may do there, its owner grants.")
+        yield text("Its screen, from another Mac; what you may do there, its owner grants:")
+        yield code("sh", "laptop", [f"open vnc://{guide.user}@{guide.host}"])
 
 
 def _adding(guide: Guide) -> Iterator[Block]:
@@ -137,4 +139,9 @@ def _console(guide: Guide) -> Iterator[Block]:
     }
     if guide.public:
         policy["nodeAttrs"] = [{"target": ["autogroup:member"], "attr": ["funnel"]}]
-    yield code("json", "policy", json.dumps(policy, indent=2).splitlines())
+    yield code("json", "policy", _one_rule_a_line(policy))
+
+
+def _one_rule_a_line(policy: dict[str, list[Any]]) -> Iterator[str]:
+    rules = [f"  {json.dumps(name)}: [{', '.join(map(json.dumps, each))}]" for name, each in policy.items()]
+    yield from ("{", *",\n".join(rules).splitlines(), "}")

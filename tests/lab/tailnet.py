@@ -229,7 +229,7 @@ class Tailnet:
 
     def dial_https(self, port: int, *, public: bool = False, speaks: str = "http/1.1") -> ssl.SSLSocket:
         """Connect to a port of the Mac, with its certificate checked."""
-        raw = self._ingress(port) if public else self.laptop.dial(self.name, port)
+        raw = self.ingress(port) if public else self.laptop.dial(self.name, port)
         raw.settimeout(30)
         context = ssl.create_default_context(cafile=str(self.authorities))
         context.set_alpn_protocols([speaks])
@@ -238,11 +238,11 @@ class Tailnet:
     def get_from_internet(self, path: str, port: int = 443, **headers: str) -> Answer:
         """Ask the Mac through Funnel."""
         try:
-            return self._ask(self._ingress(port), path, port, headers)
+            return self._ask(self.ingress(port), path, port, headers)
         except RefusedError as error:
             return Answer(0, str(error), {})
 
-    def _ingress(self, port: int) -> socket.socket:
+    def ingress(self, port: int) -> socket.socket:
         """Come in from the internet: the laptop's node plays Tailscale's ingress."""
         mac = next(peer for peer in self.laptop.status()["Peer"].values() if peer["HostName"] == self.mac.name)
         host, _, number = mac["PeerAPIURL"][0].removeprefix("http://").rpartition(":")

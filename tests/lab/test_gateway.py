@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import build, tinymodel
-from lab.conftest import Lab, fresh
-from lab.labmac import MODELS, USER
+from lab import build, reference, tinymodel
+from lab.conftest import Lab
 from lab.machine import Processes
-from lab.tailnet import Tunnel, free_port, listens, wait_for
-from laptop import REFERENCE
+from lab.reference import SPECS, key
+from lab.tailnet import Tunnel, wait_for
 
 pytestmark = pytest.mark.lab
 CANARY = "canary-key-that-nobody-may-ever-see-0123456789"
-SPECS = {
-    "nginx": REFERENCE,
-    "caddy": REFERENCE.replace("server: nginx", "server: caddy").replace("  rate_limit: {per_key: 60/m}\n", ""),
-}
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy"])
+@pytest.fixture(scope="module", params=SPECS)
 def deployed(
     request: pytest.FixtureRequest, lab_session: Lab, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
     """The reference spec on the Mac, with the real Ollama and a tiny model, deployed twice: the second time nothing."""
-    lab = fresh(lab_session)
-    lab.spec = SPECS[request.param]
-    lab.mac.install_real("usr/local/bin/ollama", build.ollama())
-    folder = tmp_path_factory.mktemp("models")
-    for name, endless in (("tiny", False), ("endless", True)):
-        tinymodel.write(folder / f"{name}.gguf", tinymodel.SENTENCE, endless=endless)
-    bring_models(lab, folder)
-    code, said = lab.deploy()
-    assert code == 0, said
+    lab, folder = lab_session, tmp_path_factory.mktemp("models")
+    said = reference.deployed(lab, request.param, folder)
     assert "! serve/8443/ answers the internet, and asks it for a key" in said
     before = lab.commands()
     code, said = lab.deploy()
@@ -49,26 +35,6 @@ def deployed(
         tinymodel.create(11434, name, folder / f"{name}.gguf")
     yield lab
     lab.spec = None
-
-
-def bring_models(lab: Lab, folder: Path) -> None:
-    """Put the tiny model on the Mac's disk under every declared name: there is no registry to pull from here."""
-    home, port = lab.mac.root / "Users/mmirvois/.ollama", free_port()
-    environment = {"HOME": str(folder), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(folder / "models")}
-    with subprocess.Popen([build.ollama(), "serve"], env=environment, stderr=subprocess.DEVNULL) as ollama:
-        wait_for(lambda: listens(port), "Ollama")
-        for name in MODELS["ollama"]:
-            tinymodel.create(port, name, folder / "tiny.gguf")
-        ollama.terminate()
-    shutil.copytree(folder / "models", home / "models")
-    subprocess.run(["chown", "-R", f"{USER}:", home], check=True)
-
-
-def key(lab: Lab) -> str:
-    """Give the key that the laptop has made."""
-    (file,) = (lab.home / ".config/macstate/keys/macstudio").iterdir()
-    assert file.stat().st_mode & 0o777 == 0o600
-    return file.read_text().strip()
 
 
 def chat(base: str, host: str, api_key: str, *, stream: bool, model: str = "tiny") -> Any:
