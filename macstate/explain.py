@@ -66,7 +66,7 @@ def explain(path: str) -> Iterator[str]:
     tree = Schema()
     node = tree.at(path)
     yield path or "the spec"
-    for line in str(node.get("description", "")).splitlines():
+    for line in _about(tree, node).splitlines():
         yield f"  {line}"
     yield f"  type: {_type(tree, node)}"
     if node.get("default") not in (None, {}, []):
@@ -78,10 +78,21 @@ def explain(path: str) -> Iterator[str]:
     own = tree.at(path.rpartition(".")[0]) if path else {}
     if path.rpartition(".")[2] in own.get("required", ()):
         yield "  it must be there"
-    fields = node.get("properties", {})
-    for name, field in fields.items():
-        first = str(tree.plain(field).get("description", "")).partition("\n")[0]
-        yield f"    {name}: {first}"
+    entry = _entry(tree, node)
+    for name, field in (entry or node).get("properties", {}).items():
+        first = _about(tree, tree.plain(field)).partition("\n")[0]
+        yield f"    {'NAME.' if entry else ''}{name}: {first}"
+
+
+def _entry(tree: Schema, node: Node) -> Node:
+    """Give what each entry of a mapping is; nothing: it is none."""
+    each = node.get("additionalProperties")
+    return tree.plain(each) if isinstance(each, dict) else {}
+
+
+def _about(tree: Schema, node: Node) -> str:
+    """Give what a field means; a mapping without words of its own means what its entries mean."""
+    return str(node.get("description") or _entry(tree, node).get("description", ""))
 
 
 def _type(tree: Schema, node: Node) -> str:

@@ -58,7 +58,9 @@ def view(root: Any, name: str) -> MacView:
     return MacView(name, mac, {section: each for section, each in found.items() if each})
 
 
-Names = Annotated[tuple[str, ...], Strict(strict=False)]
+Names = Annotated[
+    tuple[str, ...], Strict(strict=False), Field(description="Which of them this Mac gets, by name; default: all.")
+]
 Mac = create_model(
     "Mac",
     __base__=MacEntry,

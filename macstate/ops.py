@@ -63,6 +63,7 @@ def show(state: State, host: Host, seen: Review, *, steps: bool) -> None:
     for warning in seen.warnings:
         click.echo(f"warning: {warning}", err=True)
     lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
+    sys.stderr.flush()  # pyinfra's spinner has left there what clears its line
     click.echo("\n".join(lines), err=err)
 
 

@@ -30,6 +30,7 @@ TOLD = {
     "macs.any.power.ac.sleep": ["unit: minutes"],
     "clients.local.via": ["tailnet | funnel", "default: tailnet"],
 }
+PATHS = ["", "macs", "endpoints", "endpoints.x.models", "clients", "files", "launchd"]
 SILENT = {"macs", "clients", "gateway", "files", "ready_within"}
 """Sections that are no setting of the Mac, or say it in their fields; and what is about macstate's own patience."""
 
@@ -39,6 +40,14 @@ def test_a_field_is_told(path: str) -> None:
     text = "\n".join(explain(path))
 
     assert [part for part in TOLD[path] if part not in text] == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nothing_is_left_without_words(path: str) -> None:
+    lines = list(explain(path))
+
+    assert not lines[1].startswith("  type:")
+    assert [line for line in lines if line.endswith(": ")] == []
 
 
 def fields(path: str) -> list[str]:

@@ -54,6 +54,10 @@ class FirewallEntry(Entry):
             yield Firewall(key=f"allow{path}", allowed=True)
 
 
+MACOS = ("allow/System/", "allow/bin/", "allow/sbin/", "allow/usr/bin/", "allow/usr/libexec/", "allow/usr/sbin/")
+"""Rules of programs on the sealed system volume: a new Mac comes with some of them."""
+
+
 class Firewall(Resource):
     """The switches (``state``), or the rule of one program (``allow/path``)."""
 
@@ -78,8 +82,8 @@ done
 
     @property
     def owned(self) -> bool:
-        """Rules are objects; the switches always exist."""
-        return self.key != "state"
+        """Rules are objects; the switches always exist, and so do the rules of macOS' own programs."""
+        return self.key != "state" and not self.key.startswith(MACOS)
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
