@@ -140,7 +140,6 @@ def lab_session() -> Iterator[Lab]:
         forwarder = Forwarder(tailnet.laptop, tailnet.name)
         lab = Lab(folder, tailnet, mac, forwarder, time.monotonic() - begun)
         (lab.home / "bin").mkdir(parents=True)
-        (lab.home / ".ssh").mkdir()
         tailscale = lab.home / "bin/tailscale"
         tailscale.write_text(f'#!/bin/sh\nexec {binaries}/tailscale --socket={tailnet.laptop.door} "$@"\n')
         tailscale.chmod(0o755)
@@ -162,13 +161,14 @@ def lab(lab_session: Lab) -> Lab:
 
 
 def fresh(lab: Lab) -> Lab:
-    """Make the Mac new: nothing served, SSH on and allowed."""
+    """Make the Mac new: nothing served, SSH on and allowed; and the laptop as if macstate had never run."""
     lab.mac.reset()
     lab.tailnet.mac.tailscale("serve", "reset")
     lab.tailnet.mac.tailscale("set", "--ssh")
     lab.tailnet.console("ssh", policy="accept")
     wait_for(lab.tailnet.is_up, "the tailnet")
     lab.elsewhere = ""
-    for file in (lab.home / ".ssh").iterdir():
-        file.unlink()
+    for name in (".ssh", ".config", ".zshrc", ".bashrc"):
+        subprocess.run(["rm", "-rf", lab.home / name], check=True)
+    (lab.home / ".ssh").mkdir()
     return lab

@@ -57,8 +57,6 @@ EXPECTED = {
 def served(lab_session: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The reference spec as it is, laptop included, deployed once."""
     lab = lab_session
-    for file in (".zshrc", ".bashrc"):
-        (lab.home / file).unlink(missing_ok=True)
     reference.deployed(lab, "nginx", tmp_path_factory.mktemp("models"))
     lab.mac.install("one-more", "opt/homebrew/bin/mlx_lm.server")
     ssh = lab.home / "bin/ssh"
