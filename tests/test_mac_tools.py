@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -487,6 +488,19 @@ def test_paths_lead_into_the_folder(run: Run, root: Path, tmp_path: Path) -> Non
     assert run("cat /opt/x/link; grep -c /hell /opt/x/file; sed 's/h/j/' /opt/x/file").out == "hello\n0\njello\n"
     assert run("realpath /opt/x/link /etc").out == "/opt/x/file\n/private/etc\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a mac"]
+
+
+def test_in_a_copy_of_the_mac_an_owner_is_not_lost_to_a_file_that_has_the_old_ones_number(root: Path, run: Run) -> None:
+    run("touch /opt/a; sudo chown mmirvois:staff /opt/a")
+    old, copy = root / "opt/a", root / "opt/copy"
+    os.link(old, root / "opt/b")  # b has its number
+    shutil.copy2(old, copy)
+    copy.replace(old)
+    os.utime(root / "opt/b", (1, 1))
+
+    said = run("sudo chown root:wheel /opt/b; stat -f '%Su' /opt/a /opt/b")
+
+    assert said.out == "mmirvois\nroot\n"
 
 
 def test_owners_go_with_a_file_that_is_renamed(run: Run) -> None:

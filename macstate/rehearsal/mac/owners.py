@@ -27,11 +27,10 @@ def of(mac: Mac, file: Path) -> tuple[int, int]:
     folder is copied (same path, same time); it does not pass to a new file.
     """
     found, path = file.lstat(), mac.outside(file)
-    record = mac.state["owners"].get(str(found.st_ino))
-    if record and (record[2] == found.st_mtime_ns or record[3] == path):
-        return record[0], record[1]
-    for owner, group, changed, place in mac.state["owners"].values():
-        if changed == found.st_mtime_ns and place.startswith(path):  # renamed to this after it was given away
+    for key, (owner, group, changed, place) in reversed(mac.state["owners"].items()):
+        itself = key.startswith(f"{found.st_ino} ") and (changed == found.st_mtime_ns or place == path)
+        renamed = changed == found.st_mtime_ns and place.startswith(path)  # to this, after it was given away
+        if itself or renamed:
             return owner, group
     home = mac.root / "Users" / mac.state["user"]
     return (mac.state["uid"], 20) if file == home or home in file.parents else (0, 0)
@@ -42,7 +41,10 @@ def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:
     old_owner, old_group = of(mac, file)
     found = file.lstat()
     new = (old_owner if owner is None else owner, old_group if group is None else group)
-    mac.state["owners"][str(found.st_ino)] = [*new, found.st_mtime_ns, mac.outside(file)]
+    path, given = mac.outside(file), mac.state["owners"]
+    key = f"{found.st_ino} {found.st_mtime_ns} {path}"  # in a copy of the Mac, the number may be another file's
+    given.pop(key, None)
+    given[key] = [*new, found.st_mtime_ns, path]
 
 
 def may_read(mac: Mac, file: Path) -> bool:
