@@ -104,10 +104,10 @@ run() { # STATUSES STDIN SIGN MEANING COMMAND...: one command; its other statuse
   case " $accept " in
     *" $status "*) return ;;
   esac
-  case $meaning:$out in
-    ?*:*"$sign"*) fail "$meaning" ;;
-    *) fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')" ;;
+  case $out in
+    *"$sign"*) [ -z "$meaning" ] || fail "$meaning" ;;
   esac
+  fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')"
 }
 wait_for() { # STATUS SECONDS COMMAND...: until it exits with that status
   want=$1 left=$(($2 * 5))

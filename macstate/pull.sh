@@ -102,10 +102,17 @@ queue() {
         fail "needs $(gigabytes "$bytes"), and only $(gigabytes "$((free > others + spare ? free - others - spare : 0))") can be had below $folder"
       ;;
   esac # else the registry cannot be asked from here, and Ollama itself will say what is wrong
-  mkdir -p "$queue"
-  put "$file" "$full" "$bytes" waiting "$(date +%s)" 0 ''
-  worker=$(cat "$queue/worker" 2>/dev/null) || worker=
-  if [ -z "$worker" ] || [ "$(started "${worker%%"$tab"*}")" != "${worker#*"$tab"}" ]; then
+  left=20
+  until { mkdir -p "$queue" && put "$file" "$full" "$bytes" waiting "$(date +%s)" 0 ''; } 2>/dev/null; do
+    [ "$left" -gt 0 ] || fail "cannot write below $queue"
+    left=$((left - 1)) # a worker that ends takes the empty folder away
+  done
+  worker=$(readlink "$queue/worker") || worker=
+  if [ "$(started "${worker%%"$tab"*}")" != "${worker#*"$tab"}" ]; then
+    rm -f "$queue/worker" # dead; and no other can come, for one run at a time queues
+    worker=
+  fi
+  if [ -z "$worker" ]; then
     sh "$0" --work "$endpoint" "$port" </dev/null >/dev/null 2>&1 &
   fi
   watch "$file"
@@ -125,13 +132,13 @@ watch() { # what fails at once is told at once; anything else goes on without us
 
 work() {
   trap '' HUP # the session that started us ends soon
-  sign
+  sign || exit 0
   while :; do
     line=$(cat "$queue"/*.pull 2>/dev/null | awk -F '\t' '$3 != "failed"' | sort -t "$tab" -k 2,2n | head -n 1)
     if [ -z "$line" ]; then
       rm -f "$queue/worker" # first: whoever queues now sees that nobody works
       cat "$queue"/*.pull 2>/dev/null | cut -f 3 | grep -qv failed || break
-      sign
+      sign || exit 0
       continue
     fi
     name=$(field "$line" 1) bytes=$(field "$line" 2)
@@ -140,8 +147,8 @@ work() {
   done
   rmdir "$queue" "${queue%/*}" 2>/dev/null || :
 }
-sign() {
-  printf '%s\t%s' "$$" "$(started $$)" >"$queue/worker"
+sign() { # fails where another works: a link is made whole, or not at all
+  ln -s "$$$tab$(started $$)" "$queue/worker" 2>/dev/null
 }
 pull() { # until it is here, or nothing helps
   tries=0

@@ -14,6 +14,7 @@ from laptop import REFERENCE, Laptop, Outcome, changes
 
 from macstate.rehearsal.mac import birth
 from macstate.scripts import bare
+from macstate.steps import Run
 
 FOREIGN = (
     "sudo tailscale serve --bg --https=10000 http://127.0.0.1:9999",
@@ -182,3 +183,18 @@ def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_nex
     assert not healed.failed, healed.said
     assert "~ launchd/system/macstate.gateway" in changes(healed)
     assert laptop.run(changed).rows == []
+
+
+@pytest.mark.parametrize(("said", "told"), [("it is not there", "x: not there"), ("other", "ended with 3: other")])
+def test_a_command_that_fails_is_told_by_what_it_said(tmp_path: Path, said: str, told: str) -> None:
+    step = Run(("sh", "-c", f"echo {said}; exit 3"), refusal=("not there", "x: not there"))
+    done = subprocess.run(
+        ["/bin/sh", "-c", bare("apply.sh")],
+        input=f"PAYLOAD\n{step.line}\nEND",
+        env={"HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.rstrip().endswith(told)

@@ -31,7 +31,7 @@ class Model(Resource):
     probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls")
     script: ClassVar[str] = """
 pulls() { # FOLDER: whether somebody works on the queue, and its lines
-  worker=$(cat "$1/worker" 2>/dev/null) && [ "$(ps -o lstart= -p "${worker%%	*}")" = "${worker#*	}" ] &&
+  worker=$(readlink "$1/worker") && [ "$(ps -o lstart= -p "${worker%%	*}")" = "${worker#*	}" ] &&
     echo working || echo idle
   cat "$1"/*.pull 2>/dev/null || :
 }

@@ -37,7 +37,7 @@ class Shop:
     def environment(self) -> dict[str, str]:
         pem = str(self.home / "registry.pem")
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.home}/bin:{os.environ['PATH']}",
             "HOME": str(self.home),
             "SSL_CERT_FILE": pem,
             "CURL_CA_BUNDLE": pem,
@@ -71,7 +71,7 @@ class Shop:
 
     def worker(self) -> int | None:
         file = self.home / ".local/state/macstate/pulls/ollama/worker"
-        pid = int(file.read_text().split("\t")[0]) if file.exists() else 0
+        pid = int(str(file.readlink()).split("\t")[0]) if file.is_symlink() else 0
         return pid if pid and Path(f"/proc/{pid}").exists() else None
 
 
@@ -129,6 +129,32 @@ def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> Non
     shop.registry.pace = 0
     assert shop.pull(name) == (0, "")
     wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -> None:
+    """It takes the folder away between its being made and the first write."""
+    name = shop.registry.add("small", CONTENT)
+    mkdir = shop.home / "bin/mkdir"
+    mkdir.parent.mkdir()
+    mkdir.write_text('#!/bin/sh\n/bin/mkdir "$@" && { [ -e "$HOME/once" ] || rmdir "$2" && : >"$HOME/once"; }\n')
+    mkdir.chmod(0o755)
+
+    assert shop.pull(name) == (0, "")
+
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def test_there_is_one_worker(shop: Shop) -> None:
+    name = shop.registry.add("big", CONTENT * 40)
+    shop.registry.pace = 0.05
+    assert shop.pull(name) == (0, "")
+    worker = shop.worker()
+    words = ["sh", str(SCRIPT), "--work", "ollama", str(shop.port)]
+
+    second = subprocess.run(words, env=shop.environment, check=False, timeout=5)
+
+    assert second.returncode == 0
+    assert shop.worker() == worker
 
 
 def test_one_that_the_registry_has_not(shop: Shop) -> None:
