@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "macstate"
 SHELL = {"errors.py", "probe.py", "ops.py", "connect.py", "login.py", "rehearsal/connector.py"}
 """The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
+KERNEL = ("resource", "outputs", "found", "record", "probe", "change", "plan", "steps", "ops", "run")
+"""What carries a wish to a proven change and knows no kind by name; specs, logins, secrets and texts lie around it."""
 LONGEST = {".py": 150, ".sh": 250}
 """A script that runs on the Mac is one file."""
 TOP = ["deploy.py", "inventory.py", "group_data", "templates", "macstate", "tests", "benchmarks", "pyproject.toml"]
@@ -67,6 +71,25 @@ def test_no_module_is_longer_than_a_screen_or_two() -> None:
     lengths = {name(path): len(path.read_text().splitlines()) for path in files}
 
     assert {file: length for file, length in lengths.items() if length > LONGEST[Path(file).suffix]} == {}
+
+
+def code(source: str) -> set[int]:
+    """Give the lines that are code: no comment, no docstring, nothing empty."""
+    quiet = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    lines = {line for token in tokens if token.type not in quiet for line in range(token.start[0], token.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines -= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    return lines
+
+
+def test_the_kernel_stays_small_and_knows_no_kind_by_name() -> None:
+    sources = [(PACKAGE / f"{module}.py").read_text() for module in KERNEL]
+
+    assert code('"""Text."""\n# why\na = 1\n\nb = (\n    2\n)\n') == {3, 5, 6, 7}
+    assert sum(len(code(source)) for source in sources) <= 660
+    assert [source for source in sources if "from macstate.resources." in source or "macstate.services" in source] == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
