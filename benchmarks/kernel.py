@@ -23,6 +23,7 @@ from macstate.facts import Facts, Node  # noqa: E402
 from macstate.found import Found  # noqa: E402
 from macstate.plan import plan  # noqa: E402
 from macstate.record import Line, Record  # noqa: E402
+from macstate.secrets import Secret  # noqa: E402
 
 ENDPOINTS = 200
 PAIRS = 7
@@ -34,8 +35,19 @@ FACTS = Facts(
     uid=501,
     home="/Users/mmirvois",
     sudo=True,
-    node=Node(name="m.ts.net", capabilities=frozenset({"https"})),
+    node=Node(
+        name="m.ts.net",
+        capabilities=frozenset({"https", "funnel", "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"}),
+    ),
+    programs={"/opt/homebrew/bin/nginx": "nginx version: nginx/1.29.3"},
 )
+
+
+def keys(_reference: str, _path: object) -> Secret:
+    """Give a key."""
+    return Secret("a-key-of-the-benchmark-and-of-nobody-else")
+
+
 NOTHING_SERVED = {
     "tailscale serve status --json": "{}",
     "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
@@ -52,9 +64,12 @@ from macstate.plan import plan
 from macstate.record import Record
 from macstate.run import Run
 wishes = spec.load().for_host("macstudio")
-node = Node(name="m.ts.net", capabilities=frozenset({"https"}))
-facts = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, node=node)
-desired = wishes.expand(facts)
+from macstate.secrets import Secret
+ports = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
+node = Node(name="m.ts.net", capabilities=frozenset({"https", "funnel", ports}))
+programs = {"/opt/homebrew/bin/nginx": "nginx version: nginx/1.29.3"}
+facts = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, node=node, programs=programs)
+desired = wishes.expand(facts, lambda reference, path: Secret("a-key-of-the-benchmark-and-of-nobody-else"))
 settings = {name: each for name, each in desired.items() if not each.owned}
 found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r})
 todo = plan(desired, found)
@@ -77,14 +92,14 @@ def spec_with_many() -> str:
 
 def planned(text: str, *, there: bool) -> tuple[float, Plan]:
     """Give the CPU seconds of spec and plan, for a Mac where all of it is there or none, and the plan."""
-    desired = spec.parse(text, "macs.yml").for_host("macstudio").expand(FACTS)
+    desired = spec.parse(text, "macs.yml").for_host("macstudio").expand(FACTS, keys)
     settings = {name: each for name, each in desired.items() if not each.owned}
     record = Record({name: Line("owned", each.fingerprint) for name, each in desired.items() if each.owned})
     all_there = Found(FACTS, desired, record, outputs={"serve": NOTHING_SERVED})
     none_there = Found(FACTS, settings, Record(), outputs={"serve": NOTHING_SERVED})
     started = time.process_time()
     wishes = spec.parse(text, "macs.yml").for_host("macstudio")
-    todo = plan(wishes.expand(FACTS), all_there if there else none_there)
+    todo = plan(wishes.expand(FACTS, keys), all_there if there else none_there)
     return time.process_time() - started, todo
 
 
@@ -131,7 +146,7 @@ def main() -> int:
     text = spec_with_many()
     none_cpu, todo = planned(text, there=False)
     all_cpu, nothing = planned(text, there=True)
-    assert len([each for each in todo.changes if each.id.startswith("launchd/")]) == ENDPOINTS
+    assert len([each for each in todo.changes if each.id.startswith("launchd/")]) == ENDPOINTS + 1  # the gateway
     assert not nothing.changes
     within = [
         bounded("imports, spec and plan on top of pyinfra's own start", added_to_start(), START_BOUND, "s"),
