@@ -96,6 +96,7 @@ def killed_in_the_middle(stages: tuple[Laptop, list[Path], list[list[str]]], num
     time.sleep(0.5)  # a job that was booted out last takes a moment to be gone
     outcome = laptop.run(LEAN)
     assert_converged(laptop, outcome, kept[-1])
+    assert laptop.run(LEAN).rows == []
 
 
 @pytest.mark.lab

@@ -228,7 +228,7 @@ def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after
 @pytest.mark.parametrize("seed", range(4))
 def test_many_specs_on_many_macs(seed: int) -> None:
     @given(SPECS, HANDS, SPECS)
-    @settings(deadline=None, max_examples=3, suppress_health_check=SLOW)
+    @settings(deadline=None, max_examples=5, suppress_health_check=SLOW)
     def check(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
         straight_line(before, hands, after)
 

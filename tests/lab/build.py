@@ -25,6 +25,7 @@ NGINX = "nginx"
 SSHD = ("openssh-server", "libwrap0")
 OLLAMA = "github.com/ollama/ollama@v0.17.4"  # the release that facts were measured with
 MINIAUDIO = "miniaudio==1.71"
+CACHE = user_cache_path("macstate") / "lab"
 CONTROL = Path(__file__).parent / "control/main.go"
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 MODULE = f"module control\n\ngo 1.27.0\n\nrequire tailscale.com {TAILSCALE}\n"
@@ -59,6 +60,12 @@ def packages() -> Path:
     return installed("packages", *tomllib.loads(PROJECT.read_text())["dependency-groups"]["lab"])
 
 
+def use_packages() -> None:
+    """Let this process import them, behind its own."""
+    if str(packages()) not in sys.path:
+        sys.path.append(str(packages()))
+
+
 def installed(name: str, *packages: str) -> Path:
     """Give a folder with packages from PyPI."""
     words = [sys.executable, "-m", "uv", "pip", "install", "-q", *packages, "--target"]
@@ -73,12 +80,10 @@ def ollama() -> Path:
 def kept(name: str, recipe: str, build: Callable[[Path], object]) -> Path:
     """Give what was built by this recipe; the first call of a machine builds it."""
     digest = hashlib.sha256(f"{recipe} {platform.machine()}".encode()).hexdigest()[:12]
-    cache = user_cache_path("macstate") / "lab"
-    folder = cache / f"{name}-{digest}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with alone(cache / f"{name}.lock"):
+    folder = CACHE / f"{name}-{digest}"
+    with alone(f"{name}.lock"):
         if not folder.exists():
-            draft = Path(tempfile.mkdtemp(prefix="draft-", dir=cache))
+            draft = Path(tempfile.mkdtemp(prefix="draft-", dir=CACHE))
             try:
                 build(draft)
                 draft.rename(folder)
@@ -89,9 +94,10 @@ def kept(name: str, recipe: str, build: Callable[[Path], object]) -> Path:
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
+def alone(file: str) -> Iterator[None]:
     """Let one process build; the others wait for what it has built."""
-    with file.open("w") as lock:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / file).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -152,7 +158,7 @@ def unpack(folder: Path, *packages: str) -> None:
 def machine_has(program: str) -> str:
     """Give a program of the machine's; what is missing is installed from the package of that name."""
     if not shutil.which(program):
-        with alone(Path(tempfile.gettempdir()) / "macstate-apt.lock"):
+        with alone("apt.lock"):
             words = ["apt-get", "install", "-y", "-q", "--no-install-recommends", program]
             if subprocess.run(words, capture_output=True, check=False).returncode:
                 subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=True)

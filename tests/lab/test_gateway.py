@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,7 @@ def deployed(
 
 def chat(base: str, host: str, api_key: str, *, stream: bool, model: str = "tiny") -> Any:
     """Ask with the client that people use."""
-    if str(build.packages()) not in sys.path:
-        sys.path.append(str(build.packages()))
+    build.use_packages()
     import openai  # noqa: PLC0415 - the lab's own package
 
     # through the lab's ingress one request in some dozens is never answered; the client's own retry asks again
@@ -83,8 +81,7 @@ def test_a_chat_from_the_internet_with_a_key(deployed: Lab) -> None:
 
 def test_http_2_from_the_internet(deployed: Lab) -> None:
     """There a blank behind Bearer stays, and a server that compares with an empty key would let it in."""
-    if str(build.packages()) not in sys.path:
-        sys.path.append(str(build.packages()))
+    build.use_packages()
     import h2.config  # noqa: PLC0415 - the lab's own package
     import h2.connection  # noqa: PLC0415 - the same
     import h2.events  # noqa: PLC0415 - the same
@@ -245,5 +242,6 @@ def test_a_key_that_cannot_be_had_stops_an_apply(deployed: Lab) -> None:
     assert "macstudio: gateway.keys.agents: the variable NO_SUCH_VARIABLE is not set" in said
     assert deployed.files() == before
     code, said = deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", spec=spec)
+    assert code == 2, said
     assert "[macstudio] Plan: 0 to add, 1 to change, 0 to remove." in said  # the guide, which names the reference
     assert "[macstudio] ~ guide/pages" in said

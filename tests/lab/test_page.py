@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ import yaml
 from lab import build, reference
 from lab.conftest import Lab
 from lab.webproxy import proxy
-from platformdirs import user_cache_path
 
 pytestmark = pytest.mark.lab
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
@@ -37,7 +34,7 @@ def served(lab_session: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def chromium(served: Lab) -> Iterator[Any]:
     """The machine's browser, on a laptop in the tailnet."""
-    sys.path.append(str(build.packages()))
+    build.use_packages()
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the lab's own package
 
     with proxy(served.tailnet) as way, sync_playwright() as driver:
@@ -139,6 +136,6 @@ def test_it_fits_and_is_of_the_readers_colours(served: Lab, chromium: Any, size:
 
 def keep(it: Opened, name: str) -> None:
     """Keep a picture for a person to look at."""
-    folder = Path(user_cache_path("macstate")) / "lab/screenshots"
+    folder = build.CACHE / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     it.page.screenshot(path=folder / f"{name}.png", full_page=True)

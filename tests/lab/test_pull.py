@@ -119,12 +119,18 @@ def test_a_server_that_is_restarted_in_between(shop: Shop) -> None:
     wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
 
 
-def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> None:
+def begun(shop: Shop) -> tuple[str, int]:
+    """Begin a pull that takes a while; give its model and its worker."""
     name = shop.registry.add("big", CONTENT * 40)
     shop.registry.pace = 0.05
     assert shop.pull(name) == (0, "")
     worker = shop.worker()
     assert worker
+    return name, worker
+
+
+def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> None:
+    name, worker = begun(shop)
     os.kill(worker, signal.SIGKILL)
     shop.registry.pace = 0
     assert shop.pull(name) == (0, "")
@@ -145,10 +151,7 @@ def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -
 
 
 def test_there_is_one_worker(shop: Shop) -> None:
-    name = shop.registry.add("big", CONTENT * 40)
-    shop.registry.pace = 0.05
-    assert shop.pull(name) == (0, "")
-    worker = shop.worker()
+    _, worker = begun(shop)
     words = ["sh", str(SCRIPT), "--work", "ollama", str(shop.port)]
 
     second = subprocess.run(words, env=shop.environment, check=False, timeout=5)

@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -214,7 +213,7 @@ def test_changed_ports_are_followed_by_everything(served: Lab) -> None:
 
 
 def test_the_laptops_part_goes_without_a_trace(served: Lab) -> None:
-    own = Path(served.home / ".zshrc")
+    own = served.home / ".zshrc"
     with own.open("a") as file:
         file.write("alias mine='ls'\n")
     code, said = served.deploy("--limit", "@local", spec=str(served.spec).partition("clients:")[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ SENTENCE = "The quick brown fox jumps over the lazy dog"
 
 def write(file: Path, sentence: str, *, endless: bool = False) -> None:
     """Write the model: each word's row of the output matrix answers to the word before it."""
-    if str(build.packages()) not in sys.path:
-        sys.path.append(str(build.packages()))
+    build.use_packages()
     import gguf  # noqa: PLC0415 - the lab's own package
     import numpy as np  # noqa: PLC0415 - the same
 
