@@ -26,6 +26,7 @@ from macstate.record import Line, Record  # noqa: E402
 from macstate.secrets import Secret  # noqa: E402
 
 ENDPOINTS = 200
+KEY = "a-key-of-the-benchmark-and-of-nobody-else"
 PAIRS = 7
 CPU_BOUND = 1.0
 COMMANDS_BOUND = 1
@@ -45,7 +46,7 @@ FACTS = Facts(
 
 def keys(_reference: str, _path: object) -> Secret:
     """Give a key."""
-    return Secret("a-key-of-the-benchmark-and-of-nobody-else")
+    return Secret(KEY)
 
 
 NOTHING_SERVED = {
@@ -58,18 +59,16 @@ OURS = """
 import macstate.rehearsal.connector
 import runpy; runpy.run_path("inventory.py")
 from macstate import connect, guard, ops, report, spec
-from macstate.facts import Facts, Node
+from macstate.facts import Facts, Laptop, Node
 from macstate.found import Found
+from macstate.machine import Machine
 from macstate.plan import plan
 from macstate.record import Record
 from macstate.run import Run
 wishes = spec.load().for_host("macstudio")
 from macstate.secrets import Secret
-ports = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
-node = Node(name="m.ts.net", capabilities=frozenset({"https", "funnel", ports}))
-programs = {"/opt/homebrew/bin/nginx": "nginx version: nginx/1.29.3"}
-facts = Facts(user="mmirvois", uid=501, home="/Users/mmirvois", sudo=True, node=node, programs=programs)
-desired = wishes.expand(facts, lambda reference, path: Secret("a-key-of-the-benchmark-and-of-nobody-else"))
+facts = %r
+desired = wishes.expand(facts, lambda reference, path: Secret(%r))
 settings = {name: each for name, each in desired.items() if not each.owned}
 found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r})
 todo = plan(desired, found)
@@ -128,7 +127,7 @@ def seconds(code: str) -> float:
 
 def added_to_start() -> float:
     """Give the median of what is added, each time against a start of pyinfra alone just before."""
-    code = f"{BASE}\n{OURS % NOTHING_SERVED}"
+    code = f"{BASE}\n{OURS % (FACTS, KEY, NOTHING_SERVED)}"
     seconds(code)  # reads all of it from the disk once
     pairs = [(seconds(BASE), seconds(code)) for _ in range(PAIRS)]
     return statistics.median(ours - pyinfra_alone for pyinfra_alone, ours in pairs)
