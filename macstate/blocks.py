@@ -49,9 +49,9 @@ def points(lines: Iterable[str]) -> Block:
     return Block("list", tuple(lines))
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Block:
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, on_page: bool = True) -> Block:
     """Give a table."""
-    return Block("table", tuple(rows), header)
+    return Block("table", tuple(rows), header, on_page=on_page)
 
 
 def code(language: str, where: str, lines: Iterable[str]) -> Block:

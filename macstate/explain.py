@@ -102,8 +102,8 @@ def _type(tree: Schema, node: Node) -> str:
         return " or ".join(_type(tree, tree.plain(choice)) for choice in node["anyOf"])
     if node.get("type") == "array":
         return f"list of {_type(tree, tree.plain(node.get('items', {})))}"
-    if isinstance(node.get("additionalProperties"), dict):
-        return f"mapping of names to {_type(tree, tree.plain(node['additionalProperties']))}"
+    if entry := _entry(tree, node):
+        return f"mapping of names to {_type(tree, entry)}"
     if node.get("pattern") == r"^\d+[smh]$":
         return "duration, a number with its unit: 30s, 5m or 2h"
     kind = {"object": "fields", "boolean": "true or false", "integer": "whole number", "string": "text"}

@@ -1,4 +1,4 @@
-"""The one Jinja environment: what is missing is an error, and nothing is escaped, for no template is HTML here."""
+"""The one Jinja environment: what is missing is an error, and nothing is escaped but where a template says so."""
 
 from __future__ import annotations
 

@@ -139,9 +139,5 @@ def _console(guide: Guide) -> Iterator[Block]:
     }
     if guide.public:
         policy["nodeAttrs"] = [{"target": ["autogroup:member"], "attr": ["funnel"]}]
-    yield code("json", "policy", _one_rule_a_line(policy))
-
-
-def _one_rule_a_line(policy: dict[str, list[Any]]) -> Iterator[str]:
-    rules = [f"  {json.dumps(name)}: [{', '.join(map(json.dumps, each))}]" for name, each in policy.items()]
-    yield from ("{", *",\n".join(rules).splitlines(), "}")
+    rules = ",\n".join(f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in policy.items())
+    yield code("json", "policy", ["{", rules, "}"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from macstate.blocks import Block, Section, code, points, table, text
@@ -65,9 +64,7 @@ def _endpoints(guide: Guide) -> Iterator[Block]:
         )
         for each in guide.reaches
     ]
-    yield replace(
-        table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Wants a key"), rows), on_page=False
-    )
+    yield table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Wants a key"), rows, on_page=False)
     if guide.page:
         yield text(
             f"This guide as a page that shows what is up: `{guide.page}`; as Markdown: `{guide.page}guide.md`; for "

@@ -1,4 +1,4 @@
-"""Run one simulated tool: ``python -I -S …/macstate/rehearsal/mac TOOL WORD…``."""
+"""Run one simulated tool: ``python -I -S …/macstate/rehearsal/mac/__main__.py TOOL WORD…``."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ MODULES = {
 
 def main() -> int:
     """Play the tool named by the first word."""
-    # the folder's own modules must not stand in for the standard library's
+    # -I keeps the script's own folder out, whose modules must not stand in for the standard library's
     folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - a tool is run often: pathlib is late
-    sys.path[:] = [entry for entry in sys.path if entry != folder] + [os.path.dirname(folder)]  # noqa: PTH120
+    sys.path.append(os.path.dirname(folder))  # noqa: PTH120
     tool, *words = sys.argv[1:]
     machine = import_module("mac.machine")
     code: int = machine.play(import_module(f"mac.{MODULES[tool]}"), tool, words)
