@@ -2,7 +2,8 @@
 # thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
 set -eu
 root=${MACSTATE_ROOT-}
-PATH=$root/opt/homebrew/bin:$root/usr/local/bin:$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
+# macOS' own tools first: Homebrew's folder belongs to a user, and this may run as root
+PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$root/usr/local/bin:$root/opt/homebrew/bin
 LC_ALL=C SHLVL=1
 export PATH LC_ALL SHLVL
 umask 022
@@ -128,10 +129,12 @@ same() { # BASE64 MEANING COMMAND...: it must print what the plan was made from
 }
 write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
   path=$root$1 mode=$2 owner=$3
+  [ ! -d "$path" ] || fail "$1 is a folder"
   mkdir -p "${path%/*}"
-  (umask 077 && printf %s "$4" | base64 --decode >"$path.macstate")
-  [ -z "$owner" ] || chown "$owner" "$path.macstate"
+  rm -f "$path.macstate" # -C: a link that somebody put there is not written through
+  (umask 077 && set -C && printf %s "$4" | base64 --decode >"$path.macstate")
   chmod "$mode" "$path.macstate"
+  [ -z "$owner" ] || chown -h "$owner" "$path.macstate"
   shift 4
   if [ $# -gt 0 ] && ! out=$(in_root "$@" 2>&1 </dev/null); then
     rm -f "$path.macstate"
@@ -159,6 +162,7 @@ real() { # PATH: where a chain of links leads
 head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
   path=$(real "$root$1")
   made=
+  rm -f "$path.macstate"
   (umask 077 && mkdir -p "${path%/*}") # ~/.ssh is nobody else's
   if [ -e "$path" ]; then
     cp -p "$path" "$path.macstate" # with its owner and mode

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -19,9 +17,10 @@ from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.review import Review
 from macstate.review import review as reviewed
-from macstate.run import Run
+from macstate.run import LOCK_WAIT
 from macstate.scope import Keys
 from macstate.secrets import Secret
+from macstate.sections import IncompleteError
 from macstate.wishes import Wishes
 
 LOST = (OSError, SSHException, EOFError, TimeoutError)
@@ -29,9 +28,6 @@ LOST = (OSError, SSHException, EOFError, TimeoutError)
 TIMEOUT = 300
 """Seconds for one command: the slowest stop of a job, and the wait for another run's."""
 AGAIN = "run again: what was begun is taken up then"
-ROOT = "macstate: root"
-QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
-"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
 
 
 def say(line: str) -> None:
@@ -76,6 +72,18 @@ def tailnet_user(host: Host) -> str:
     return f" ({login})" if login else ""
 
 
+def lock_wait(host: Host) -> int:
+    """Give the seconds to wait for a run that holds the lock: ``--data lock_wait=N``.
+
+    Raises:
+        MacstateError: it is no whole number.
+    """
+    said = str(host.data.get("lock_wait", LOCK_WAIT))
+    if not said.isdecimal():
+        raise MacstateError(f"lock_wait={said}: not a whole number of seconds; type --data lock_wait={LOCK_WAIT}")
+    return int(said)
+
+
 def reaches(host: Host) -> bool:
     """Say whether this laptop is in the Mac's tailnet, so that its routes can be asked from here."""
     return bool(getattr(host.connector, "in_tailnet", False))
@@ -92,7 +100,7 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
     try:
         found = probe.found(output.stdout_lines, laptop=wishes.laptop)
         return found.seeing(tailnet.host_keys()) if wishes.laptop else found
-    except (ValueError, KeyError):
+    except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
 
@@ -110,31 +118,3 @@ def review(host: Host, *, dry: bool) -> Review:
     if saved := os.environ.get("MACSTATE_PLAN"):
         plan_json.check(Path(saved), host.name, seen.plan, seen.spec)
     return seen
-
-
-def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
-    """Run one remote command as root: as it stands where we are root, else through sudo, with a password if it must be.
-
-    Raises:
-        MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
-    """
-    if run.found.facts.uid == 0:
-        return send(host, words, stdin)
-    if run.found.facts.sudo:
-        return send(host, (*QUIET, "-n", *words), stdin)
-    if run.password is None:
-        run.password = _ask(host, run.found.facts.user)
-    return send(host, (*QUIET, "-S", "-k", "-p", "", *words), [run.password, *stdin])
-
-
-def _ask(host: Host, user: str) -> str:
-    """Ask once a Mac, on a terminal only, and check the answer before the first change."""
-    if not sys.stdin.isatty():
-        raise MacstateError(
-            "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
-        )
-    password = getpass.getpass(f"{host.name}: password of {user} for sudo: ")
-    _, output = send(host, (*QUIET, "-S", "-k", "-p", "", "echo", ROOT), [password])
-    if ROOT not in output.stdout_lines:
-        raise MacstateError("sudo did not take the password; nothing was changed")
-    return password

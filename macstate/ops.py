@@ -18,7 +18,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, scripts
+from macstate import connect, scripts, sudo
 from macstate.change import Batch, Plan
 from macstate.errors import MacstateError
 from macstate.health import Health, healths
@@ -28,8 +28,6 @@ from macstate.scope import Keys
 from macstate.wishes import Wishes
 
 DONE, FAILED, NOTICE = "macstate: done: ", "macstate: failed: ", "macstate: notice: "
-LOCK_WAIT = 60
-"""Seconds to wait for a run that holds the lock; ``--data lock_wait=N`` sets another."""
 LAST = (99, 0)
 """verify's place: behind every change."""
 PAUSES = (0.5, 1, 2, 4, 8)
@@ -93,9 +91,9 @@ def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
     del state
     try:
         who = f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
-        lines = run.payload(batch, who, int(host.data.get("lock_wait", LOCK_WAIT)))
+        lines = run.payload(batch, who)
         words = ("sh", "-c", scripts.bare("apply.sh"))
-        _, output = connect.as_root(host, run, words, lines) if batch.root else connect.send(host, words, lines)
+        _, output = sudo.as_root(host, run, words, lines) if batch.root else connect.send(host, words, lines)
         run.sums[batch.root] = _outcome(host, output)
         run.entry.done.extend(batch.titles)
     except MacstateError as error:

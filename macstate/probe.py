@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from pydantic import ValidationError
+
 from macstate import scripts
 from macstate.facts import Facts, Laptop, Node
 from macstate.found import Found
@@ -36,10 +38,10 @@ def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def found(lines: list[str], *, laptop: bool = False) -> Found:
-    """Parse a probe's output.
+    """Parse a probe's output. A tool that says what cannot be parsed leaves its own kind unknown, and no other.
 
     Raises:
-        ValueError: the output is not whole.
+        IncompleteError: the output is not whole.
     """
     kinds = sections(lines)
     common = kinds.pop("")
@@ -63,10 +65,18 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
             resources |= {resource.id: resource for resource in kind.parse(known)}
         except UnreadableError as error:
             unreadable[f"{kind.kind}/"] = str(error)
+        except (ValueError, LookupError) as error:
+            unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
     record = _record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
     asked = {name: section.output for name, section in common.items() if name.startswith(("health ", "age "))}
     facts = (_laptop if laptop else _facts)(common, record)
     return Found(facts, resources, record, unreadable, outputs, asked)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
+    return str(error)
 
 
 def _facts(common: Mapping[str, Section], record: Record) -> Facts:

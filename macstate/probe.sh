@@ -3,7 +3,7 @@
 # and of its errors.
 set -u
 root=${MACSTATE_ROOT-}
-PATH=$root/opt/homebrew/bin:$root/usr/local/bin:$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
+PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$root/usr/local/bin:$root/opt/homebrew/bin
 LC_ALL=C SHLVL=1 # without SHLVL the command of Tailscale's app fails
 export PATH LC_ALL SHLVL
 home=${HOME#"$root"}

@@ -9,21 +9,24 @@ from macstate.change import Batch, Change, Plan
 from macstate.found import Found
 from macstate.record import FOLDERS, SETTING
 
+LOCK_WAIT = 60
+"""Seconds to wait for a run that holds the lock."""
+
 
 class Run:
     """The plan, the password, and the record's checksums as this run left them."""
 
-    def __init__(self, found: Found, plan: Plan, spec: str = "") -> None:
+    def __init__(self, found: Found, plan: Plan, spec: str = "", lock_wait: int = LOCK_WAIT) -> None:
         """Begin with what the probe found; ``spec`` is the digest of what it is made to be."""
-        self.found, self.plan = found, plan
+        self.found, self.plan, self.lock_wait = found, plan, lock_wait
         self.entry = journal.Entry.of(plan, spec)
         self.sums = dict(found.record.sums)
         self.password: str | None = None
 
-    def payload(self, batch: Batch, who: str, wait: int) -> list[str]:
+    def payload(self, batch: Batch, who: str) -> list[str]:
         """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
         folder = FOLDERS[batch.root] if batch.root else f"{self.found.facts.home}/{FOLDERS[False]}"
-        begun: list[tuple[str, ...]] = [("lock", folder, str(wait), who), ("expect", self.sums[batch.root])]
+        begun: list[tuple[str, ...]] = [("lock", folder, str(self.lock_wait), who), ("expect", self.sums[batch.root])]
         if batch is next((each for each in self.plan.batches if each.root), None):
             left = self.plan.settings.items()
             begun += [("record", SETTING if stay else "gone", name, stay) for name, stay in left]

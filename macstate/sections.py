@@ -10,6 +10,10 @@ MARK = "macstate-kind:"
 """Section that parts the kinds from each other."""
 
 
+class IncompleteError(ValueError):
+    """The probe's output ends in the middle."""
+
+
 @dataclass(frozen=True)
 class Section:
     """What one read command gave."""
@@ -23,7 +27,7 @@ def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
     """Decode the output, kind by kind; the common part has the empty kind.
 
     Raises:
-        ValueError: a line is broken, or the end is missing.
+        IncompleteError: the end is missing.
     """
     kinds: dict[str, dict[str, Section]] = {"": {}}
     kind = ""
@@ -41,5 +45,5 @@ def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
         output, _, status = body.rpartition("\n")
         kinds[kind][name] = Section(output, int(status), "".join(errors).strip())
     if kind or len(kinds) == 1:
-        raise ValueError("it ends in the middle")
+        raise IncompleteError("it ends in the middle")
     return kinds

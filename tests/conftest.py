@@ -1,4 +1,4 @@
-"""The lab joins with --lab and whenever CI=true; without it, one line says what was left out."""
+"""What is slow joins with --slow, the lab too with --lab and whenever CI=true; one line says what was left out."""
 
 import os
 import shutil
@@ -15,23 +15,27 @@ monkey.patch_all = lambda **_: None
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
 TOGETHER = ("tests/test_interrupted.py", "tests/test_cli.py", "tests/lab/test_gate.py", "tests/lab/test_sudo.py")
-LEFT_OUT = (
-    "left out: the lab (a real tailnet, real sudo, a kill between any two steps, many random Macs); have it with --lab"
-)
+SLOW = "what is slow (a kill between any two steps, many random Macs)"
+LAB = "the lab (a real tailnet, real sudo, real servers)"
 
 
 os.environ["MACSTATE_TEST_KEY"] = "a-key-of-the-tests-and-of-nobody-else"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--lab", action="store_true", help="run the tests against real daemons and real sudo too")
+    parser.addoption("--slow", action="store_true", help="run what takes minutes too")
+    parser.addoption("--lab", action="store_true", help="run that, and the tests against real daemons and real sudo")
 
 
-def with_lab(config: pytest.Config) -> bool:
-    return bool(config.getoption("--lab")) or os.environ.get("CI") == "true"
+def left_out(config: pytest.Config) -> dict[str, str]:
+    """Give the markers of what this run leaves out, and what that is."""
+    if config.getoption("--lab") or os.environ.get("CI") == "true":
+        return {}
+    return {"lab": LAB} if config.getoption("--slow") else {"slow": SLOW, "lab": LAB}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes long, and needs nothing more")
     config.addinivalue_line("markers", "lab: needs what must be installed or built first")
 
 
@@ -50,15 +54,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLab:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not with_lab(config):
-        lab = [item for item in items if item.get_closest_marker("lab")]
-        config.hook.pytest_deselected(items=lab)
-        items[:] = [item for item in items if item not in lab]
+    left = [item for item in items if any(item.get_closest_marker(name) for name in left_out(config))]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if not with_lab(config):
-        terminalreporter.write_line(LEFT_OUT)
+    if left := left_out(config):
+        terminalreporter.write_line(f"left out: {'; '.join(left.values())}; have all of it with --lab")
 
 
 @pytest.fixture(scope="session")

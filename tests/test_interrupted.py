@@ -14,7 +14,7 @@ from laptop import REFERENCE, Laptop, Outcome, changes
 
 from macstate.rehearsal.mac import birth
 from macstate.scripts import bare
-from macstate.steps import Run
+from macstate.steps import Run, Step, Write
 
 FOREIGN = (
     "sudo tailscale serve --bg --https=10000 http://127.0.0.1:9999",
@@ -68,7 +68,7 @@ def answer(mac: Path, command: str) -> str:
     ).stdout
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 @pytest.mark.parametrize("after", range(1, COMMANDS + 2))
 def test_killed_after_a_remote_command(stages: tuple[Laptop, list[Path], list[list[str]]], after: int) -> None:
     laptop, kept, sent = stages
@@ -99,14 +99,14 @@ def killed_in_the_middle(stages: tuple[Laptop, list[Path], list[list[str]]], num
     assert laptop.run(LEAN).rows == []
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 @pytest.mark.parametrize("share", range(8))
 def test_killed_between_any_two_steps(stages: tuple[Laptop, list[Path], list[list[str]]], share: int) -> None:
     for number, line in points(stages[2])[share::8]:
         killed_in_the_middle(stages, number, line)
 
 
-@pytest.mark.parametrize("after", [0, pytest.param(2, marks=pytest.mark.lab)])
+@pytest.mark.parametrize("after", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
     laptop.command(
         "sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off"
@@ -154,6 +154,69 @@ def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> N
     assert "took over the lock of anna@macbook" in " ".join(outcome.said)
 
 
+def test_a_wait_that_is_no_number_is_told_before_anything_is_done(laptop: Laptop) -> None:
+    laptop.command("sudo pmset -c sleep 10")
+    time.sleep(0.6)
+    refused = laptop.run(REFERENCE, data={"lock_wait": "x"})
+    assert (refused.failed, refused.commands) == (True, 1)
+    assert "lock_wait=x: not a whole number of seconds; type --data lock_wait=60" in " ".join(refused.said)
+
+
+def sent(*steps: Step, root: Path) -> subprocess.CompletedProcess[str]:
+    """Send some steps to the script that carries them out, on a machine whose files lie in a folder."""
+    return subprocess.run(
+        ["/bin/sh", "-c", bare("apply.sh")],
+        input="\n".join(["PAYLOAD", *(step.line for step in steps), "END"]),
+        env={"HOME": str(root), "MACSTATE_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with a Mac's system tools, and nothing else."""
+    (tmp_path / "usr").mkdir()
+    (tmp_path / "usr/bin").symlink_to("/usr/bin")
+    (tmp_path / "bin").symlink_to("/bin")
+    return tmp_path
+
+
+def test_nothing_is_written_through_a_link_that_somebody_put_there(root: Path) -> None:
+    (root / "site").mkdir()
+    precious = root / "precious"
+    precious.write_text("kept")
+    (root / "site/x.conf.macstate").symlink_to(precious)
+
+    done = sent(Write("/site/x.conf", b"hello"), root=root)
+
+    assert done.stdout.startswith("macstate: done: ")
+    assert (precious.read_text(), (root / "site/x.conf").read_text()) == ("kept", "hello")
+    assert not (root / "site/x.conf").is_symlink()
+
+
+def test_a_folder_is_no_file_to_be_written(root: Path) -> None:
+    (root / "site/x.conf").mkdir(parents=True)
+
+    done = sent(Write("/site/x.conf", b"hello"), root=root)
+
+    assert (done.returncode, done.stdout) == (1, "macstate: failed: /site/x.conf is a folder\n")
+    assert list((root / "site/x.conf").iterdir()) == []
+
+
+def test_the_systems_own_tools_come_first(root: Path) -> None:
+    planted = root / "opt/homebrew/bin/chmod"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(f"#!/bin/sh\necho planted > {root}/called\n")
+    planted.chmod(0o755)
+
+    done = sent(Write("/x.conf", b"hello"), root=root)
+
+    assert done.stdout.startswith("macstate: done: ")
+    assert not (root / "called").exists()
+
+
 def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
     time.sleep(0.6)
@@ -170,7 +233,7 @@ def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
     assert '"sleep": 10' in (laptop.mac() / ".mac/state.json").read_text()
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_next_run(laptop: Laptop) -> None:
     changed = REFERENCE.replace("serve: /vllm", "serve: /other")
     cut = laptop.run(changed, cut_after=2)  # the probe and the file; not the job
@@ -186,15 +249,7 @@ def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_nex
 
 
 @pytest.mark.parametrize(("said", "told"), [("it is not there", "x: not there"), ("other", "ended with 3: other")])
-def test_a_command_that_fails_is_told_by_what_it_said(tmp_path: Path, said: str, told: str) -> None:
-    step = Run(("sh", "-c", f"echo {said}; exit 3"), refusal=("not there", "x: not there"))
-    done = subprocess.run(
-        ["/bin/sh", "-c", bare("apply.sh")],
-        input=f"PAYLOAD\n{step.line}\nEND",
-        env={"HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_a_command_that_fails_is_told_by_what_it_said(root: Path, said: str, told: str) -> None:
+    done = sent(Run(("sh", "-c", f"echo {said}; exit 3"), refusal=("not there", "x: not there")), root=root)
     assert done.returncode == 1
     assert done.stdout.rstrip().endswith(told)

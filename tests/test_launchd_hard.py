@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from laptop import Laptop, changes
 
-pytestmark = pytest.mark.lab  # each waits for what never comes
+pytestmark = pytest.mark.slow  # each waits for what never comes
 MAC = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}\n"
 SPEC = MAC + "endpoints: {a: {engine: rest, command: [/opt/a, --port, '{port}'], port: 8001}}\n"
 JOB = "launchd/system/macstate.a"

@@ -357,6 +357,19 @@ def test_an_output_without_its_end_is_refused() -> None:
             sections.sections(mac({})[:end])
 
 
+def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
+    odd = recorded("pmset/custom_macmini_26.txt").replace(" womp                 1", " womp                 2")
+    assert odd != recorded("pmset/custom_macmini_26.txt")
+
+    found = probe.found(mac({"power": [line(CUSTOM, odd.encode())]}))
+
+    assert [name for name in found.resources if name.startswith("power/")] == []
+    assert found.unreadable == {
+        "power/": "what `pmset -g custom` printed is not understood (womp: Input should be a valid boolean, unable to "
+        "interpret input)"
+    }
+
+
 def test_a_failed_read_is_unknown_with_its_reason() -> None:
     found = probe.found(mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
 

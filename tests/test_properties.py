@@ -224,7 +224,7 @@ def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after
     straight_line(before, hands, after)
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_many_specs_on_many_macs(seed: int) -> None:
     @given(SPECS, HANDS, SPECS)

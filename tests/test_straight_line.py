@@ -53,7 +53,7 @@ DISTURBANCES = {
 }
 
 
-@pytest.mark.lab  # the next one has all of them, at once
+@pytest.mark.slow  # the next one has all of them, at once
 @pytest.mark.parametrize("row", DISTURBANCES)
 def test_a_disturbance_is_one_change(laptop: Laptop, row: str) -> None:
     laptop.command(DISTURBANCES[row])
@@ -102,7 +102,7 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
     assert MATCHES in capsys.readouterr().out
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = laptop.run(REFERENCE.replace("displaysleep: 15, ", ""))
     out = capsys.readouterr().out
@@ -113,7 +113,7 @@ def test_a_setting_that_leaves_the_spec_is_left_and_said(laptop: Laptop, capsys:
     assert MATCHES in capsys.readouterr().out
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC)
@@ -128,7 +128,7 @@ def test_a_foreign_object_in_the_way_is_refused_until_it_is_named(tmp_path: Path
     assert laptop.run(spec).rows == []
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
     off = REFERENCE.replace("tailscale: {ssh: true}", "tailscale: {ssh: false}")
     outcome = laptop.run(off)
@@ -137,7 +137,7 @@ def test_cutting_ones_own_ssh_is_refused(laptop: Laptop) -> None:
     assert not laptop.run(off, data={"allow": "cut-ssh"}).failed
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC)
@@ -154,7 +154,7 @@ def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path
     assert not record.exists()
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_a_setting_that_is_set_while_another_of_it_leaves_stays_recorded(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     laptop.run(MAC + "power: {ac: {sleep: 0}}\n")

@@ -43,7 +43,7 @@ def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.Captur
     }
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 def test_with_it_one_run_converges(old: Laptop) -> None:
     seen: list[int] = []
 
@@ -63,7 +63,7 @@ def test_with_it_one_run_converges(old: Laptop) -> None:
     assert again.commands == 1
 
 
-@pytest.mark.lab
+@pytest.mark.slow
 @pytest.mark.parametrize(("formula", "port"), [("ollama", "11434"), ("nginx", "8080")])
 def test_homebrews_own_service(tmp_path: object, formula: str, port: str) -> None:
     laptop = Laptop(tmp_path)  # type: ignore[arg-type]

@@ -1,0 +1,46 @@
+"""How one remote command runs as root: with sudo, with or without a password."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+
+from pyinfra.api.host import Host
+from pyinfra.connectors.util import CommandOutput
+
+from macstate import connect
+from macstate.errors import MacstateError
+from macstate.run import Run
+
+QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
+"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
+ROOT = "macstate: root"
+"""What the check of a password prints."""
+
+
+def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
+    """Run one remote command as root: as it stands where we are root, else through sudo, with a password if it must be.
+
+    Raises:
+        MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
+    """
+    if run.found.facts.uid == 0:
+        return connect.send(host, words, stdin)
+    if run.found.facts.sudo:
+        return connect.send(host, (*QUIET, "-n", *words), stdin)
+    if run.password is None:
+        run.password = _ask(host, run.found.facts.user)
+    return connect.send(host, (*QUIET, "-S", "-k", "-p", "", *words), [run.password, *stdin])
+
+
+def _ask(host: Host, user: str) -> str:
+    """Ask once a Mac, on a terminal only, and check the answer before the first change."""
+    if not sys.stdin.isatty():
+        raise MacstateError(
+            "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
+        )
+    password = getpass.getpass(f"{host.name}: password of {user} for sudo: ")
+    _, output = connect.send(host, (*QUIET, "-S", "-k", "-p", "", "echo", ROOT), [password])
+    if ROOT not in output.stdout_lines:
+        raise MacstateError("sudo did not take the password; nothing was changed")
+    return password
