@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
-from macstate import intruders
 from macstate.change import Batch, Change, Plan, kind_of
 from macstate.errors import MacstateError
 from macstate.found import Found
@@ -91,8 +90,9 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
 
 
 def _make_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
-    for was, why in intruders.in_the_way(wishes, found):
-        yield Change(was.id, "remove", None, was, why, foreign=True)
+    for kind in KINDS:
+        for was, why in kind.in_the_way(wishes, found):
+            yield Change(was.id, "remove", None, was, why, foreign=True)
 
 
 def _order(change: Change) -> tuple[int, int, str]:
@@ -129,7 +129,7 @@ def _steps(members: tuple[Change, ...], found: Found) -> Iterator[Step]:
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:
-    leaving = {was.id for was, _ in intruders.in_the_way(wishes, found)}
+    leaving = {was.id for kind in KINDS for was, _ in kind.in_the_way(wishes, found)}
     for name, was in sorted(found.resources.items()):
         if name in leaving or not (was.owned and was.there) or name in found.record.lines:
             continue

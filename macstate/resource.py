@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate.entry import Entry
-from macstate.outputs import Outputs
+from macstate.outputs import Outputs, Readable
 
 if TYPE_CHECKING:
+    from macstate.found import Found
     from macstate.steps import Step
 
 
-class Resource(Entry):
+class Resource(Readable):
     """One thing of a Mac. ``None`` in a wish means: leave it; in what was found: unknown."""
 
-    kind: ClassVar[str]
     entry: ClassVar[type[Entry] | None] = None
     """How the spec declares it, if it can be declared by itself."""
-    probes: ClassVar[tuple[str, ...]] = ()
-    """The read commands, by the name a person would type."""
-    script: ClassVar[str] = ""
-    """The part of the probe that runs them; empty: each as it stands."""
-    absent: ClassVar[tuple[int, ...]] = ()
-    """Exit statuses of a probe that mean: it is not there. Any other but 0 means: unknown."""
-    optional: ClassVar[tuple[str, ...]] = ()
-    """Probes that may fail and leave nothing unknown."""
-    help: ClassVar[Mapping[int, str]] = {}
-    """What to do when a probe ends with this exit status."""
-    laptop: ClassVar[bool] = False
-    """Whether the laptop has it, and not the Mac."""
     setting: ClassVar[bool] = False
     """Whether it exists on every Mac: changed, but never created, owned or removed."""
     reload: ClassVar[bool] = False
@@ -127,11 +114,6 @@ class Resource(Entry):
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @classmethod
-    @abstractmethod
-    def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Turn what the tools printed into what was found; a name that is missing leaves its fields unknown."""
-
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Lead from what was found to what is wished."""
         raise NotImplementedError
@@ -143,6 +125,12 @@ class Resource(Entry):
     def make_way(self) -> Iterator[Step]:
         """Take away what is somebody else's; what can be kept is set aside."""
         yield from self.remove()
+
+    @classmethod
+    def in_the_way(cls, wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Resource, str]]:
+        """Give (resource, why) of all that macstate did not make and that cannot stay beside what is wished."""
+        del wishes, found
+        yield from ()
 
     @classmethod
     def write(cls, outputs: Outputs, wished: list[Self], gone: list[Self]) -> Iterator[Step]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import plistlib
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate import launchctl, scripts
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
+from macstate.resources import launchd_conflicts
 from macstate.steps import Aside, Delete, Run, Step, Write
+
+if TYPE_CHECKING:
+    from macstate.found import Found
 
 NO_DOMAIN = 112
 
@@ -54,11 +58,6 @@ class Launchd(Resource):
     def label(self) -> str:
         """Its name in its domain."""
         return self.key.rpartition("/")[2]
-
-    @property
-    def readable(self) -> bool:
-        """Whether anything is known of what it does."""
-        return bool(self.file or self.loaded)
 
     @property
     def last_words(self) -> str:
@@ -134,6 +133,14 @@ class Launchd(Resource):
         yield from launchctl.bootout(self.key)
         if self.path:
             yield Delete(self.path)
+
+    @classmethod
+    def in_the_way(cls, wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Resource, str]]:
+        """Give the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
+        wanted = [wish for wish in wishes.values() if isinstance(wish, cls)]
+        jobs = [was for was in found.resources.values() if isinstance(was, cls) and (was.file or was.loaded)]
+        foreign = [was for was in jobs if was.id not in wishes and was.id not in found.record.lines]
+        yield from launchd_conflicts.conflicts(wanted, foreign, found.facts.machine)
 
     def make_way(self) -> Iterator[Step]:
         """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from macstate.found import Found
-from macstate.resource import Resource
-from macstate.resources.launchd import Launchd
+if TYPE_CHECKING:
+    from macstate.machine import Machine
+    from macstate.resources.launchd import Launchd
 
 OLLAMA = 11434
 """Where `ollama serve` listens unless OLLAMA_HOST says otherwise."""
 
 
-def in_the_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Launchd, str]]:
+def conflicts(wanted: Sequence[Launchd], foreign: Sequence[Launchd], machine: Machine) -> Iterator[tuple[Launchd, str]]:
     """Give (job, why) of every foreign job that cannot stay beside the wished ones."""
-    wanted = [wish for wish in wishes.values() if isinstance(wish, Launchd)]
-    foreign = [
-        was
-        for was in found.resources.values()
-        if isinstance(was, Launchd) and was.id not in wishes and was.id not in found.record.lines and was.readable
-    ]
-    reasons = {was.id: why for was in foreign if (why := _why(was, wanted, found))}
+    reasons = {was.id: why for was in foreign if (why := _why(was, wanted, machine))}
     labels = {wish.label for wish in wanted} | {was.label for was in foreign if was.id in reasons}
     for was in foreign:  # what restarts one of these would bring it back, or disturb ours
         if was.id not in reasons and (named := sorted(label for label in labels if _names(was, label))):
@@ -30,10 +25,10 @@ def in_the_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[L
     yield from ((was, reasons[was.id]) for was in foreign if was.id in reasons)
 
 
-def _why(was: Launchd, wanted: list[Launchd], found: Found) -> str:
+def _why(was: Launchd, wanted: Sequence[Launchd], machine: Machine) -> str:
     held = {
         listener.port
-        for listener in found.facts.machine.listeners
+        for listener in machine.listeners
         if was.pid is not None and was.pid in {listener.pid, listener.group}
     }
     for wish in wanted:
