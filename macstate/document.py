@@ -25,6 +25,12 @@ class Mistake:
     line: int
     column: int
     text: str
+    """One line, whatever it quotes."""
+
+    def __post_init__(self) -> None:
+        """Show what cannot be printed in a line, such as a line break in a key, as YAML would spell it."""
+        line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in self.text)
+        object.__setattr__(self, "text", line)
 
 
 @dataclass
