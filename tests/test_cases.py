@@ -42,13 +42,29 @@ def key(reference: str, name: str) -> Secret | None:
     return Secret(value) if value else None
 
 
+def hosts(kind: Any, case: dict[str, Any]) -> dict[str, str]:
+    """Give what the Mac's tools print, by probe; what stands alone is of the kind's first."""
+    host = case.get("host", {})
+    return dict(host) if isinstance(host, dict) else {kind.probes[0]: host}
+
+
+def printed(text: str) -> str:
+    """Give what a tool prints: as it stands, or from a recording, ``@pmset/g_sched_none.txt``."""
+    return (ROOT / "tests/recordings" / text[1:]).read_text() if text.startswith("@") else text
+
+
+def recordings() -> set[str]:
+    """Name the recordings that cases are made of."""
+    texts = (text for case in CASES for text in hosts(*case.values).values())  # type: ignore[arg-type]
+    return {text[1:] for text in texts if text.startswith("@")}
+
+
 def planned(kind: Any, case: dict[str, Any]) -> str:
     facts = replace(FACTS, recorded=frozenset(case.get("record", ())))
     read = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml")
     wishes = (read.for_laptop() if kind.laptop else read.for_host("studio")).expand(facts, key)
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
-    host = case.get("host", {})
-    outputs = host if isinstance(host, dict) else {kind.probes[0]: host}
+    outputs = {name: printed(text) for name, text in hosts(kind, case).items()}
     found = {resource.id: resource for resource in kind.parse(outputs)}
     lines = {}
     for name, state in case.get("record", {}).items():
