@@ -10,6 +10,7 @@ from macstate.resources.launchd import Launchd
 from macstate.resources.line import Line
 from macstate.resources.model import Model
 from macstate.resources.power import Power
+from macstate.resources.power_schedule import PowerSchedule
 from macstate.resources.remote_login import RemoteLogin
 from macstate.resources.screen_sharing import ScreenSharing
 from macstate.resources.secret import Secret
@@ -20,6 +21,7 @@ from macstate.resources.tailscale import Tailscale
 
 KINDS: tuple[type[Resource], ...] = (
     Power,
+    PowerSchedule,
     Firewall,
     ScreenSharing,
     HostName,
