@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -111,6 +112,36 @@ def test_what_the_internet_reaches_stands_first() -> None:
         "! serve/8443/ answers the internet, and asks it for a key",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "shown"),
+    [
+        ({}, ["nobodys", "ollama", "public", "vllm"]),
+        ({"require_key": "always"}, []),
+    ],
+)
+def test_the_page_is_told_of_every_endpoint_that_asks_the_tailnet_for_no_key(
+    gateway: dict[str, Any], shown: list[str]
+) -> None:
+    endpoints = {
+        **ENDPOINTS,
+        "public": {"engine": "ollama", "command": ["/c"], "port": 8001, "funnel": {"https": 8443, "path": "/p"}},
+        "nobodys": {"engine": "rest", "command": ["/d"], "port": 8002, "health": "/ok"},
+        "asking": {"engine": "rest", "command": ["/e"], "port": 8003, "require_key": True},
+    }
+    found = expand({"server": "nginx", "keys": {"agents": "generate"}, **gateway}, endpoints)
+    config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
+    tailnet, _, funnel = config.partition("set $door funnel")
+
+    assert re.findall(r"location = /443/macstate/state/(\w+)", tailnet) == shown
+    assert re.findall(r"location = /8443/macstate/state/(\w+)", funnel) == ["ollama", "public"]
+    if shown:
+        assert "proxy_pass http://127.0.0.1:8002/ok;" in tailnet
+        public = tailnet[tailnet.index("state/public") :]
+        assert "Host localhost:8001;" in public[: public.index("proxy_pass")]
+    unseen = set(re.findall(r'data-endpoint="(\w+)" data-state="unknown"', found["guide/pages"].managed["page"]))
+    assert unseen == {*endpoints} - {*shown}
 
 
 def test_one_endpoint_may_ask_where_the_others_do_not() -> None:

@@ -93,17 +93,26 @@ def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
     return tuple(_door(gateway, endpoints, name, port) for name, port in found.items())
 
 
+def asks(gateway: Any, endpoint: Any) -> bool:
+    """Say whether the tailnet needs a key for an endpoint."""
+    own: bool | None = endpoint.require_key
+    return bool(gateway.require_key == "always" if own is None else own)
+
+
 def _door(gateway: Any, endpoints: Mapping[str, Any], name: str, port: int) -> Door:
     ways = tuple(sorted(_ways(gateway, endpoints, name), key=_order))
-    states = tuple(
-        State(f"{STATE}{way.name}", way.name, way.port, endpoints[way.name].health_path, way.host)
-        for way in ways
-        if name == "funnel" or not way.asks
-    )
     if name == "funnel":  # no mount is added to what the internet sees
-        return Door(name, port, True, ways, tuple(sorted({way.https for way in ways if not way.path})), states)
-    page = page_port(endpoints)
-    return Door(name, port, False, ways, () if page is None else (page,), states)
+        shown = sorted(way.name for way in ways)
+        pages = tuple(sorted({way.https for way in ways if not way.path}))
+    else:  # the page has a card for every endpoint, whether or not a route leads to it
+        shown = sorted(each for each, endpoint in endpoints.items() if not asks(gateway, endpoint))
+        pages = () if (page := page_port(endpoints)) is None else (page,)
+    states = tuple(_state(each, endpoints[each]) for each in shown)
+    return Door(name, port, name == "funnel", ways, pages, states)
+
+
+def _state(name: str, endpoint: Any) -> State:
+    return State(f"{STATE}{name}", name, endpoint.port, endpoint.health_path, endpoint.host_header)
 
 
 def _order(way: Way) -> tuple[int, int, str]:
@@ -115,18 +124,15 @@ def _ways(gateway: Any, endpoints: Mapping[str, Any], door: str) -> Iterator[Way
         route = endpoint.funnel if door == "funnel" else endpoint.serve
         if route is None:
             continue
-        engine = ENGINES[endpoint.engine]
         mount = route.path.rstrip("/")
-        closed = engine.closed if endpoint.closed is None else endpoint.closed
-        asks = gateway.require_key == "always" if endpoint.require_key is None else endpoint.require_key
         yield Way(
             name=name,
             https=route.https,
             path=mount,
             port=endpoint.port,
             stripped=not route.keep_path,
-            asks=door == "funnel" or asks,
-            host=engine.host.replace("{port}", str(endpoint.port)),
-            origin=engine.origin,
-            closed=tuple(f"{mount}{path}" for path in closed),
+            asks=door == "funnel" or asks(gateway, endpoint),
+            host=endpoint.host_header,
+            origin=ENGINES[endpoint.engine].origin,
+            closed=tuple(f"{mount}{path}" for path in endpoint.closed_paths),
         )

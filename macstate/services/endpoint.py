@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
+UrlPath = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")]
 Paths = Annotated[tuple[AbsolutePath, ...], Strict(strict=False)]
 Where = Annotated[Route, BeforeValidator(short, json_schema_input_type=str | Route)]
 
@@ -42,6 +43,7 @@ class Endpoint(Job):
         "closed": "the answer 403 for these paths, from the gateway",
         "models": "models below ~/.ollama/models, pulled through /api/pull (ollama only)",
         "prune_models": "`DELETE /api/delete` of what macstate had pulled",
+        "example": "the guide's request that shows how to use it",
         "health": "what verify, status and the watchdog ask the server for",
         "watchdog": "a second launchd job, LABEL.watchdog",
     }
@@ -64,7 +66,9 @@ class Endpoint(Job):
     """Its models: identifier, and what it is. An Ollama pulls what is missing, in the background."""
     prune_models: bool = False
     """Whether a model that macstate had pulled is deleted when it is no longer in `models`."""
-    health: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")] | None = None
+    example: UrlPath | None = None
+    """A path below its route for the guide's example request; default: /v1/models, of a ``rest`` engine its health."""
+    health: UrlPath | None = None
     """The path that tells whether it is well; default by engine (ollama: /, openai: /v1/models, rest: /)."""
     ready_within: Seconds = 600
     """How long it may take from its start to its first answer; until then it is `starting`."""
@@ -75,6 +79,16 @@ class Endpoint(Job):
     def health_path(self) -> str:
         """What to ask it for, to see that it is well."""
         return self.health or ENGINES[self.engine].health
+
+    @property
+    def closed_paths(self) -> tuple[str, ...]:
+        """What nobody reaches of it through the gateway."""
+        return ENGINES[self.engine].closed if self.closed is None else self.closed
+
+    @property
+    def host_header(self) -> str:
+        """The Host header that it wants; empty: the client's."""
+        return ENGINES[self.engine].host.replace("{port}", str(self.port))
 
     @property
     def loopback_ports(self) -> tuple[int, ...]:

@@ -15,9 +15,7 @@ from macstate import key_command
 from macstate.facts import Facts
 from macstate.scope import MacView
 from macstate.services import laptop
-from macstate.services.reach import Reach, reaches, variables
-
-TAILNET = ".ts.net"
+from macstate.services.reach import Reach, reaches, tailnet_name, variables
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,7 @@ class Neighbour:
     @property
     def host(self) -> str:
         """Its DNS name in the tailnet; empty where neither the spec nor the tailnet tells it."""
-        if self.entry.hostname.endswith(TAILNET):
-            return str(self.entry.hostname)
-        label = self.entry.hostname.partition(".")[0]
-        return next((name for name in self.facts.laptop.host_keys if name.partition(".")[0] == label), "")
+        return tailnet_name(self.entry.hostname, self.facts.laptop.host_keys)
 
     @property
     def own_host(self) -> str:

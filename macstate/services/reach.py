@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from macstate.facts import Facts
+from macstate.services.doors import asks
+from macstate.services.pages import HTTPS
 
-HTTPS = 443
+TAILNET = ".ts.net"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Reach:
     """Where its output goes on the Mac; ``{home}`` stands for the home of the Mac's user."""
     health: str
     """The path that tells whether it is well, beginning with a slash."""
+    example: str
+    """The path of a request that shows how to use it, likewise."""
     models: tuple[tuple[str, str], ...]
     """(identifier, what it is)."""
     tailnet: str = ""
@@ -46,6 +50,11 @@ class Reach:
     def speaks_openai(self) -> bool:
         """Whether OpenAI's clients can talk to it."""
         return self.engine in {"ollama", "openai"}
+
+    @property
+    def via(self) -> str:
+        """Give the way to it that most have: ``tailnet``, or where the tailnet has no route to it, ``funnel``."""
+        return "tailnet" if self.tailnet else "funnel"
 
     def url(self, via: str) -> str:
         """Give its URL for ``tailnet`` or ``funnel``; empty: it is not reached that way."""
@@ -66,6 +75,14 @@ class Reach:
         return via == "funnel" or self.tailnet_key
 
 
+def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
+    """Give a Mac's DNS name in the tailnet; empty where neither the spec nor one of the nodes' names tells it."""
+    if hostname.endswith(TAILNET):
+        return hostname
+    label = hostname.partition(".")[0]
+    return next((name for name in nodes if name.partition(".")[0] == label), "")
+
+
 def reaches(endpoints: Mapping[str, Any], gateway: Any, name: str) -> tuple[Reach, ...]:
     """Give every endpoint of the Mac that has this DNS name.
 
@@ -76,7 +93,7 @@ def reaches(endpoints: Mapping[str, Any], gateway: Any, name: str) -> tuple[Reac
 
 
 def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
-    asks = gateway is not None and gateway.require_key == "always"
+    example = endpoint.health_path if endpoint.engine == "rest" else "/v1/models"
     return Reach(
         name=name,
         engine=endpoint.engine,
@@ -85,10 +102,11 @@ def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
         domain=endpoint.domain,
         log=endpoint.log_path(endpoint.job_label(name), Facts(home="{home}")),
         health=endpoint.health_path,
+        example=endpoint.example or example,
         models=tuple(sorted((model, entry.about) for model, entry in (endpoint.models or {}).items())),
         tailnet=_url(host, endpoint.serve),
         internet=_url(host, endpoint.funnel) if gateway else "",
-        tailnet_key=bool(gateway) and (asks if endpoint.require_key is None else endpoint.require_key),
+        tailnet_key=bool(gateway) and asks(gateway, endpoint),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from lab import build, reference
 from lab.conftest import Lab
+from lab.reference import SPECS
 from lab.webproxy import proxy
 
 pytestmark = pytest.mark.lab
@@ -109,6 +110,21 @@ def test_what_is_dead_looks_dead_until_it_is_back(served: Lab, chromium: Any) ->
         code, said = served.deploy()
         assert code == 0, said
         it.wait_for("vllm", "up")
+
+
+def test_what_no_route_of_the_tailnet_leads_to_is_shown_as_it_is(served: Lab, chromium: Any) -> None:
+    spec = SPECS["nginx"].replace("serve: /vllm", "funnel: {https: 8443, path: /vllm}")
+    spec = "".join(line for line in spec.splitlines(keepends=True) if "serve: {https: 7860}" not in line)
+    assert yaml.safe_load(spec)["endpoints"]["a1111"].keys() == {"engine", "command", "port"}
+    code, said = served.deploy(spec=spec)
+    assert code == 0, said
+
+    with opened(served, chromium) as it:
+        for name in ("ollama", "vllm", "a1111"):
+            it.wait_for(name, "up")
+
+    code, said = served.deploy()
+    assert code == 0, said
 
 
 def test_every_button_copies_its_block(served: Lab, chromium: Any) -> None:
