@@ -158,6 +158,9 @@ def test_a_key_is_fetched_and_stands_nowhere(home: Home) -> None:
 
     home.run(SPEC.replace("local: {}", "local: {via: funnel}"))
     assert home.shell('echo "key: $OPENAI_API_KEY"') == "key: \n"  # not made yet, and nobody complains
+    assert (
+        home.shell('echo "$OPENAI_API_KEY ${macstate_key-}"', OPENAI_API_KEY="mine") == "mine \n"
+    )  # and nobody loses it
     kept = home.file(".config/macstate/keys/macstudio/gateway.keys.agents", "the-generated-key\n")
     assert home.shell('echo "key: $OPENAI_API_KEY"') == "key: the-generated-key\n"
     assert kept.read_text().strip() not in "".join(
@@ -232,6 +235,19 @@ def test_tools_get_what_they_read(home: Home) -> None:
     assert opencode["provider"]["macstudio-ollama"]["models"] == {"qwen3:32b": {"name": "Qwen 3, 32-B"}}
     assert home.shell('echo "$OPENCODE_CONFIG"').strip() == str(ours / "opencode.json")
     assert "https://studio.tail1.ts.net/v1;https://studio.tail1.ts.net/coder/v1" in webui
+
+
+def test_open_webui_gets_a_key_for_each_url_that_wants_one(home: Home) -> None:
+    home.run(
+        SPEC.replace("port: 8001,", "port: 8001, require_key: true,").replace(
+            "local: {}", "local: {tools: [open-webui]}"
+        )
+    )
+    lines = (home.folder / ".config/macstate/open-webui.env").read_text().splitlines()
+
+    urls = "studio.tail1.ts.net/v1;https://studio.tail1.ts.net/coder/v1;https://mini.tail1.ts.net/coder/v1"
+    assert lines[1] == f"OPENAI_API_BASE_URLS=https://{urls}"
+    assert lines[2].endswith('--env OPENAI_API_KEYS="unused;$OPENAI_API_KEY;$MINI_API_KEY"')
 
 
 def test_a_changed_port_changes_the_laptop_in_one_run(home: Home) -> None:

@@ -97,13 +97,13 @@ def _continue(macs: list[Neighbour]) -> str:
 
 
 def _open_webui(macs: list[Neighbour]) -> str:
-    bases = [reach.base(mac.via) for mac in macs for reach in mac.reaches if reach.speaks_openai]
-    lines = ["# docker run --env-file this one", f"OPENAI_API_BASE_URLS={';'.join(bases)}"]
-    if any(mac.asks for mac in macs):
-        lines.append('# and the keys, in the same order: --env OPENAI_API_KEYS="$OPENAI_API_KEY"')
-    else:
-        lines.append(f"OPENAI_API_KEYS={';'.join(NO_KEY for _ in bases)}")
-    return "\n".join([*lines, ""])
+    found = [(mac, reach) for mac in macs for reach in mac.reaches if reach.speaks_openai]
+    bases = ";".join(reach.base(mac.via) for mac, reach in found)
+    keys = ";".join(f"${mac.key_variable}" if reach.needs_key(mac.via) else NO_KEY for mac, reach in found)
+    # docker takes such a file as it is, and fills no variable in
+    asked = f'# and the keys, in the same order: --env OPENAI_API_KEYS="{keys}"'
+    last = asked if "$" in keys else f"OPENAI_API_KEYS={keys}"
+    return f"# docker run --env-file this one\nOPENAI_API_BASE_URLS={bases}\n{last}\n"
 
 
 def _yaml(data: Any) -> str:
