@@ -134,6 +134,38 @@ def test_only_looks_at_one_entry(terminal: Terminal) -> None:
     assert terminal.macstate("plan", TARGET).returncode == 2
 
 
+def test_limit_takes_a_group_as_pyinfras_does(applied: Path, tmp_path: Path) -> None:
+    shutil.copytree(applied, tmp_path / "studio", symlinks=True)
+    terminal = Terminal(tmp_path, f"{SPEC}clients: {{local: {{}}}}\n")
+    inventory = tmp_path / "inventory.py"
+    inventory.write_text(f'macs = ["{TARGET}"]\nclients = ["@local"]\n')
+
+    everything = terminal.macstate("plan", str(inventory), "--summary")
+    macs = terminal.macstate("plan", str(inventory), "--summary", "--limit", "macs")
+    pattern = terminal.macstate("plan", str(inventory), "--summary", "--limit", "stu*")
+    wrong = terminal.macstate("plan", str(inventory), "--summary", "--limit", "mcas")
+
+    assert everything.returncode == 2, everything.stdout + everything.stderr
+    assert "@local: " in everything.stdout
+    assert (macs.returncode, macs.stdout) == (0, pattern.stdout), macs.stdout + macs.stderr
+    assert macs.stdout.startswith("studio: ")
+    assert len(macs.stdout.splitlines()) == 1
+    assert wrong.returncode == 1
+    assert "--limit mcas: means no host of" in wrong.stderr
+
+
+def test_the_products_inventory_has_the_group_of_the_macs(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, f"{SPEC}clients: {{local: {{}}}}\n")
+
+    macs = terminal.macstate("plan", "inventory.py", "--limit", "macs")
+    clients = terminal.macstate("plan", "inventory.py", "--limit", "clients")
+
+    assert macs.returncode == 1  # there is no tailnet here
+    assert "@local" not in macs.stdout + macs.stderr
+    assert clients.returncode == 2
+    assert "@local" in clients.stdout
+
+
 def test_an_unreachable_mac_is_an_error_and_not_no_changes(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
 

@@ -28,7 +28,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command pyinfra's ``--limit``."""
-    return click.option("--limit", multiple=True, help="Only this Mac (can be repeated).")(command)
+    return click.option("--limit", multiple=True, help="Only this Mac, or this group: macs (can be repeated).")(command)
 
 
 @click.command("status")

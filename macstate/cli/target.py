@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def on_each(
     return not failed
 
 
+def _is_meant(host: Host, limit: tuple[str, ...]) -> bool:
+    """Say whether one of pyinfra's patterns means a host: a group's name, or a pattern of host names."""
+    return any(pattern in host.groups or fnmatch(host.name, pattern) for pattern in limit)
+
+
 def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
@@ -67,7 +73,10 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
         inventory = make_inventory(target, cwd=state.cwd, override_data=overrides)
         with ctx_inventory.use(inventory):
             there = [host for host in inventory if laptop or host.name != LAPTOP]
-            chosen = [host for host in there if not limit or host.name in limit]
+            chosen = [host for host in there if not limit or _is_meant(host, limit)]
+            if not chosen:
+                names = ", ".join(host.name for host in there)
+                raise MacstateError(f"--limit {' '.join(limit)}: means no host of {target}; there are {names}")
             state.init(inventory, Config(), initial_limit=chosen)
             state.set_stage(StateStage.Connect)
             try:
