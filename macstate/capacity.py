@@ -11,6 +11,7 @@ from macstate.machine import GIGABYTE
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
 
+HOMEBREW = "/opt/homebrew/bin"
 LITTLE = 20
 """Gigabytes that should stay free."""
 BREW = {
@@ -33,9 +34,15 @@ def programs(flight: Flight) -> Iterator[Finding]:
         program = entry.program
         if program not in missing:
             continue
-        formula = BREW.get(program.rpartition("/")[2])
-        install = f"install it (`brew install {formula}`), or type where it is" if formula else "type where it is"
-        yield Finding(place, f"{program} is not on this Mac, or cannot be run; {install}", "error")
+        yield Finding(place, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
+
+
+def _install(program: str) -> str:
+    name = program.rpartition("/")[2]
+    if name not in BREW:
+        return "type where it is"
+    brew, there = f"`brew install {BREW[name]}`", f"{HOMEBREW}/{name}"
+    return f"install it ({brew})" if program == there else f"{brew} puts it at {there}: type that, or where else it is"
 
 
 def ports(flight: Flight) -> Iterator[Finding]:

@@ -27,7 +27,8 @@ TOGETHER = "\n      llama4:scout: {about: Llama 4 Scout, resident: true}"
 
 def doctor(laptop: Laptop, spec: str) -> tuple[int, dict[str, list[str]]]:
     """Give the exit status, and what was said by level."""
-    file = laptop.folder / "spec.yml"
+    laptop.count += 1
+    file = laptop.folder / f"spec{laptop.count}.yml"  # a file is read once
     file.write_text(spec)
     os.environ.update(MACSTATE_SPEC=str(file), MACSTATE_REHEARSAL=str(laptop.folder / "macs"))
     result = CliRunner().invoke(macstate, ["doctor", "@rehearsal/macstudio"])
@@ -67,10 +68,13 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
     assert "warning: clock: it is" in capsys.readouterr().err
 
 
-def test_homebrews_formula_is_told(laptop: Laptop) -> None:
-    laptop.command("rehearse uninstall /usr/local/bin/ollama")
-    _, said = doctor(laptop, REFERENCE)
-    assert any("install it (`brew install ollama`), or type where it is" in line for line in said["error"])
+def test_homebrews_formula_is_told_with_the_path_that_it_brings(laptop: Laptop) -> None:
+    there = "/opt/homebrew/bin/ollama"
+    laptop.command(f"rehearse uninstall /usr/local/bin/ollama; rehearse uninstall {there}")
+    _, elsewhere = doctor(laptop, REFERENCE)
+    _, right = doctor(laptop, REFERENCE.replace("/usr/local/bin/ollama", there))
+    assert any(f"`brew install ollama` puts it at {there}: type that, or" in line for line in elsewhere["error"])
+    assert any(line.endswith("install it (`brew install ollama`)") for line in right["error"]), right
 
 
 def test_tailscale_that_is_logged_out(laptop: Laptop) -> None:
