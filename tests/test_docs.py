@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -31,6 +32,8 @@ BLOCKS = FENCE.findall(README)
 MAC = {"macs": {"macstudio": {"hostname": "NAME.ts.net", "user": "you"}}}
 RECORDED = re.compile(r"(?<=^```text recording\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 EXAMPLES = [body for language, body in BLOCKS if language == "yaml" and "runs-on" not in body]
+OWNERS = "1fb1a4f4a7c0b16036a217128c2048e3f4b2edcee9c709c1c7a953a034f388f3"
+"""SHA-256 of the file that the owner of the Mac has written: it works as it stands."""
 OVER = "--> Disconnecting from hosts...\n$"
 WORKFLOWS = [body for language, body in BLOCKS if language == "yaml" and "runs-on" in body]
 
@@ -73,6 +76,13 @@ def test_every_command_exists(command: str) -> None:
     assert sub is not None
     if rest:  # a name alone is a mention
         sub.make_context(name, rest, parent=context)
+
+
+def test_the_spec_of_the_repository_is_its_owners_own() -> None:
+    modeline, _, owners = (ROOT / "group_data/macs.yml").read_text().partition("\n")
+
+    assert modeline == "# yaml-language-server: $schema=macs.schema.json"
+    assert hashlib.sha256(owners.encode()).hexdigest() == OWNERS
 
 
 def test_every_override_is_named_and_no_other() -> None:
