@@ -55,7 +55,7 @@ def view(root: Any, name: str) -> MacView:
         entry.section: chosen(root, mac, entry.section) if entry.named else alone(root, mac, entry.section)
         for entry in ENTRIES
     }
-    return MacView(name, mac, {section: each for section, each in found.items() if each})
+    return MacView(name, mac, {section: each for section, each in found.items() if each}, bool(root.clients))
 
 
 Names = Annotated[

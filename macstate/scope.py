@@ -33,6 +33,8 @@ class MacView:
     """How to reach it."""
     sections: Mapping[str, Any]
     """What goes to it: an entry by its section, or entries by name."""
+    clients: bool = False
+    """Whether the spec sets up laptops that reach it."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
+import sys
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,12 +18,23 @@ from laptop import REFERENCE
 
 from macstate import spec
 from macstate.cli.guide import show_guide
-from macstate.services.guide import Guide
+from macstate.resource import Resource
+from macstate.resources.power import Power
+from macstate.services.guide import UNKNOWN, Guide
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 MINIMAL = """
 macs: {mini: {hostname: mini.tail1.ts.net, user: anna}}
 endpoints: {a: {engine: rest, command: [/opt/a], port: 8001, serve: /a}}
+"""
+PUBLIC = """
+macs: {mini: {hostname: mini.tail1.ts.net, user: anna}}
+gateway: {server: caddy, keys: {agents: "cmd:of-nobodys-business", phone: [env:PHONE]}}
+endpoints:
+  nobodys: {engine: openai, command: [/opt/n], port: 8003, models: {n: ''}}
+  spoken: {engine: openai, command: [/opt/s], port: 8001, funnel: {https: 8443}, models: {it's: ''}}
+  drawn:
+    {engine: rest, command: [/opt/d], port: 8002, funnel: {https: 443, path: /d}, example: "/sdapi/v1/samplers?a=1&b"}
 """
 FENCE = re.compile(r"^```(\w+) ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -69,7 +82,8 @@ class TestTheOldGuidesErrors:
         assert "listens on 127.0.0.1 alone" in markdown(text)
 
     def test_funnel_is_the_whole_internet(self, text: str) -> None:
-        assert "From the internet, by Tailscale Funnel, with a key and never without: ollama." in markdown(text)
+        reached = f"ollama, this guide (`https://{NAME}:8443/macstate/`). Nothing else."
+        assert f"From the internet, by Tailscale Funnel, with a key and never without: {reached}" in markdown(text)
 
     def test_disablesleep_is_of_the_whole_system(self, text: str) -> None:
         assert "-c disablesleep" not in markdown(text)
@@ -89,7 +103,7 @@ class TestTheOldGuidesErrors:
     def test_no_key_is_a_placeholder_where_one_is_wanted(self, text: str) -> None:
         assert "API_KEY=ollama" not in markdown(text)
         assert ("OPENAI_API_KEY=unused" in markdown(text)) == (text is not ALWAYS)
-        assert "Bearer KEY" not in markdown(text)
+        assert "Bearer KEY" not in "".join(files(text).values())
 
     def test_identifiers_are_those_of_the_spec(self, text: str) -> None:
         assert "qwen25" not in "".join(files(text).values())
@@ -106,13 +120,24 @@ class TestTheOldGuidesErrors:
     def test_the_older_variable_is_never_alone(self, text: str) -> None:
         assert markdown(text).count("export OPENAI_API_BASE=") == markdown(text).count("export OPENAI_BASE_URL=") == 1
 
-    def test_a_daemon_is_looked_at_as_root(self, text: str) -> None:
+    def test_a_daemons_port_is_looked_at_as_root(self, text: str) -> None:
         lines = "".join(snippets(markdown(text), "sh", "mac")).splitlines()
-        asked = [line for line in lines if "launchctl" in line or "lsof" in line]
+        asked = [line for line in lines if "lsof" in line]
         assert asked
-        assert "launchctl list" not in markdown(text)
+        assert not [line for line in lines if "launchctl list" in line]
         for line in asked:
-            assert line.startswith("sudo ") != ("gui/" in line or ":9000" in line)
+            assert line.startswith("sudo ") != (":9000" in line)
+        assert not [line for line in lines if line.startswith("sudo ") and line not in asked]
+
+    def test_a_health_command_tells_well_from_ill(self, text: str) -> None:
+        lines = "".join(snippets(markdown(text), "sh", "mac")).splitlines()
+        shown = "x = {\n\tstate = running\n\tpid = 7\n\tevents = {\n\t\tstate = 0\n\t\tpid = 8\n\t}\n}\n"
+        for line in (line for line in lines if "launchctl print" in line):
+            words = ["sh", "-c", line.partition("|")[2]]
+            seen = subprocess.run(words, input=shown, capture_output=True, text=True, check=True)
+            assert seen.stdout == "\tstate = running\n\tpid = 7\n"
+        assert all("%{http_code}" in line for line in lines if line.startswith("curl"))
+        assert ("own: there only while mmirvois is logged in at the Mac's screen." in markdown(text)) == (text is GUI)
 
     def test_no_process_is_looked_for_by_its_name(self, text: str) -> None:
         assert "pgrep" not in markdown(text)
@@ -139,6 +164,152 @@ def test_every_snippet_is_whole(text: str) -> None:
         assert not re.search(r"<[a-z]+>|YOUR|\.\.\.", body)
 
 
+@pytest.mark.parametrize(("text", "mac"), [(REFERENCE, "macstudio"), (ALWAYS, "macstudio"), (PUBLIC, "mini")])
+def test_the_policy_lets_through_what_the_guide_tells_to_do(text: str, mac: str) -> None:
+    found = markdown(text, mac)
+    ports = {"22"}
+    for body in (*snippets(found, "sh", "laptop"), *snippets(found, "python", "laptop")):
+        ports |= {port or "443" for port in re.findall(r"https://[\w.-]+(?::(\d+))?", body)}
+        ports |= {"5900"} if "vnc://" in body else set()
+    (policy,) = map(json.loads, snippets(found, "json", "policy"))
+
+    assert {f"tcp:{port}" for port in ports} == set(policy["grants"][0]["ip"])
+    assert '`{"src": ["*"], "dst": ["*"], "ip": ["*"]}`, which lets every device reach every port' in found
+    assert "key expiry" in found
+
+
+@pytest.mark.parametrize("text", [REFERENCE, ALWAYS, PUBLIC])
+def test_a_key_is_fetched_before_it_is_used(text: str) -> None:
+    found = snippets(markdown(text, "mini" if text is PUBLIC else "macstudio"), "sh", "laptop")
+    (fetches,) = (place for place, body in enumerate(found) if 'export OPENAI_API_KEY="$(' in body)
+    uses = [place for place, body in enumerate(found) if "$OPENAI_API_KEY" in body]
+    unused = [place for place, body in enumerate(found) if "OPENAI_API_KEY=unused" in body]
+
+    assert uses
+    assert fetches < min(uses)
+    assert all(place < fetches for place in unused)
+
+
+@pytest.mark.parametrize(
+    ("reference", "line"),
+    [
+        ("env:A_KEY", "printenv A_KEY"),
+        ("file:~/a key", "cat ~/'a key'"),
+        ("op://vault/mac/key", "op read --no-newline op://vault/mac/key"),
+        ("sops:~/keys.yml#mac.key", """sops decrypt --extract '["mac"]["key"]' ~/keys.yml"""),
+    ],
+)
+def test_a_key_is_fetched_by_its_reference_from_any_laptop(reference: str, line: str) -> None:
+    text = PUBLIC.replace("env:PHONE", f"'{reference}'")
+
+    assert f'export OPENAI_API_KEY="$({line})"\n' in snippets(markdown(text, "mini"), "sh", "laptop")
+
+
+@pytest.mark.parametrize("folder", [".config", "Library/Application Support"])
+def test_a_key_that_macstate_made_is_found_where_it_keeps_it(folder: str, tmp_path: Any) -> None:
+    (fetches,) = (body for body in snippets(markdown(), "sh", "laptop") if "$(" in body)
+    kept = tmp_path / folder / "macstate/keys/macstudio/gateway.keys.agents"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the-key\n")
+
+    words = ["sh", "-ec", f'{fetches}echo "$OPENAI_API_KEY"']
+    told = subprocess.run(words, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+
+    assert (told.stdout, told.stderr) == ("the-key\n", "")
+
+
+def test_what_only_the_internet_reaches_has_all_examples() -> None:
+    found = files(PUBLIC, "mini")
+    laptop = snippets(found["guide.md"], "sh", "laptop")
+
+    assert "export OPENAI_BASE_URL=https://mini.tail1.ts.net:8443/v1\n" in laptop[0]
+    assert "OPENAI_API_KEY=unused" not in found["guide.md"]
+    assert "OpenAI()" in snippets(found["guide.md"], "python", "laptop")[0]
+    for text in (found["guide.md"], found["llms.txt"]):
+        assert "  https://mini.tail1.ts.net:8443/v1/chat/completions\n" in text
+        assert "'https://mini.tail1.ts.net/d/sdapi/v1/samplers?a=1&b'\n" in text
+    assert "of-nobodys-business" not in "".join(found.values())
+    assert found["llms.txt"].count("\ncurl ") == 2
+
+
+def test_every_endpoint_with_a_model_has_a_chat_and_the_library_means_one_that_has() -> None:
+    bare = {name: {**each, "models": {}} for name, each in yaml.safe_load(REFERENCE)["endpoints"].items()}
+    laptop = snippets(markdown(), "sh", "laptop")
+    (script,) = snippets(
+        markdown(changed(endpoints={"ollama": bare["ollama"]})),
+        "python",
+        "laptop",
+    )
+
+    chats = re.findall(r"https://\S+/chat/completions", "".join(laptop))
+    assert chats == [f"https://{NAME}{path}/v1/chat/completions" for path in ("", "/vllm")]
+    assert 'OpenAI(base_url=os.environ["VLLM_API_BASE"])' in script
+    assert "model='Qwen/Qwen3-8B'" in script
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [(None, "`/api/blobs`, `/api/copy`"), ([], None), (["/admin"], "through the gateway: `/admin` of ollama.")],
+)
+def test_what_is_closed_is_told_as_it_is(closed: list[str] | None, told: str | None) -> None:
+    ollama = yaml.safe_load(REFERENCE)["endpoints"]["ollama"]
+    text = markdown(changed(endpoints={"ollama": {**ollama, "closed": closed}}))
+
+    assert told is None or told in text
+    assert ("Closed to everybody" in text) == (told is not None)
+
+
+@pytest.mark.parametrize("field", sorted(Power.model_fields.keys() - Resource.model_fields.keys() - {"key"}))
+def test_every_power_setting_is_told(field: str) -> None:
+    for value in (0, 1):
+        wished: Any = bool(value) if Power.model_fields[field].annotation == bool | None else value
+        power = {field: wished} if field == "disablesleep" else {"ups": {field: wished}}
+        text = markdown(MINIMAL + yaml.safe_dump({"power": power}), "mini")
+
+        (row,) = (line for line in text.splitlines() if f"`{field} {value}`" in line)
+        switch = row.split(" | ")[1]
+        expected = ("never", "1 min") if field == "displaysleep" else ("off", "on")
+        assert switch == expected[value if field != "sleep" else 1 - value]
+        assert "A request does not wake a Mac that sleeps" in text
+
+
+def test_when_a_mac_sleeps_is_told_where_the_yaml_does_not_say() -> None:
+    asleep = "Out of the box it does"
+
+    assert asleep in markdown(MINIMAL, "mini")
+    assert asleep in markdown(MINIMAL + "power: {battery: {sleep: 0}, disablesleep: false}", "mini")
+    assert asleep not in markdown(MINIMAL + "power: {ac: {sleep: 10}}", "mini")
+    assert asleep not in markdown()
+
+
+def test_a_name_outside_the_tailnet_is_in_no_url() -> None:
+    mac = spec.parse(MINIMAL.replace("mini.tail1.ts.net", "mini.local"), "macs.yml").for_host("mini").macs[0]
+
+    unknown, known = Guide.of_spec(mac).files(), Guide.of_spec(mac, ["a.tail1.ts.net", "mini.tail1.ts.net"]).files()
+
+    for form, text in unknown.items():
+        assert "not known" in text.partition("https://")[0], form
+        assert f"https://{UNKNOWN}/a" in text
+        assert "mini.local" not in text
+    for form, text in known.items():
+        assert "https://mini.tail1.ts.net/a" in text, form
+        assert UNKNOWN not in text
+
+
+def test_what_is_only_true_of_some_specs_is_told_of_them() -> None:
+    plain = markdown(MINIMAL, "mini")
+    own = markdown(MINIMAL.replace("user: anna", "user: anna, endpoints: [a], tailscale: {ssh: false}"), "mini")
+
+    assert "has `ssh macstudio` for it" in markdown()
+    assert "has `ssh mini`" not in plain
+    assert "Tailscale SSH knows" in plain
+    assert '"ssh":' in plain
+    assert "Tailscale SSH knows" not in own
+    assert '"ssh":' not in own
+    assert "its name in `macs.mini.endpoints`" in own
+    assert "macs.mini.endpoints" not in plain
+
+
 def test_what_is_not_there_is_not_told() -> None:
     text = markdown(MINIMAL, "mini")
 
@@ -148,7 +319,6 @@ def test_what_is_not_there_is_not_told() -> None:
         "macstate/",
         "llms.txt",
         "Funnel,",
-        "## Power",
         "## Models",
         "OPENAI_BASE_URL",
         "vnc",
@@ -170,7 +340,19 @@ def test_a_changed_port_leaves_nothing_of_the_old_one() -> None:
 
 
 def test_two_runs_render_the_same() -> None:
-    assert files() == files()
+    words = [sys.executable, "-c", "from test_guide import *; print(json.dumps([files(), files(PUBLIC, 'mini')]))"]
+    runs = {
+        subprocess.run(
+            words,
+            cwd=os.path.dirname(__file__),  # noqa: PTH120 - beside the other test modules
+            env={**os.environ, "PYTHONHASHSEED": seed, "HOME": f"/home/of{seed}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert runs == {f"{json.dumps([files(), files(PUBLIC, 'mini')])}\n"}
 
 
 class Page(HTMLParser):
@@ -213,11 +395,7 @@ def test_what_somebody_writes_into_the_spec_is_no_markup() -> None:
 
 def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     file = tmp_path / "macs.yml"
-    file.write_text(
-        MINIMAL.replace("mini: {", "mini: {hostname: x.ts.net, user: bert}, other: {", 1).replace(
-            "x.ts.net", "x.ts.net"
-        )
-    )
+    file.write_text(MINIMAL.replace("mini: {", "mini: {hostname: x.ts.net, user: bert}, other: {", 1))
     monkeypatch.setenv("MACSTATE_SPEC", str(file))
 
     both = CliRunner().invoke(show_guide, [])
@@ -227,5 +405,6 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
 
     assert re.findall(r"^# (.+): models at home$", both.output, re.MULTILINE) == ["mini", "other"]
     assert one.output.startswith("<!doctype html>")
+    assert 'id="who-reaches-what"' in one.output
     assert "a page is about one Mac" in neither.output
     assert "did you mean 'other'?" in wrong.output

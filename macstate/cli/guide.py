@@ -1,12 +1,13 @@
-"""The guide on the terminal, from the spec alone: nobody is asked."""
+"""The guide on the terminal, from the spec alone; only for a Mac's full name is this laptop's own tailnet asked."""
 
 from __future__ import annotations
 
 import click
 
-from macstate import spec
+from macstate import spec, tailnet
 from macstate.errors import MacstateError
 from macstate.services.guide import Guide
+from macstate.services.reach import TAILNET
 
 FORMS = {"markdown": "guide.md", "llms": "llms.txt", "html": "index.html"}
 
@@ -20,5 +21,8 @@ def show_guide(mac: str | None, form: str) -> None:
     names = [mac] if mac else list(known.macs)
     if form == "html" and len(names) > 1:
         raise MacstateError(f"a page is about one Mac: type `macstate guide {names[0]} --form html`")
-    texts = (Guide.of_spec(known.for_host(name).macs[0]).files()[FORMS[form]] for name in names)
+    macs = [known.for_host(name).macs[0] for name in names]
+    short = any(not mac.entry.hostname.endswith(TAILNET) for mac in macs)
+    nodes = tailnet.host_keys() if short else {}
+    texts = (Guide.of_spec(mac, nodes).files()[FORMS[form]] for mac in macs)
     click.echo("\n".join(texts), nl=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from macstate import render
@@ -10,10 +10,10 @@ from macstate.resource import Resource
 from macstate.resources.guide import GuidePages
 from macstate.resources.serve import Serve
 from macstate.scope import MacView, Scope
-from macstate.services import guide_keeper, guide_user
-from macstate.services.doors import Door
+from macstate.services import guide_keeper, guide_requests, guide_user
+from macstate.services.doors import Door, doors
 from macstate.services.pages import HTTPS, PAGE, mounts, page_port
-from macstate.services.reach import Reach, reaches
+from macstate.services.reach import Reach, reaches, tailnet_name
 
 PLACES = {
     "laptop": "on the laptop",
@@ -23,29 +23,62 @@ PLACES = {
     "": "",
 }
 """What the page says above a block."""
+UNKNOWN = "NAME.TAILNET.ts.net"
+"""What stands for the Mac's name in the tailnet where it is not known."""
 
 
 class Guide:
     """One Mac, as its guide tells of it. Nothing in it is of one run: two runs render the same."""
 
     def __init__(self, mac: MacView, host: str, home: str) -> None:
-        """Begin with the Mac, its name in the tailnet and its user's home."""
-        self.mac, self.host, self.home = mac, host, home
+        """Begin with the Mac, its name in the tailnet (empty: it is not known) and its user's home."""
+        self.mac, self.host, self.home = mac, host or UNKNOWN, home
+        self.unknown = "" if host else UNKNOWN
         self.name, self.user = mac.name, str(mac.entry.user)
         self.gateway: Any = mac.sections.get("gateway")
         self.endpoints: dict[str, Any] = mac.sections.get("endpoints", {})
-        self.reaches: tuple[Reach, ...] = reaches(self.endpoints, self.gateway, host)
+        self.reaches: tuple[Reach, ...] = reaches(self.endpoints, self.gateway, self.host)
 
     @classmethod
-    def of_spec(cls, mac: MacView) -> Guide:
-        """Tell of a Mac by the spec alone."""
-        return cls(mac, str(mac.entry.hostname), f"/Users/{mac.entry.user}")
+    def of_spec(cls, mac: MacView, nodes: Iterable[str] = ()) -> Guide:
+        """Tell of a Mac by the spec, and by the names of the tailnet's nodes where they are known."""
+        return cls(mac, tailnet_name(mac.entry.hostname, nodes), f"/Users/{mac.entry.user}")
 
     @property
     def page(self) -> str:
         """The page's URL for the tailnet; empty: there is none."""
         port = page_port(self.endpoints) if self.gateway else None
-        return "" if port is None else f"https://{self.host}{'' if port == HTTPS else f':{port}'}{PAGE}"
+        return "" if port is None else self._page_at(port)
+
+    @property
+    def via(self) -> str:
+        """Give the way that the variables and examples take: the tailnet's, where it has a route to anything."""
+        return "tailnet" if any(each.tailnet for each in self.reaches) else "funnel"
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything wants a key that way."""
+        return any(each.needs_key(self.via) for each in self.reaches if each.url(self.via))
+
+    @property
+    def public_pages(self) -> list[str]:
+        """The page's URLs for the internet, which gets it with a key."""
+        found = doors(self.gateway, self.endpoints) if self.gateway else ()
+        return [self._page_at(port) for door in found if door.public for port in door.page_ports]
+
+    def _page_at(self, port: int) -> str:
+        return f"https://{self.host}{'' if port == HTTPS else f':{port}'}{PAGE}"
+
+    @property
+    def tailscale_ssh(self) -> bool:
+        """Whether its SSH server is Tailscale's."""
+        wished = getattr(self.mac.sections.get("tailscale"), "ssh", None)
+        return bool(self.mac.entry.ssh == "tailscale" if wished is None else wished)
+
+    @property
+    def shares_screen(self) -> bool:
+        """Whether Screen Sharing is on."""
+        return bool(getattr(self.mac.sections.get("screen_sharing"), "enabled", False))
 
     @property
     def public(self) -> list[Reach]:
@@ -61,7 +94,7 @@ class Guide:
         """Render all three forms, by file name."""
         return {
             "guide.md": render.template("guide.md", guide=self),
-            "llms.txt": render.template("llms.txt", guide=self),
+            "llms.txt": render.template("llms.txt", guide=self, request=guide_requests.request),
             "index.html": render.template(
                 "guide.html", guide=self, state="state/", places=PLACES, speaks=guide_user.SPEAKS
             ),
@@ -71,7 +104,8 @@ class Guide:
 def resources(scope: Scope, door: Door) -> Iterator[Resource]:
     """Give the pages, and where Serve leads to them at the tailnet's door."""
     (mac,) = scope.macs
-    yield GuidePages.of(Guide(mac, scope.facts.node.name or mac.entry.hostname, scope.facts.home).files())
+    name = scope.facts.node.name or tailnet_name(mac.entry.hostname, ())
+    yield GuidePages.of(Guide(mac, name, scope.facts.home).files())
     for port in door.page_ports:
         for path in mounts(scope.all("endpoints")):
             yield Serve.to(port, path, f"http://127.0.0.1:{door.port}{path}", funnel=False)

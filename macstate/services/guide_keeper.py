@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from macstate.blocks import Block, Section, code, points, table, text
+from macstate.blocks import Block, Section, code, points, text
+from macstate.services.guide_power import power
 
 if TYPE_CHECKING:
     from macstate.services.guide import Guide
 
-SETTINGS = {
-    "sleep": "Prevent automatic sleeping when the display is off",
-    "displaysleep": "Turn display off when inactive",
-    "womp": "Wake for network access",
-    "autorestart": "Start up automatically after a power failure",
-    "powernap": "Power Nap",
-    "lowpowermode": "Low Power Mode",
-}
-"""pmset's words, and what System Settings calls them."""
+EVERYTHING = '{"src": ["*"], "dst": ["*"], "ip": ["*"]}'
+"""Tailscale's default grant."""
+SCREEN, SSH = 5900, 22
 
 
 def sections(guide: Guide) -> Iterator[Section]:
@@ -27,8 +23,7 @@ def sections(guide: Guide) -> Iterator[Section]:
     if guide.reaches:
         yield Section("Is it well", tuple(_health(guide)))
     yield Section("Who reaches what", (points(_security(guide)),))
-    if guide.mac.sections.get("power"):
-        yield Section("Power", tuple(_power(guide.mac.sections["power"])))
+    yield Section("Power", tuple(power(guide.mac.sections.get("power"))))
     yield Section("Remote access", tuple(_access(guide)))
     yield Section("Adding an endpoint", tuple(_adding(guide)))
     yield Section("Once, in Tailscale's admin console", tuple(_console(guide)))
@@ -39,74 +34,65 @@ def _target(each: Any) -> str:
 
 
 def _health(guide: Guide) -> Iterator[Block]:
-    yield text("All of it, from the laptop that has the YAML:")
+    yield text("All of it, from the laptop that has the YAML, in the folder where `inventory.py` is:")
     yield code("sh", "laptop", ["macstate status inventory.py"])
-    yield text("On the Mac itself:")
+    yield text(
+        "On the Mac itself; an endpoint is well when its state is `running`, `lsof` prints a line, and `curl` a number "
+        "below 500. `000` is no answer."
+    )
     for each in guide.reaches:
         sudo = "sudo " if each.domain == "system" else ""
         yield code(
             "sh",
             "mac",
             [
-                f"{sudo}launchctl print {_target(each)} | grep -E 'state = |pid = '",
+                # blocks within it, further in, have a state and a pid of their own
+                f"launchctl print {_target(each)} | awk '/^\\t(state|pid) = /'",
                 f"{sudo}lsof -nP -iTCP:{each.port} -sTCP:LISTEN",
-                f"curl --silent --show-error --output /dev/null http://127.0.0.1:{each.port}{each.health}",
-                f"tail -n 20 {each.log.replace('{home}', guide.home)}",
+                "curl --silent --show-error --output /dev/null --write-out '%{http_code}\\n' "
+                + shlex.quote(f"http://127.0.0.1:{each.port}{each.health}"),
+                f"tail -n 20 {shlex.quote(each.log.replace('{home}', guide.home))}",
             ],
         )
-    yield code("sh", "mac", ["tailscale serve status", "pmset -g custom"])
+    # a shell that ssh opens for one command has no Homebrew in its PATH
+    serve = "PATH=/opt/homebrew/bin:/usr/local/bin:$PATH tailscale serve status"
+    yield code("sh", "mac", [serve, "pmset -g custom"])
     if any(each.domain == "system" for each in guide.reaches):
-        yield text("Without sudo neither `launchctl` nor `lsof` tells of a daemon: empty is no sign that it is down.")
+        yield text("Without sudo `launchctl list` and `lsof` see no daemon: that they are silent says nothing.")
+    if any(each.domain == "gui" for each in guide.reaches):
+        names = ", ".join(each.name for each in guide.reaches if each.domain == "gui")
+        yield text(f"{names}: there only while {guide.user} is logged in at the Mac's screen.")
 
 
 def _security(guide: Guide) -> Iterator[str]:
     yield "Every server listens on 127.0.0.1 alone; the local network reaches none of them."
     open_ones = [each.name for each in guide.reaches if each.tailnet and not each.tailnet_key]
+    open_ones += ["this guide"] if guide.page else []
     keyed = [each.name for each in guide.reaches if each.tailnet and each.tailnet_key]
     if open_ones:
         yield f"From the tailnet without a key: {', '.join(open_ones)}; the policy's grants say which devices."
     if keyed:
         yield f"From the tailnet with a key: {', '.join(keyed)}."
     if guide.public:
-        names = ", ".join(each.name for each in guide.public)
-        yield f"From the internet, by Tailscale Funnel, with a key and never without: {names}. All else is not there."
+        names = [*(each.name for each in guide.public), *(f"this guide (`{page}`)" for page in guide.public_pages)]
+        yield f"From the internet, by Tailscale Funnel, with a key and never without: {', '.join(names)}. Nothing else."
     else:
         yield "From the internet: nothing."
     if guide.gateway:
-        yield "What manages a server, such as Ollama's `/api/pull` and `/api/delete`, is closed through the gateway."
+        for each in guide.reaches:
+            if (each.tailnet or each.internet) and (closed := guide.endpoints[each.name].closed_paths):
+                paths = ", ".join(f"`{path}`" for path in closed)
+                yield f"Closed to everybody, with a key too, through the gateway: {paths} of {each.name}."
         yield "A page of another web site gets nothing without a key, in whosever browser it is."
-
-
-def _power(power: Any) -> Iterator[Block]:
-    rows = [
-        (name, f"`{field}` on {source}", _value(value))
-        for source in ("ac", "battery", "ups")
-        if (profile := getattr(power, source))
-        for field, name in SETTINGS.items()
-        if (value := getattr(profile, field)) is not None
-    ]
-    if rows:
-        yield table(("System Settings", "pmset", "Set to"), rows)
-    if power.disablesleep:
-        yield text(
-            "`disablesleep` is on: it is of the whole system, whatever the power source, and forbids the emergency "
-            "sleep on overheating too."
-        )
-    yield text("A request does not wake a Mac that sleeps: what comes over Tailscale is no magic packet.")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value} minutes" if value else "never"
 
 
 def _access(guide: Guide) -> Iterator[Block]:
     yield code("sh", "laptop", [f"ssh {guide.user}@{guide.host}"])
-    ssh = "with Tailscale SSH, which knows the device and wants no key" if guide.mac.entry.ssh == "tailscale" else ""
-    yield text(f"The laptop that macstate set up has `ssh {guide.name}` for it{f', {ssh}' if ssh else ''}.")
-    sharing = guide.mac.sections.get("screen_sharing")
-    if sharing and sharing.enabled:
+    if guide.tailscale_ssh:
+        yield text("Tailscale SSH knows the device that asks, and wants no key.")
+    if guide.mac.clients:
+        yield text(f"The laptop that macstate set up has `ssh {guide.name}` for it.")
+    if guide.shares_screen:
         yield text("Its screen, from another Mac; what you may do there, its owner grants:")
         yield code("sh", "laptop", [f"open vnc://{guide.user}@{guide.host}"])
 
@@ -114,7 +100,9 @@ def _access(guide: Guide) -> Iterator[Block]:
 def _adding(guide: Guide) -> Iterator[Block]:
     taken = {each.port for each in guide.reaches} | set(guide.gateway.loopback_ports if guide.gateway else ())
     port = next(port for port in range(8100, 65535) if port not in taken)
-    yield text("One more entry in the YAML, and `pyinfra inventory.py deploy.py`; take it out, and it goes again.")
+    own = guide.mac.entry.endpoints
+    named = "" if own is None else f", its name in `macs.{guide.name}.endpoints`"
+    yield text(f"One more entry in the YAML{named}, and `pyinfra inventory.py deploy.py`; taken out, it goes again.")
     yield code(
         "yaml",
         "spec",
@@ -130,13 +118,22 @@ def _adding(guide: Guide) -> Iterator[Block]:
 
 
 def _console(guide: Guide) -> Iterator[Block]:
-    yield points(["DNS: MagicDNS and HTTPS Certificates are on.", "Access controls: the policy holds what follows."])
-    ports = sorted({route.https for each in guide.endpoints.values() for route in (each.serve,) if route}) or [443]
+    yield points(
+        [
+            "DNS: MagicDNS and HTTPS Certificates are on.",
+            f"Machines: the key expiry of {guide.name} is disabled. Its key would end after 180 days, and then "
+            "nobody reaches this Mac before somebody logs it in again at its keyboard.",
+            f"Access controls: the policy holds what follows, with its grants in place of the default one, "
+            f"`{EVERYTHING}`, which lets every device reach every port. What your other devices need, add.",
+        ]
+    )
+    # by the Funnel's name too: within the tailnet it means the Mac itself
+    ports = {route.https for each in guide.endpoints.values() for route in (each.serve, each.funnel) if route}
+    ports |= {SSH, *([SCREEN] if guide.shares_screen else [])}
     mine = {"src": ["autogroup:member"], "dst": ["autogroup:self"]}
-    policy: dict[str, Any] = {
-        "ssh": [{"action": "accept", **mine, "users": [guide.user]}],
-        "grants": [{**mine, "ip": [f"tcp:{port}" for port in (22, *ports)]}],
-    }
+    policy: dict[str, Any] = {"grants": [{**mine, "ip": [f"tcp:{port}" for port in sorted(ports)]}]}
+    if guide.tailscale_ssh:
+        policy["ssh"] = [{"action": "accept", **mine, "users": [guide.user]}]
     if guide.public:
         policy["nodeAttrs"] = [{"target": ["autogroup:member"], "attr": ["funnel"]}]
     rules = ",\n".join(f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in policy.items())

@@ -1,12 +1,13 @@
-"""The guide's part for whoever uses the models: where they are, what they are called, and requests that work."""
+"""The guide's part for whoever uses the models: where they are, what they are called, and what programs read."""
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from macstate.blocks import Block, Section, code, points, table, text
+from macstate.blocks import Block, Section, code, table, text
+from macstate.services import guide_requests
 from macstate.services.reach import Reach, chief, variables
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ SPEAKS = {
     "rest": "an API of its own",
 }
 NO_KEY = "unused"
-MADE = "made by macstate, kept on the laptop that made it"
-BEARER = "Authorization: Bearer $OPENAI_API_KEY"
 
 
 def sections(guide: Guide) -> Iterator[Section]:
@@ -27,12 +26,12 @@ def sections(guide: Guide) -> Iterator[Section]:
     yield Section("How it hangs together", (code("text", "", _drawing(guide)),))
     if guide.reaches:
         yield Section("Endpoints", tuple(_endpoints(guide)))
-    if list(variables(guide.reaches, "tailnet")):
+    if any(variables(guide.reaches, guide.via)):
         yield Section("Environment", tuple(_environment(guide)))
     if models := [(model, about or model, each) for each in guide.reaches for model, about in each.models]:
         rows = [(f"`{model}`", about, each.name) for model, about, each in models]
         yield Section("Models", (text("Identifiers are exact."), table(("Identifier", "What it is", "Endpoint"), rows)))
-    if requests := tuple(_requests(guide)):
+    if requests := tuple(guide_requests.requests(guide)):
         yield Section("Requests", requests)
 
 
@@ -77,61 +76,14 @@ def _internet_key(each: Reach) -> str:
 
 
 def _environment(guide: Guide) -> Iterator[Block]:
-    asks = any(each.tailnet_key for each in guide.reaches if each.tailnet)
-    if chief(guide.reaches, "tailnet"):
+    if chief(guide.reaches, guide.via):
         yield text(
             "For programs that speak OpenAI's API. `OPENAI_BASE_URL` is what its libraries read, `OPENAI_API_BASE` "
             "what they read before 1.0; each further endpoint has a variable of its own."
         )
-    lines = [f"export {name}={url}" for name, url in variables(guide.reaches, "tailnet")]
-    yield code("sh", "laptop", [*lines, *([] if asks else [f"export OPENAI_API_KEY={NO_KEY}"])])
-    if not asks:
+    lines = [f"export {name}={shlex.quote(url)}" for name, url in variables(guide.reaches, guide.via)]
+    yield code("sh", "laptop", [*lines, *([] if guide.asks else [f"export OPENAI_API_KEY={NO_KEY}"])])
+    if guide.asks:
+        yield from guide_requests.key(guide)
+    else:
         yield text("The tailnet needs no key, and the libraries insist on one: any text will do.")
-    if guide.gateway and (asks or guide.public):
-        yield text("A key belongs into `OPENAI_API_KEY`. None stands here; they are to be had by reference:")
-        yield points(
-            f"{name}: {MADE if each == 'generate' else f'`{each}`'}"
-            for name, references in sorted(guide.gateway.keys.items())
-            for each in references
-        )
-
-
-def _requests(guide: Guide) -> Iterator[Block]:
-    first = chief(guide.reaches, "tailnet")
-    for each in guide.reaches:
-        if each.tailnet:
-            yield text(f"{each.name}, from the tailnet:")
-            yield code("sh", "laptop", _asked(each, "tailnet"))
-        if each is first and each.models:
-            yield code("sh", "laptop", _chat(each))
-            yield text("The same with OpenAI's Python library, by the variables above:")
-            yield code("python", "laptop", _python(each.models[0][0]))
-    for each in guide.public:
-        yield text(f"{each.name}, from the internet, with a key in `OPENAI_API_KEY`:")
-        yield code("sh", "laptop", _asked(each, "funnel"))
-
-
-def _asked(each: Reach, via: str) -> list[str]:
-    key = f' --header "{BEARER}"' if each.needs_key(via) else ""
-    path = "/models" if each.speaks_openai else each.health
-    return [f"curl --silent --show-error --fail{key} {each.base(via)}{path}"]
-
-
-def _chat(each: Reach) -> list[str]:
-    key = f' --header "{BEARER}"' if each.needs_key("tailnet") else ""
-    body = json.dumps({"model": each.models[0][0], "messages": [{"role": "user", "content": "Say hello."}]})
-    return [
-        f"curl --silent --show-error --fail{key} --json '{body}' \\",
-        f"  {each.base('tailnet')}/chat/completions",
-    ]
-
-
-def _python(model: str) -> list[str]:
-    return [
-        "from openai import OpenAI",
-        "",
-        "client = OpenAI()",
-        "asked = [{'role': 'user', 'content': 'Say hello.'}]",
-        f"answer = client.chat.completions.create(model={model!r}, messages=asked)",
-        "print(answer.choices[0].message.content)",
-    ]

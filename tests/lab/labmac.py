@@ -39,6 +39,10 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
 port = sys.argv[sys.argv.index("--port") + 1] if "--port" in sys.argv else os.environ["OLLAMA_HOST"].rpartition(":")[2]
 ThreadingHTTPServer(("127.0.0.1", int(port)), Answer).serve_forever()
 """

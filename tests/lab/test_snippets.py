@@ -21,7 +21,7 @@ pytestmark = pytest.mark.lab
 FENCE = re.compile(r"^```(\w+) (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {
     "open vnc://": "it opens the Mac's screen in a window of another Mac",
-    '{\n  "ssh"': "the policy is pasted into the tailnet's admin console",
+    '{\n  "grants"': "the policy is pasted into the tailnet's admin console",
 }
 SSH = """\
 #!/bin/sh
@@ -40,6 +40,7 @@ EXPECTED = {
     "/vllm/v1/models": '"server": "vllm"',
     ":7860/": '"server": "a1111"',
     "/chat/completions": tinymodel.SENTENCE,
+    "/vllm/v1/chat/completions": '"path": "/v1/chat/completions"',
     "OpenAI()": tinymodel.SENTENCE,
     "macstate status": "ollama",
     "ssh mmirvois@": "here is Darwin",
@@ -47,7 +48,8 @@ EXPECTED = {
     "system/macstate.vllm": "TCP 127.0.0.1:{vllm} (LISTEN)",
     "system/macstate.a1111": "TCP 127.0.0.1:7860 (LISTEN)",
     "serve status": "/vllm",
-    "export ": "",
+    "export OPENAI_BASE_URL": "\nVLLM_API_BASE=https://",
+    "gateway.keys.agents": "\nOPENAI_API_KEY={key}\n",
 }
 """What tells that a snippet has worked, by what stands in it; the last that fits."""
 
@@ -103,15 +105,15 @@ class Laptop:
         if where == "mac":
             return self.sh(f"ssh macstudio sh -e <<'END'\n{body}END\n")
         assert where == "laptop"
-        if body.startswith("export "):
+        if "export " in body:
             self.exports += body
+            return self.sh("env")
         if language == "python":
             return self.sh(f"{shlex.quote(sys.executable)} - <<'END'\n{body}END\n")
         if body.startswith("ssh "):
             # it says that a key is new here, and that a script is no terminal
             return self.sh(f"{body.rstrip()} 2> /dev/null <<'END'\necho here is $(uname)\nEND\n")
-        secret = f"OPENAI_API_KEY={shlex.quote(key(self.lab))}\n" if ":8443" in body else ""
-        return self.sh(secret + body, public=bool(secret))
+        return self.sh(body, public=":8443" in body)
 
 
 def run_all(lab: Lab) -> None:
@@ -130,12 +132,19 @@ def run_all(lab: Lab) -> None:
         assert (done.returncode, done.stderr) == (0, ""), (body, done)
         wanted = [wanted for part, wanted in EXPECTED.items() if part in body]
         assert wanted, f"nothing tells whether this worked:\n{body}"
-        assert wanted[-1].format(**ports) in done.stdout, (body, done)
+        assert wanted[-1].format(**ports, key=key(lab)) in done.stdout, (body, done)
         if "launchctl print" in body:
-            assert re.search(r"state = running\n\s*pid = \d+\n", done.stdout), done
+            assert well(done.stdout), done
         ran += 1
     assert left_out == set(NOT_RUN)
-    assert ran == 13
+    assert ran == 15
+
+
+def well(said: str) -> bool:
+    """Read what an endpoint's health commands print, as the guide says."""
+    return all(
+        re.search(sign, said, re.MULTILINE) for sign in (r"^\tstate = running\n\tpid = \d+\n", "LISTEN", "^200$")
+    )
 
 
 def assert_plans(lab: Lab, body: str) -> None:
@@ -151,6 +160,18 @@ def assert_plans(lab: Lab, body: str) -> None:
 
 def test_every_snippet_works_where_it_says(served: Lab) -> None:
     run_all(served)
+
+
+def test_the_health_commands_tell_when_it_is_not_well(served: Lab) -> None:
+    (body,) = (body for _, where, body in FENCE.findall(guide(served)) if where == "mac" and "macstate.vllm" in body)
+    served.mac.run("sudo launchctl bootout system/macstate.vllm")
+
+    said = Laptop(served).sh(f"ssh macstudio sh <<'END'\n{body}END\n").stdout
+
+    assert not re.search("state = running|LISTEN|^200$", said, re.MULTILINE)
+    assert re.search("^000$", said, re.MULTILINE)
+    code, told = served.deploy()
+    assert code == 0, told
 
 
 def test_ssh_by_the_macs_name_wants_no_word_and_trusts_the_tailnets_keys(served: Lab) -> None:
@@ -189,6 +210,8 @@ def test_changed_ports_are_followed_by_everything(served: Lab) -> None:
     new = old.replace("port: 11434", "port: 11555").replace("port: 8000", "port: 8999")
     assert len(new.splitlines()) == len(old.splitlines())
 
+    ours = served.home / ".config/macstate"
+    before = {path.name: path.read_bytes() for path in ours.iterdir() if path.is_file()}
     served.spec = new
     code, said = served.deploy()
 
@@ -204,9 +227,10 @@ def test_changed_ports_are_followed_by_everything(served: Lab) -> None:
     texts = {path: content for path, content in served.files().items() if b"11434" in content}
     assert [path for path in texts if "journal" not in path and ".ollama/" not in path] == []
     assert "127.0.0.1:11555" in (root / "usr/local/etc/macstate/nginx.conf").read_text()
-    home = "".join(path.read_text() for path in (served.home / ".config/macstate").iterdir() if path.is_file())
-    assert "11434" not in home
-    assert json.loads(served.tailnet.get("/vllm/v1/models").body)["server"] == "vllm"
+    # the laptop knows routes alone: its files stay as they are, and what they name is what listens there now
+    assert {path.name: path.read_bytes() for path in ours.iterdir() if path.is_file()} == before
+    asked = Laptop(served).sh('. ~/.config/macstate/shell.sh; curl -sSf "$VLLM_API_BASE/models"')
+    assert json.loads(asked.stdout)["server"] == "vllm", asked
     run_all(served)
     code, said = served.deploy()
     assert (code, "No changes. macstudio matches the spec." in said) == (0, True), said
