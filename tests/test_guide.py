@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -296,6 +297,22 @@ def test_a_name_outside_the_tailnet_is_in_no_url() -> None:
         assert UNKNOWN not in text
 
 
+def test_the_command_asks_this_laptops_tailnet_for_the_whole_name(tmp_path: Path) -> None:
+    (tmp_path / "macs.yml").write_text(MINIMAL.replace("mini.tail1.ts.net", "mini"))
+    peers = {"k": {"DNSName": "mini.tail1.ts.net.", "sshHostKeys": []}}
+    tool = tmp_path / "tailscale"
+    tool.write_text(f"#!/bin/sh\necho '{json.dumps({'BackendState': 'Running', 'Peer': peers})}'\n")
+    tool.chmod(0o755)
+
+    def told(path: str) -> str:
+        words = [str(Path(sys.executable).with_name("macstate")), "guide"]
+        environment = {"MACSTATE_SPEC": str(tmp_path / "macs.yml"), "PATH": path, "HOME": str(tmp_path)}
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "https://mini.tail1.ts.net/a" in told(f"{tmp_path}:/usr/bin:/bin")
+    assert f"https://{UNKNOWN}/a" in told("/usr/bin:/bin")
+
+
 def test_what_is_only_true_of_some_specs_is_told_of_them() -> None:
     plain = markdown(MINIMAL, "mini")
     own = markdown(MINIMAL.replace("user: anna", "user: anna, endpoints: [a], tailscale: {ssh: false}"), "mini")
@@ -344,7 +361,7 @@ def test_two_runs_render_the_same() -> None:
     runs = {
         subprocess.run(
             words,
-            cwd=os.path.dirname(__file__),  # noqa: PTH120 - beside the other test modules
+            cwd=Path(__file__).parent,
             env={**os.environ, "PYTHONHASHSEED": seed, "HOME": f"/home/of{seed}"},
             capture_output=True,
             text=True,
