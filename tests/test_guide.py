@@ -22,6 +22,7 @@ from macstate.cli.guide import show_guide
 from macstate.resource import Resource
 from macstate.resources.power import Power
 from macstate.services.guide import UNKNOWN, Guide
+from macstate.services.reach import chief
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 MINIMAL = """
@@ -325,6 +326,19 @@ def test_what_is_only_true_of_some_specs_is_told_of_them() -> None:
     assert '"ssh":' not in own
     assert "its name in `macs.mini.endpoints`" in own
     assert "macs.mini.endpoints" not in plain
+
+
+def test_openais_variables_mean_the_shortest_url_of_the_way_that_is_taken() -> None:
+    text = """
+macs: {macstudio: {hostname: studio.tail1.ts.net, user: anna}}
+gateway: {server: nginx, keys: {agents: generate}}
+endpoints:
+  a: {engine: openai, command: [/opt/a], port: 8001, serve: /, funnel: {https: 8443, path: /long}}
+  b: {engine: openai, command: [/opt/b], port: 8002, serve: /b, funnel: {https: 8443}}
+"""
+    found = Guide.of_spec(spec.parse(text, "macs.yml").for_host("macstudio").macs[0]).reaches
+
+    assert [each.name for via in ("tailnet", "funnel") if (each := chief(found, via))] == ["a", "b"]
 
 
 def test_what_is_not_there_is_not_told() -> None:

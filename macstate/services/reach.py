@@ -119,7 +119,8 @@ def _url(host: str, route: Any) -> str:
 
 def chief(found: tuple[Reach, ...], via: str) -> Reach | None:
     """Give the endpoint that OpenAI's own variables mean: what speaks its API and has the shortest URL."""
-    return next((each for each in found if each.speaks_openai and each.url(via)), None)
+    reached = (each for each in found if each.speaks_openai and each.url(via))
+    return min(reached, key=lambda each: (len(each.url(via)), each.name), default=None)
 
 
 def variable(name: str) -> str:
