@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from macstate import probe
+from macstate.services import watchdog
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "macstate"
@@ -97,8 +98,9 @@ def test_shell_scripts_are_clean(path: Path) -> None:
     assert shellcheck(path.read_text()) == ""
 
 
-def test_the_whole_probe_is_clean() -> None:
+def test_what_is_put_together_is_clean() -> None:
     assert shellcheck(probe.script()) == ""
+    assert shellcheck(watchdog.script()) == ""
 
 
 def test_shellcheck_does_complain() -> None:

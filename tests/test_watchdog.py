@@ -7,6 +7,7 @@ import os
 import random
 import re
 import subprocess
+import sys
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,22 +15,9 @@ from typing import Any
 
 import pytest
 
-from macstate import scripts
-from macstate.services.watchdog import keep_alive
+from macstate.services.watchdog import script
 
 TOOLS = {
-    "curl": r"""
-for word; do
-  [ "${before-}" != --data-binary ] || body=$word
-  before=$word last=$word
-done
-path=${last#http://*/}
-printf '%s\t%s\n' "/$path" "${body-}" >>"$FAKE/asked"
-file=$FAKE/answers/$(printf %s "$path" | tr / _)
-[ -f "$file" ] || exit 7
-[ -s "$file" ] || exit 28
-cat "$file"
-""",
     "launchctl": r"""
 case $1 in
   print)
@@ -60,6 +48,39 @@ esac
     "logger": 'echo "$*" >>"$FAKE/logged"\n',
     "sleep": '[ "$1" != 30 ] || exec /bin/sleep 30\n',
 }
+CURL = """\
+#!{python} -IS
+import json, sys, time
+from pathlib import Path
+fake, words = Path({folder!r}), sys.argv[1:]
+assert words[:3] == ["-qs", "--noproxy", "*"], words
+path = "/" + words[-1].split("/", 3)[3]
+body = words[words.index("--data-binary") + 1] if "--data-binary" in words else ""
+with (fake / "asked").open("a") as asked:
+    asked.write(path + "\\t" + body + "\\n")
+told, file = fake / "answers" / path[1:].replace("/", "_"), fake / "loaded"
+if told.exists() or not file.exists():
+    sys.exit(7) if not told.exists() else print(told.read_text(), end="") if told.read_text() else sys.exit(28)
+    sys.exit()
+model = json.loads(file.read_text())
+if path == "/api/generate":  # as Ollama does: a time to stay holds from the end of an answer on, and for the next too
+    wish = json.loads(body)
+    model["session"] = wish.get("keep_alive", model["session"])
+    if not model["in_use"]:
+        model["expires"] = time.time() + (model["session"] if model["session"] >= 0 else 9e9)
+    file.write_text(json.dumps(model))
+    said = {{"response": 'He said "hi"' if "prompt" in wish else "", "load_duration": model["load"]}}
+elif path == "/api/show":
+    said = {{"model_info": {{"q.rope.original_context_length": 9, "q.context_length": model["own"]}}}}
+    if model["parameter"]:
+        said["parameters"] = "stop x\\nnum_ctx    %d" % model["parameter"]
+else:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(model["expires"] + 19800)) + ".123456789+05:30"
+    shown = {{"name": "qwen3:32b", "details": {{"families": ["a", "b"]}}, "expires_at": stamp}}
+    said = {{"models": [{{**shown, "context_length": model["context"]}}]}}
+print(json.dumps(said, indent=1) + "\\n200", end="")
+"""
+"""It answers what it was told to, and else as an Ollama with one model."""
 JOB = "system/macstate.x = {\n\tstate = running\n\tpid = 4242\n\truns = 7\n\tendpoints = {\n\t\tpid = 9\n\t}\n}\n"
 DOWN = "system/macstate.x = {\n\tstate = not running\n\truns = 7\n\tendpoints = {\n\t\tpid = 9\n\t}\n}\n"
 GENERATE = "/api/generate"
@@ -75,6 +96,8 @@ class Dog:
         for name, text in TOOLS.items():
             (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}")
             (folder / "bin" / name).chmod(0o755)
+        (folder / "bin/curl").write_text(CURL.format(python=sys.executable, folder=str(folder)))
+        (folder / "bin/curl").chmod(0o755)
         self.job(JOB)
 
     def job(self, text: str) -> None:
@@ -90,11 +113,12 @@ class Dog:
         """Run it once; give what it says, without the time."""
         settings = {"NAME": "x", "TARGET": "system/macstate.x", "PLIST": "/x.plist", "ENGINE": engine, "PORT": "1"}
         settings |= {"HEALTH": "/v1/models", "ASK": "1", "DEADLINE": "30", "READY": "600", "PATIENCE": "1800"}
-        settings |= {"COOLDOWN": "0", "GIVE_UP": "2", "KEEP_ALIVE": "300", "STATE": "/state"}
+        settings |= {"COOLDOWN": "0", "GIVE_UP": "2", "EVERY": "60", "CONTEXT": "0", "STATE": "/state"}
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         own = {"PATH": path, "FAKE": str(self.folder), "MACSTATE_ROOT": str(self.folder), **settings, **environment}
-        script = Path(scripts.__file__).with_name("watchdog.sh")
-        done = subprocess.run(["/bin/sh", script], env=own, capture_output=True, text=True, check=True, timeout=60)
+        program = self.folder / "watchdog"
+        program.write_text(script())
+        done = subprocess.run(["/bin/sh", program], env=own, capture_output=True, text=True, check=True, timeout=60)
         assert done.stderr == ""
         lines = [line.partition(" ") for line in done.stdout.splitlines()]
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stamp) for stamp, _, _ in lines)
@@ -107,21 +131,26 @@ class Dog:
         file.unlink(missing_ok=True)
         return found
 
-    def question(self) -> dict[str, Any]:
-        """Give the one question to a model that was asked."""
+    def bodies(self, *paths: str) -> list[dict[str, Any]]:
+        """Give what these paths were asked."""
         asked = [line.split("\t") for line in self.lines("asked")]
-        (body,) = [body for path, body in asked if path in {GENERATE, "/v1/chat/completions"}]
-        found: dict[str, Any] = json.loads(body)
+        return [json.loads(body) for path, body in asked if path in paths]
+
+    def question(self) -> dict[str, Any]:
+        """Give the one question to a model that was asked; what follows it asks nothing."""
+        (found,) = [body for body in self.bodies(GENERATE, "/v1/chat/completions") if {"prompt", "messages"} & {*body}]
         return found
 
-    def loads(self, left: float, **more: Any) -> datetime:
-        """Show a loaded model that is to be unloaded in so many seconds."""
-        expires = datetime.now(timezone(timedelta(hours=5, minutes=30))) + timedelta(seconds=left)
-        model = {"name": "qwen3:32b", "details": {"families": ["a", "b"]}, "expires_at": expires.isoformat(), **more}
-        self.answer("/api/ps", json.dumps({"models": [model]}, indent=1))
-        self.answer("/api/show", {"model_info": {"q.rope.original_context_length": 9, "q.context_length": 4096}})
-        self.answer(GENERATE, {"model": "qwen3:32b", "response": 'He said "hi"', "done": True})
-        return expires
+    def loads(self, left: float, session: float = 1800, **more: Any) -> None:
+        """Have a model loaded that goes in so many seconds; its last user wished it to stay for ``session``."""
+        usual = {"in_use": False, "own": 4096, "context": 2048, "parameter": 0, "load": 20_000_000}
+        model = {"expires": time.time() + left, "session": session, **usual, **more}
+        (self.folder / "loaded").write_text(json.dumps(model))
+
+    @property
+    def left(self) -> float:
+        """For how long the model still stays."""
+        return float(json.loads((self.folder / "loaded").read_text())["expires"]) - time.time()
 
 
 @pytest.fixture
@@ -130,7 +159,7 @@ def dog(tmp_path: Path) -> Dog:
 
 
 def test_times_are_read_as_python_reads_them() -> None:
-    clock = scripts.whole("watchdog.sh").partition("clock='")[2].partition("}'")[0] + "}"
+    clock = script().partition("clock='")[2].partition("}'")[0] + "}"
     chance = random.Random(1)
     stamps = {"2318-03-05T10:00:00.123456789Z": 10987264800, "1970-01-01T00:00:00Z": 0}
     for _ in range(300):
@@ -142,14 +171,6 @@ def test_times_are_read_as_python_reads_them() -> None:
     words = ["awk", clock + '{ printf "%.2f\\n", /T/ ? epoch($0) : seconds($0) }']
     said = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.split()
     assert [float(word) for word in said] == [*stamps.values(), *ages.values()]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [(None, 300), ("30m", 1800), ("1h30m", 5400), ("-1", -1), ("-5m", -1), ("90", 90), ("soon", 300), ('"8s"', 8)],
-)
-def test_keep_alive_is_read_as_ollama_reads_it(text: str | None, seconds: int) -> None:
-    assert keep_alive(text) == seconds
 
 
 def test_all_is_well_and_nothing_is_said(dog: Dog) -> None:
@@ -193,38 +214,123 @@ def test_an_idle_ollama_is_asked_for_its_list(dog: Dog) -> None:
     assert {line.strip() for line in dog.lines("asked")} == {"/api/ps", "/api/tags"}
 
 
-def test_a_question_keeps_no_model_in_memory(dog: Dog) -> None:
-    dog.loads(200, context_length=2048)  # somebody used it: all the time that the server gives
-    assert dog.look("ollama") == []
-    question = dog.question()
-    assert (question["keep_alive"], question["options"]) == (300, {"num_predict": 8, "num_ctx": 2048})
-    dog.loads(199, context_length=4096)  # nobody did since: what is left
-    assert dog.look("ollama") == []
-    question = dog.question()
-    assert 196 <= question["keep_alive"] <= 199
-    assert question["options"] == {"num_predict": 8}
-    dog.loads(190)
-    dog.look("ollama")
-    assert dog.question()["keep_alive"] == 300
-    dog.loads(900)  # a longer wish of somebody's
-    dog.look("ollama")
-    assert 897 <= dog.question()["keep_alive"] <= 900
-    dog.loads(9e9)
-    dog.look("ollama")
-    assert dog.question()["keep_alive"] == -1
-    dog.loads(150)
-    dog.look("ollama", KEEP_ALIVE="-1")
-    assert dog.question()["keep_alive"] == -1
+def test_a_question_changes_nothing_of_how_long_a_model_stays(dog: Dog) -> None:
+    dog.loads(1000)
+    for _ in range(3):
+        assert dog.look("ollama") == []
+        assert dog.question()["prompt"]
+        assert 995 < dog.left <= 1001
 
 
-def test_what_is_about_to_be_unloaded_is_left_alone_and_what_is_in_use_is_not(dog: Dog) -> None:
+def test_the_next_user_gets_the_usual_time_though_a_question_left_it_less(dog: Dog) -> None:
+    dog.loads(500, session=1800)
+    dog.look("ollama")
+    given = json.loads((dog.folder / "loaded").read_text())["session"]
+    assert 495 < given <= 500
+    dog.loads(given - 20, session=given)  # somebody used it 20 seconds ago, and wished nothing
+    dog.look("ollama")
+    assert 1775 < dog.left <= 1782
+    dog.lines("asked")
+    dog.look("ollama")
+    assert 1775 < dog.left <= 1782
+
+
+@pytest.mark.parametrize("wish", [120, 200, 7200])
+def test_a_users_own_wish_holds(dog: Dog, wish: int) -> None:
+    dog.loads(1000)
+    dog.look("ollama")
+    dog.loads(wish - 10, session=wish)
+    dog.look("ollama")
+    dog.look("ollama")
+    assert wish - 15 < dog.left <= wish - 8
+
+
+def test_what_stays_for_ever_does_so(dog: Dog) -> None:
+    dog.loads(9e9, session=-1)
+    dog.look("ollama")
+    (question,) = dog.bodies(GENERATE)
+    assert "keep_alive" not in question
+
+
+@pytest.mark.parametrize("left", [12, -12, 80])
+def test_what_might_go_before_the_next_look_is_left_alone(dog: Dog, left: int) -> None:
     dog.answer("/api/tags", {"models": []})
-    dog.loads(12)
-    assert dog.look("ollama") == []
-    assert [line.split("\t")[0] for line in dog.lines("asked")] == ["/api/ps", "/api/tags"]
-    dog.loads(-60)
+    dog.loads(left)
+    assert dog.look("ollama") + dog.look("ollama") == []
+    assert [line.split("\t")[0] for line in dog.lines("asked")] == 2 * ["/api/ps", "/api/tags"]
+
+
+def test_what_is_in_use_is_asked(dog: Dog) -> None:
+    dog.answer("/api/tags", {"models": []})
+    dog.loads(80, session=80)
     dog.look("ollama")
-    assert dog.question()["keep_alive"] == 300
+    stamp = dog.folder / "state/asked"
+    model, goes, shown, ours, left = stamp.read_text().split()
+    stamp.write_text(
+        f"{model} {int(goes) - 60} {int(shown) - 60} {ours} {left}\n"
+    )  # a minute ago, and as long as now: its first answer
+    dog.lines("asked")
+    dog.look("ollama")
+    assert dog.question()
+    dog.loads(-60, in_use=True)
+    dog.look("ollama")
+    assert dog.question()
+    assert dog.left < -59
+
+
+@pytest.mark.parametrize(
+    ("context", "parameter", "setting", "size"),
+    [
+        (2048, 0, "0", 2048),
+        (4096, 0, "0", None),  # the server's own choice, which may be more than the model has
+        (4096, 0, "256", 4096),
+        (4096, 512, "8192", 4096),
+        (4096, 4096, "256", None),
+        (4096, 8192, "0", None),
+        (0, 0, "0", None),
+    ],
+)
+def test_the_loaded_context_is_asked_for(
+    dog: Dog, context: int, parameter: int, setting: str, size: int | None
+) -> None:
+    dog.loads(1000, context=context, parameter=parameter)
+    assert dog.look("ollama", CONTEXT=setting) == []
+    sizes = [body["options"].get("num_ctx") for body in dog.bodies(GENERATE)]
+    assert sizes == [size, size]
+
+
+def test_what_a_question_loads_anew_is_not_asked_again(dog: Dog) -> None:
+    dog.answer("/api/tags", {"models": []})
+    dog.loads(1000, load=3_000_000_000)
+    (said,) = dog.look("ollama")
+    assert "qwen3:32b was loaded anew by a question" in said
+    dog.lines("asked")
+    assert dog.look("ollama") == []
+    assert dog.bodies(GENERATE) == []
+    dog.job(JOB.replace("4242", "4243"))
+    dog.loads(1000)
+    assert dog.look("ollama") == []
+    assert dog.question()
+
+
+def test_a_model_that_never_answered_may_be_loading_from_the_disk(dog: Dog) -> None:
+    dog.answer("/api/tags", {"models": []})
+    dog.answer("/api/ps", {"models": []})
+    assert dog.look("ollama") == []
+    (dog.folder / "answers/api_ps").unlink()
+    dog.loads(1000)
+    dog.answer(GENERATE, None)
+    why = "no token within 30 s (qwen3:32b)"
+    said = f"x: loading: {why}, but qwen3:32b may still be loading; left alone for up to 600 s"
+    assert dog.look("ollama") + dog.look("ollama") == [said]
+    phase = dog.folder / "state/phase"
+    phase.write_text(phase.read_text().replace(str(int(time.time()))[:6], "170000"))
+    assert dog.look("ollama") == [f"x: restarted: {why}"]
+    dog.job(JOB)
+    (dog.folder / "answers/api_generate").unlink()
+    assert dog.look("ollama") == ["x: answers again"]
+    dog.answer(GENERATE, None)  # it has answered since it was loaded
+    assert dog.look("ollama") == [f"x: restarted: {why}"]
 
 
 def test_a_start_is_no_hang_until_the_first_answer(dog: Dog) -> None:

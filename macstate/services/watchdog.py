@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -21,15 +20,11 @@ if TYPE_CHECKING:
     from macstate.services.endpoint import Endpoint
 
 PROGRAM = "/usr/local/libexec/macstate/watchdog"
-"""Where macstate/watchdog.sh lies on a Mac."""
+"""Where our script lies on a Mac."""
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """It may be root's: no folder that somebody else can write to, as Homebrew's are."""
 EXIT_TIMEOUT = 50
 """Seconds that it gets to bootstrap again what it has just booted out."""
-OLLAMA_KEEP_ALIVE = 300
-"""Seconds for which Ollama keeps an idle model, where the environment says nothing."""
-FOR_EVER = -1
-UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def _at_least_a_second(value: int) -> int:
@@ -38,17 +33,9 @@ def _at_least_a_second(value: int) -> int:
     return value
 
 
-def keep_alive(value: str | None) -> int:
-    """Read OLLAMA_KEEP_ALIVE as Ollama does, in seconds; what it cannot read is its default."""
-    text = (value or "").strip().strip("\"'")
-    if re.fullmatch(r"-?\d+", text):
-        seconds = float(text)
-    elif re.fullmatch(r"-?(\d+(\.\d+)?(ms|h|m|s))+", text):
-        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
-        seconds = sum(float(number) * UNITS[unit] for number, unit in parts) * (-1 if text[0] == "-" else 1)
-    else:
-        seconds = OLLAMA_KEEP_ALIVE
-    return int(seconds) if seconds >= 0 else FOR_EVER
+def script() -> str:
+    """Give the program: how it asks, and what it makes of the answer."""
+    return scripts.whole("watchdog_ask.sh") + scripts.whole("watchdog.sh")
 
 
 AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
@@ -86,7 +73,7 @@ class Watchdog(Entry):
 
     def resources(self, name: str, endpoint: Endpoint, server: Launchd, facts: Facts) -> Iterator[Resource]:
         """Give the program, which all watchdogs of a Mac share, and the job of this one."""
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.whole("watchdog.sh"), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=script(), permissions="0 755")
         label = f"{server.label}.watchdog"
         own: dict[str, Any] = {"log": f"/Library/Logs/{label}.log", "user": "root", "working_directory": "/"}
         job = Job.model_construct(
@@ -109,6 +96,7 @@ class Watchdog(Entry):
             "PORT": str(endpoint.port),
             "HEALTH": endpoint.health_path,
             "ASK": str(int(self.ask)),
+            "EVERY": str(self.every),
             "DEADLINE": str(self.deadline),
             "READY": str(endpoint.ready_within),
             "PATIENCE": str(self.patience),
@@ -116,8 +104,9 @@ class Watchdog(Entry):
             "GIVE_UP": str(self.give_up),
             "STATE": f"{state}/watchdog/{name}",
         }
-        if endpoint.engine == "ollama":
-            environment["KEEP_ALIVE"] = str(keep_alive(endpoint.environment.get("OLLAMA_KEEP_ALIVE")))
+        if endpoint.engine == "ollama":  # 0: it goes by the machine's memory
+            context = endpoint.environment.get("OLLAMA_CONTEXT_LENGTH", "")
+            environment["CONTEXT"] = context if context.isdecimal() else "0"
         elif model:
             environment["MODEL"] = model
         yield job.job(label, facts, job.command, environment)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 EVERY, DEADLINE = 2, 2
 SOON = EVERY + 2 * DEADLINE + 4
 """Seconds until a restart: an interval, two questions, and a busy machine's own."""
+KEEP_ALIVE = 12
+"""Seconds for which the Ollama keeps an idle model."""
 OURS = {"every": f"{EVERY}s", "deadline": f"{DEADLINE}s", "cooldown": "1s", "patience": "60s"}
 STAND_IN = """\
 import http.server, json, os, sys, threading, time
@@ -78,10 +80,11 @@ class Studio:
         server: dict[str, Any] = {"engine": "openai", "ready_within": "1s", "throttle": "90s"}
         server |= {"command": ["/opt/homebrew/bin/stand-in", "--port", "{port}", str(folder / "mode")]}
         ollama = {"engine": "ollama", "command": ["/opt/homebrew/bin/real-ollama", "serve"], "ready_within": "5s"}
+        environment = {"OLLAMA_KEEP_ALIVE": f"{KEEP_ALIVE}s", "OLLAMA_CONTEXT_LENGTH": str(tinymodel.CONTEXT // 2)}
         endpoints = {
             "openai": {**server, "watchdog": {**OURS, "give_up": 2}},
             "starting": {**server, "ready_within": "60s", "watchdog": OURS},
-            "ollama": {**ollama, "environment": {"OLLAMA_KEEP_ALIVE": "8s"}, "watchdog": OURS},
+            "ollama": {**ollama, "environment": environment, "watchdog": OURS},
         }
         for name, port in self.ports.items():
             endpoints[name]["port"] = port
@@ -239,25 +242,37 @@ def test_after_the_give_up_nothing_more_is_done(studio: Studio) -> None:
         assert words == ["restarted", "restarted", "gave up after 2 restarts in a row"]
 
 
-def test_an_idle_model_still_goes(studio: Studio, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wish", "seconds", "context"),
+    [
+        ({}, KEEP_ALIVE, tinymodel.CONTEXT // 2),  # as the server's environment says
+        ({"options": {"num_ctx": tinymodel.CONTEXT}}, KEEP_ALIVE, tinymodel.CONTEXT),
+        ({"options": {"num_ctx": 384}, "keep_alive": "7s"}, 7, 384),
+    ],
+)
+def test_an_idle_model_stays_as_it_is_and_goes_in_time(
+    studio: Studio, tmp_path: Path, wish: dict[str, Any], seconds: int, context: int
+) -> None:
     with studio.watched("ollama") as was:
         tinymodel.write(tmp_path / "tiny.gguf", tinymodel.SENTENCE)
-        tinymodel.create(studio.ports["ollama"], "tiny", tmp_path / "tiny.gguf")
-        smaller = {"num_ctx": tinymodel.CONTEXT // 2}  # asked with another, Ollama would load it anew
-        studio.post("ollama", "/api/generate", model="tiny", prompt="x", stream=False, options=smaller)
-        begun, looks = time.monotonic(), studio.looks("ollama")
-        contexts: set[int] = set()
+        tinymodel.create(studio.ports["ollama"], "tiny", tmp_path / "tiny.gguf", num_ctx=None)
+        log = "cat ~/Library/Logs/macstate.ollama.log"
+        before = studio.run(log)
+        studio.post("ollama", "/api/generate", model="tiny", prompt="x", stream=False, **wish)
+        begun = time.monotonic()
+        seen: set[int] = set()
 
         def is_gone() -> bool:
             models = studio.post("ollama", "/api/ps")["models"]
-            contexts.update(model["context_length"] for model in models)
+            seen.update(model["context_length"] for model in models)
             return not models
 
-        wait_for(is_gone, "the end of its keep-alive", 30)
-        assert 7 < time.monotonic() - begun < 8 + EVERY + 4
-        assert contexts == {smaller["num_ctx"]}
-        assert studio.looks("ollama") >= looks + 3
-        asked = [line for line in studio.run("cat ~/Library/Logs/macstate.ollama.log").splitlines() if "POST" in line]
-        assert sum("/api/generate" in line for line in asked) >= 3  # it was asked while it idled
+        wait_for(is_gone, "the end of its keep-alive", seconds + 10)
+        assert seconds - 1 < time.monotonic() - begun < seconds + 3
+        assert seen == {context}
+        lines = studio.run(log).removeprefix(before).splitlines()
+        assert sum("starting runner" in line and "--model" in line for line in lines) == 1, lines
+        asked = [line for line in lines if "POST" in line and "/api/generate" in line]
+        assert len(asked) >= 3  # ours, and a question with what follows it
         assert studio.pid("ollama") == was
         assert studio.log("ollama") == []

@@ -71,13 +71,14 @@ def write(file: Path, sentence: str, *, endless: bool = False) -> None:
     writer.close()
 
 
-def create(port: int, name: str, file: Path) -> None:
-    """Put a model into a running Ollama, over its own API."""
+def create(port: int, name: str, file: Path, num_ctx: int | None = CONTEXT) -> None:
+    """Put a model into a running Ollama, over its own API; None leaves its context to the server."""
     content = file.read_bytes()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     _post(port, f"/api/blobs/{digest}", content)
     wanted = {"model": name, "files": {"tiny.gguf": digest}, "template": "{{ .Prompt }}", "stream": False}
-    _post(port, "/api/create", json.dumps({**wanted, "parameters": {"num_ctx": CONTEXT}}).encode())
+    parameters = {"num_ctx": num_ctx} if num_ctx else {}
+    _post(port, "/api/create", json.dumps({**wanted, "parameters": parameters}).encode())
 
 
 def _post(port: int, path: str, body: bytes) -> None:
