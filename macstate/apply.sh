@@ -145,8 +145,14 @@ write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and
 delete() { # PATH
   rm -f "$root$1" "$root$1.macstate"
 }
-aside() { # PATH: somebody else's file, under another name
-  [ ! -e "$root$1" ] || mv -f "$root$1" "$root$1.before-macstate"
+aside() { # PATH: somebody else's file, under another name, which is free
+  [ -e "$root$1" ] || return 0
+  kept=$root$1.before-macstate number=1
+  while [ -e "$kept" ] || [ -L "$kept" ]; do
+    number=$((number + 1))
+    kept=$root$1.before-macstate.$number
+  done
+  mv "$root$1" "$kept"
 }
 real() { # PATH: where a chain of links leads
   path=$1

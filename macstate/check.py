@@ -99,6 +99,18 @@ def commands(root: Any) -> Found:
                 yield from listening.beyond_loopback(path, job)
 
 
+def model_folders(root: Any) -> Found:
+    """An Ollama gets its folder of models as it is written."""
+    for name, endpoint in (root.endpoints or {}).items():
+        folder = endpoint.environment.get("OLLAMA_MODELS")
+        if endpoint.engine == "ollama" and folder is not None and not folder.startswith("/"):
+            why = "is not an absolute path, and launchd puts no home folder in place of ~"
+            yield (
+                ("endpoints", name, "environment", "OLLAMA_MODELS"),
+                f"OLLAMA_MODELS: {folder!r} {why}; type it from the root: /Users/NAME/models",
+            )
+
+
 def way_in(root: Any) -> Found:
     """A Mac that is reached through Remote Login keeps it."""
     for name, mac in root.macs.items():
@@ -116,6 +128,7 @@ ERRORS: tuple[Callable[[Any], Found], ...] = (
     mounts,
     labels,
     commands,
+    model_folders,
     way_in,
     names.misspelt,
     *exposure.RULES,

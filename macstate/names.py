@@ -21,7 +21,9 @@ LIBRARY = (  # ollama.com/library, 2026
 
 
 def full(name: str) -> str:
-    """Give a name with its tag, as the server lists it."""
+    """Give a name as the server lists it: with its tag, and without what all of the library's have in common."""
+    name = re.sub(r"^registry\.ollama\.ai/(?=[^/]+/)", "", name)
+    name = re.sub(r"^library/(?=[^/]+$)", "", name)
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 

@@ -72,7 +72,7 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
                 yield Change(name, "create", wish, None, was.last_words if was else "")
         elif fields := wish.unlike(was):
             foreign = wish.owned and line is None
-            why = was.last_words if fields == ["running"] else ""
+            why = was.last_words if fields in (["running"], ["digest"]) else ""
             yield Change(name, "update", wish, was, why, foreign=foreign)
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")

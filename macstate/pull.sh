@@ -1,6 +1,6 @@
 #!/bin/sh
-# Has a server of Ollama pull a model: `pull ENDPOINT PORT FOLDER NAME` sees whether the model exists and fits below FOLDER,
-# queues it, and leaves one worker behind that pulls through the server's own API, the smallest first. A dropped connection
+# Has a server of Ollama pull a model: `pull ENDPOINT PORT FOLDER NAME [DIGEST]` sees whether the model exists, is the
+# version that begins with DIGEST, and fits below FOLDER, queues it, and leaves one worker behind that pulls through the server's own API, the smallest first. A dropped connection
 # is taken up again: Ollama keeps what it has. How far it is stands in one line a model, below ~/.local/state/macstate/pulls:
 # NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE;
 # -1 behind an error that came after more bytes).
@@ -8,6 +8,8 @@ set -eu
 LC_ALL=C
 export LC_ALL
 tab='	'
+newline='
+'
 patient=12 # tries in a row that bring nothing
 spare=5368709120 # bytes that stay free: macOS itself needs some
 [ "$1" = --work ] || set -- --queue "$@"
@@ -68,16 +70,37 @@ queued() { # bytes that others in the queue still want
 }
 free() {
   place=${MACSTATE_ROOT-}$folder
-  while [ ! -d "$place" ]; do place=${place%/*}; done
+  until [ -d "$place/" ]; do
+    case $place in */*) place=${place%/*} ;; *) place='' ;; esac
+  done
   df -Pk "$place/" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }'
 }
 
+enter() { # BYTES STATE ANSWER: a first line
+  left=20
+  until { mkdir -p "$queue" && put "$file" "$full" "$1" "$2" "$(date +%s)" 0 "$3"; } 2>/dev/null; do
+    [ "$left" -gt 0 ] || fail "cannot write below $queue"
+    left=$((left - 1)) # a worker that ends takes the empty folder away
+  done
+}
+outdated() { # MANIFEST: fails where a pull cannot bring what is pinned
+  here=$(printf %s "$1" | shasum -a 256 | cut -c 1-64)
+  case $here in
+    '' | "$pin"*) return ;;
+  esac
+  case $full in # what another registry has may get another digest here: that is known when it is here
+    */*/*) case $tags in *"$here"*) ;; *) return ;; esac ;;
+  esac
+  why="the library has another version now: pin $(printf %.12s "$here"), or take the pin out"
+  enter 0 failed "$why"
+  fail "$why"
+}
+
 queue() {
-  folder=$4 name=$5
-  left=60 # a server that was just started may take a moment
-  until tags=$(curl -fsS --max-time 20 "$url/api/tags" 2>/dev/null); do
-    [ "$left" -gt 0 ] || fail "the server on port $port does not answer; see its log"
-    left=$((left - 1))
+  folder=$4 name=$5 pin=${6-}
+  late=$(($(date +%s) + 60)) # a server that was just started may take a moment
+  until tags=$(curl -qfsS --noproxy '*' --max-time 5 "$url/api/tags" 2>/dev/null); do
+    [ "$(date +%s)" -lt "$late" ] || fail "the server on port $port does not answer; see its log"
     sleep 1
   done
   full=$name
@@ -86,27 +109,22 @@ queue() {
     *) full=$name:latest ;;
   esac
   file=$queue/$(printf %s "$full" | tr / =).pull
-  case ${6-}$tags in
-    again*) ;;
-    *"\"name\":\"$full\""*) rm -f "$file" && exit 0 ;;
+  case $tags in
+    *"\"name\":\"$full\""*) [ -n "$pin" ] || { rm -f "$file" && exit 0; } ;;
   esac
   answer=$(manifest)
   bytes=0
-  case ${answer##*"
-"} in
+  case ${answer##*"$newline"} in
     404) fail "pull model manifest: file does not exist" ;;
     200)
+      outdated "${answer%"$newline"*}"
       bytes=$(missing "$answer")
       free=$(free) others=$(queued)
       [ "$((bytes + others + spare))" -le "$free" ] ||
         fail "needs $(gigabytes "$bytes"), and only $(gigabytes "$((free > others + spare ? free - others - spare : 0))") can be had below $folder"
       ;;
   esac # else the registry cannot be asked from here, and Ollama itself will say what is wrong
-  left=20
-  until { mkdir -p "$queue" && put "$file" "$full" "$bytes" waiting "$(date +%s)" 0 ''; } 2>/dev/null; do
-    [ "$left" -gt 0 ] || fail "cannot write below $queue"
-    left=$((left - 1)) # a worker that ends takes the empty folder away
-  done
+  enter "$bytes" waiting ''
   worker=$(readlink "$queue/worker") || worker=
   if [ "$(started "${worker%%"$tab"*}")" != "${worker#*"$tab"}" ]; then
     rm -f "$queue/worker" # dead; and no other can come, for one run at a time queues
@@ -154,7 +172,7 @@ pull() { # until it is here, or nothing helps
   tries=0
   while [ -f "$file" ]; do
     put "$file" "$name" "$bytes" pulling "$(date +%s)" 0 ''
-    curl -sN --connect-timeout 10 "$url/api/pull" -d "{\"model\":\"$name\"}" 2>/dev/null | follow || :
+    curl -qsN --noproxy '*' --connect-timeout 10 "$url/api/pull" -d "{\"model\":\"$name\"}" 2>/dev/null | follow || :
     line=$(cat "$file" 2>/dev/null) || return 0
     answer=$(field "$line" 7)
     case $answer in

@@ -112,7 +112,8 @@ class Aside:
     path: str
 
     def __str__(self) -> str:
-        return f"mv {shlex.quote(self.path)} {shlex.quote(f'{self.path}.before-macstate')}"
+        words = ("mv", self.path, f"{self.path}.before-macstate")
+        return f"{shlex.join(words)}  # or .before-macstate.2 and so on, where that is taken"
 
     @property
     def line(self) -> str:

@@ -159,7 +159,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_and_not_after_something_moved(tmp
     plan_json.check(file, "macstudio", todo, digest)
     moved = planned(REFERENCE, REFERENCE.replace("30m", "20m"))
     for name, now, spec_digest, said in (
-        ("macstudio", moved, digest, "com.ollama.server.watchdog moved since this plan was made"),
+        ("macstudio", moved, digest, "com.ollama.server moved since this plan was made"),
         ("macstudio", todo, 64 * "b", "the spec has changed since this plan was made"),
         ("macmini", todo, digest, "this plan is not about macmini"),
     ):

@@ -36,7 +36,7 @@ pulls() { # FOLDER: whether somebody works on the queue, and its lines
   cat "$1"/*.pull 2>/dev/null || :
 }
 listed models | while read -r endpoint port; do
-  section "curl /api/tags $endpoint $port" curl -fsS --max-time 10 "http://127.0.0.1:$port/api/tags"
+  section "curl /api/tags $endpoint $port" curl -qfsS --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags"
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
     section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
 done
@@ -119,9 +119,9 @@ done
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Queue it, and look whether that goes well."""
+        del was
         endpoint, _, name = self.key.partition("/")
-        again = ("again",) if was and was.pulled else ()
-        words = (PROGRAM, endpoint, str(self.port), self.folder, name, *again)
+        words = (PROGRAM, endpoint, str(self.port), self.folder, name, *([self.digest] if self.digest else []))
         others = near(name)
         hint = f"; did you mean {others}?" if others else "; see https://ollama.com/library for what there is"
         yield Run(words, refusal=(NO_SUCH_MODEL, f'{name}: "pull model manifest: {NO_SUCH_MODEL}"{hint}'))
@@ -129,7 +129,9 @@ done
     def remove(self) -> Iterator[Step]:
         """Have the server delete it."""
         order = json.dumps({"model": self.key.partition("/")[2]})
-        yield Run(("curl", "-fsS", "-X", "DELETE", f"http://127.0.0.1:{self.port}/api/delete", "-d", order))
+        yield Run(
+            ("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", f"http://127.0.0.1:{self.port}/api/delete", "-d", order)
+        )
 
 
 def _listed(text: str) -> dict[str, Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 
 TYPE_CHECKING = False
@@ -42,18 +43,24 @@ DISK = 4000 * GB
 
 
 def full(name: str) -> str:
-    """Give a name with its tag."""
+    """Give a name as the server lists it: with its tag, and without what all of the library's have in common."""
+    name = re.sub(r"^library/(?=[^/]+$)", "", re.sub(r"^registry\.ollama\.ai/(?=[^/]+/)", "", name))
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
-def digest(name: str) -> str:
-    """Make up a digest."""
-    return hashlib.sha256(name.encode()).hexdigest()
+def digest(text: str) -> str:
+    """Give a digest."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def version(name: str) -> str:
+    """Give the digest that a server lists for a model: its manifest's."""
+    return digest(manifest(name)[1] if size(name) else name)
 
 
 def size(name: str) -> int | None:
     """Say how many bytes the library's model has; None where it has none of that name."""
-    model, _, tag = full(name).removeprefix("registry.ollama.ai/").removeprefix("library/").partition(":")
+    model, _, tag = full(name).partition(":")
     gigabytes = LIBRARY.get(model, {}).get(tag)
     return None if gigabytes is None else int(gigabytes * GB)
 

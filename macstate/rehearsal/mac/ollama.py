@@ -39,7 +39,7 @@ def _client(mac: Mac, command: str, rest: list[str]) -> int:
     elif command in {"list", "ls"}:
         out(f"{'NAME':<24} {'ID':<15} {'SIZE':<9} MODIFIED")
         for name in models:
-            out(f"{name:<24} {library.digest(name)[:12]:<15} {models[name] / library.GB:.1f} GB    2 minutes ago")
+            out(f"{name:<24} {library.version(name)[:12]:<15} {models[name] / library.GB:.1f} GB    2 minutes ago")
     elif command == "ps":
         out(f"{'NAME':<20} {'ID':<15} {'SIZE':<9} {'PROCESSOR':<18} {'CONTEXT':<10} {'RUNNER':<11} UNTIL")
     return 0

@@ -96,7 +96,7 @@ def named(body: str) -> str:
 
 def _model(mac: Mac, name: str) -> dict[str, Any]:
     count = mac.state["models"].get(name, library.size(name) or 0)
-    return {"name": name, "model": name, "size": count, "digest": library.digest(name)}
+    return {"name": name, "model": name, "size": count, "digest": library.version(name)}
 
 
 def _served(name: str) -> dict[str, Any]:
