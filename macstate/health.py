@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from macstate.resources.model import Model
 from macstate.wishes import Wishes
 
 SERVER_ERROR = 500
+MODELS = "/v1/models"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class Health:
 
 
 def lists(wishes: Wishes) -> Iterator[tuple[str, str]]:
-    """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``."""
+    """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none."""
     for name, entry in _endpoints(wishes):
         yield "health", f"{name} {entry.port} {entry.health_path} {entry.domain}/{entry.job_label(name)}"
+        if entry.engine == "openai" and entry.models and entry.health_path != MODELS:
+            yield "served", f"{name} {entry.port}"
 
 
 def healths(wishes: Wishes, found: Found) -> list[Health]:
@@ -58,9 +61,12 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
         age = _seconds(found.asked.get(f"age {name}", ""))
         young = age is not None and age < endpoint.ready_within
         return Health(name, "starting" if young else "down", f"{down} yet" if young else down)
-    if missing := _missing(name, endpoint, found):
+    where, here = f"process {job.pid} on 127.0.0.1:{endpoint.port}", _served(name, endpoint, found)
+    if isinstance(here, str):
+        return Health(name, "up", f"{where}; which models it serves is not known: {here}")
+    if missing := [model for model in endpoint.models or () if model not in here]:
         return Health(name, "wrong", f"it does not serve {', '.join(missing)}")
-    return Health(name, "up", f"process {job.pid} on 127.0.0.1:{endpoint.port}")
+    return Health(name, "up", where)
 
 
 def _wrong(endpoint: Any, job: Launchd, found: Found) -> Iterator[str]:
@@ -83,19 +89,24 @@ def _jobs(found: Found) -> Iterator[Launchd]:
     yield from (was for was in found.resources.values() if isinstance(was, Launchd))
 
 
-def _missing(name: str, endpoint: Any, found: Found) -> list[str]:
+def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
+    """Give which of its declared models are here, or on their way; a text where that cannot be told."""
     declared: Mapping[str, Any] = endpoint.models or {}
     if endpoint.engine == "ollama":
         here = {was.key for was in found.resources.values() if isinstance(was, Model) and was.there}
-        return [model for model in declared if f"{name}/{full(model)}" not in here]
-    if endpoint.engine == "openai":
-        body = found.asked.get(f"health {name}", "").rpartition("\n")[0]
-        try:
-            served = {str(model["id"]) for model in json.loads(body)["data"] or ()}
-        except (ValueError, KeyError, TypeError):
-            return list(declared)
-        return [model for model in declared if model not in served]
-    return []
+        return [model for model in declared if f"{name}/{full(model)}" in here]
+    if endpoint.engine != "openai" or not declared:
+        return declared
+    section = "health" if endpoint.health_path == MODELS else "served"
+    body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
+    try:
+        return {str(model["id"]) for model in json.loads(body)["data"] or ()} if status == "200" else _said(status)
+    except (ValueError, KeyError, TypeError):
+        return f"{MODELS} answers with something else than a list of models"
+
+
+def _said(status: str) -> str:
+    return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
 
 
 def _seconds(text: str) -> int | None:

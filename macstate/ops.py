@@ -18,7 +18,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, scripts, sudo
+from macstate import connect, routes, scripts, sudo
 from macstate.change import Batch, Plan
 from macstate.errors import MacstateError
 from macstate.health import Health, healths
@@ -123,7 +123,7 @@ def _verify(state: State, host: Host, wishes: Wishes, keys: Keys) -> bool:
         for pause in (*PAUSES, None):
             found = connect.look(host, wishes, healths=True)
             todo = planned(wishes, found, keys)
-            ill = [each for each in healths(wishes, found) if not each.fine]
+            ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
             if not (todo.changes or ill):
                 _say_verified(host, todo, healths(wishes, found))
                 return True
@@ -133,7 +133,7 @@ def _verify(state: State, host: Host, wishes: Wishes, keys: Keys) -> bool:
             " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
             for each in todo.changes
         )
-        said = ", ".join((*shown, *(f"{each.name}: {each.text}" for each in ill)))
+        said = ", ".join((*shown, *ill))
         logger.error(f"{host.print_prefix}verify: not as the spec says after the run: {said}")
     except MacstateError as error:
         logger.error(f"{host.print_prefix}verify: {error}")

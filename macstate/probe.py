@@ -68,7 +68,9 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
         except (ValueError, LookupError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
     record = _record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
-    asked = {name: section.output for name, section in common.items() if name.startswith(("health ", "age "))}
+    asked = {
+        name: section.output for name, section in common.items() if name.startswith(("health ", "served ", "age "))
+    }
     facts = (_laptop if laptop else _facts)(common, record)
     return Found(facts, resources, record, unreadable, outputs, asked)
 

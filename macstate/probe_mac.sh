@@ -29,7 +29,9 @@ holders() { # process, process group and program of each; netstat prints NAME:PI
 }
 room() { # FOLDER: of its disk
   place=$root$1
-  while [ ! -d "$place" ]; do place=${place%/*}; done
+  until [ -d "$place/" ]; do
+    case $place in */*) place=${place%/*} ;; *) place='' ;; esac
+  done
   df -Pk "$place/"
 }
 
@@ -52,12 +54,15 @@ if [ -n "$(listed port)" ]; then
   section ps holders
 fi
 listed health | while read -r endpoint port path target; do
-  section "health $endpoint" curl -s --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port$path"
+  section "health $endpoint" curl -qs --noproxy '*' --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port$path"
   case $target in
     gui/*) target=gui/$uid/${target#gui/} ;;
   esac
   pid=$(launchctl print "$target" 2>/dev/null | sed -n 's/^	pid = //p')
   [ -z "$pid" ] || section "age $endpoint" ps -o etime= -p "$pid"
+done
+listed served | while read -r endpoint port; do
+  section "served $endpoint" curl -qs --noproxy '*' --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port/v1/models"
 done
 listed gateway | while read -r server path; do
   section "about $path" about "$server" "$root$path"

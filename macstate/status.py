@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import click
@@ -16,13 +15,10 @@ from macstate.health import Health, healths
 from macstate.pulls import Pull
 from macstate.resources.model import Model
 from macstate.resources.power import Power
-from macstate.resources.serve import Serve
+from macstate.routes import Route, asked
 from macstate.wishes import Wishes
 
-COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red"}
-PATIENCE = 10
-"""Seconds for a route's answer."""
-SERVER_ERROR = 500
+COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red", "silent": "red", "unknown": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,17 @@ class Status:
         return {was.key: was.pull for was in models if was.pull and was.pull.going_on}
 
     @property
+    def failures(self) -> dict[str, str]:
+        """Why a model is not here, by model."""
+        wanted = (self.found.resources.get(change.id) for change in self.plan.changes)
+        return {was.key: was.last_words for was in wanted if isinstance(was, Model) and was.last_words}
+
+    @cached_property
+    def routes(self) -> list[Route]:
+        """What the routes answer, asked once; nothing where they cannot be asked from here."""
+        return asked(self.wishes, self.found) if self.in_tailnet else []
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is something to wait for."""
         return bool(self.pulls) or any(each.state == "starting" for each in self.healths)
@@ -54,7 +61,8 @@ class Status:
     @property
     def fine(self) -> bool:
         """Whether nobody has to do anything."""
-        return not self.plan.changes and all(each.fine for each in self.healths)
+        silent = any(each.state == "silent" for each in self.routes)
+        return not (self.plan.changes or silent) and all(each.fine for each in self.healths)
 
     def lines(self) -> Iterator[str]:
         """Give a line for each thing."""
@@ -62,7 +70,10 @@ class Status:
             yield _line(each.name, each.state, each.text, COLOURS[each.state])
         for name, pull in self.pulls.items():
             yield _line(name, "pulling", str(pull), "yellow")
-        yield from self._routes() if self.in_tailnet else ()
+        for name, why in self.failures.items():
+            yield _line(name, "failed", why, "red")
+        for route in self.routes:
+            yield _line(route.url, route.state, route.text, COLOURS.get(route.state))
         power = [was for was in self.found.resources.values() if isinstance(was, Power) and was.key == "ac"]
         if power and power[0].sleep is not None:
             timer = power[0].sleep
@@ -72,29 +83,9 @@ class Status:
         else:
             yield _line("spec", "as is", "the Mac matches it", "green")
 
-    def _routes(self) -> Iterator[str]:
-        name = self.found.facts.node.name
-        for was in self.found.resources.values():
-            if isinstance(was, Serve) and was.id in self.found.record.lines:
-                port, _, mount = was.key.partition("/")
-                url = f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
-                said = _asked(url)
-                yield _line(url, "answers" if said.isdecimal() else "silent", said, None if said.isdecimal() else "red")
-
 
 def _line(about: str, state: str, text: str, colour: str | None) -> str:
     return f"{about:24} {click.style(f'{state:8}', fg=colour)} {text}".rstrip()
-
-
-def _asked(url: str) -> str:
-    """Give the HTTP status of a route, or why there is none; 401 is the gateway that asks for a key."""
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
-            return str(answer.status)
-    except urllib.error.HTTPError as error:
-        return str(error.code) if error.code < SERVER_ERROR else f"HTTP {error.code}"
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
 
 
 class Screen:

@@ -1,0 +1,74 @@
+"""Do the routes of Serve answer, asked from this laptop as any client asks?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from macstate.found import Found
+from macstate.health import SERVER_ERROR, healths
+from macstate.resources.serve import Serve
+from macstate.wishes import Wishes
+
+PATIENCE = 10
+"""Seconds for a route's answer; its first one may wait for a certificate."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One URL, and what came of asking for it."""
+
+    url: str
+    state: str
+    """``answers``, ``starting`` (its endpoint is), ``silent``, or ``unknown``: the laptop itself cannot ask."""
+    text: str
+    """The HTTP status, or why there is none."""
+
+
+def asked(wishes: Wishes, found: Found) -> list[Route]:
+    """Ask for every route that macstate made, all at once."""
+    starting = {each.name for each in healths(wishes, found) if each.state == "starting"}
+    young = {
+        f"{route.https}{route.path}"
+        for name, entry in wishes.entries
+        if entry.section == "endpoints" and name in starting
+        for route in (getattr(entry, "serve", None), getattr(entry, "funnel", None))
+        if route
+    }
+    mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
+    with ThreadPoolExecutor(max(len(mine), 1)) as pool:
+        return list(pool.map(lambda was: _ask(_url(found.facts.node.name, was), young=was.key in young), mine))
+
+
+def ill(wishes: Wishes, found: Found, *, ask: bool) -> Iterator[str]:
+    """Say what is not well: endpoints, and with ``ask`` routes too."""
+    yield from (f"{each.name}: {each.text}" for each in healths(wishes, found) if not each.fine)
+    if ask:
+        yield from (f"{each.url}: {each.text}" for each in asked(wishes, found) if each.state == "silent")
+
+
+def _url(name: str, was: Serve) -> str:
+    port, _, mount = was.key.partition("/")
+    return f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
+
+
+def _ask(url: str, *, young: bool) -> Route:
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
+            return Route(url, "answers", str(answer.status))
+    except urllib.error.HTTPError as error:
+        if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key
+            return Route(url, "answers", str(error.code))
+        return Route(url, "starting" if young else "silent", f"HTTP {error.code}")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", error)
+        if isinstance(why, socket.gaierror):
+            return Route(url, "unknown", "this laptop cannot resolve the name (`tailscale up --accept-dns`)")
+        if isinstance(why, ssl.SSLCertVerificationError):
+            return Route(url, "unknown", f"this laptop's Python does not trust the certificate: {why.verify_message}")
+        return Route(url, "silent", str(why) or type(why).__name__)

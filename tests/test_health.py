@@ -1,0 +1,164 @@
+"""What is made of the answers of endpoints and of their routes: is it up, does it serve what the spec names?"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
+
+import pytest
+from lab.registry import certificate
+
+from macstate import health, routes, spec
+from macstate.change import Plan
+from macstate.facts import Facts, Node
+from macstate.found import Found
+from macstate.machine import Listener, Machine
+from macstate.record import Line, Record
+from macstate.resources.launchd import Launchd
+from macstate.resources.serve import Serve
+from macstate.status import Status
+from macstate.wishes import Wishes
+
+HEADER = "macs: {studio: {hostname: h, user: anna}}\n"
+LISTS = json.dumps({"data": [{"id": "a/b"}]})
+
+
+def wished(entry: str) -> Wishes:
+    text = f"{HEADER}endpoints: {{coder: {{command: [/opt/x], port: 8000, {entry}}}}}\n"
+    return spec.parse(text, "macs.yml").for_host("studio")
+
+
+def found(asked: dict[str, str], *more: Serve, name: str = "") -> Found:
+    """Give a Mac whose endpoint runs, and answers this."""
+    job = Launchd(key="system/macstate.coder", loaded={"x": 1}, running=True, pid=7)
+    machine = Machine(listeners=(Listener(8000, "127.0.0.1", 7, 7, "/opt/x"),))
+    facts = Facts(node=Node(name=name), machine=machine)
+    record = Record({was.id: Line("owned", "") for was in more})
+    return Found(facts, {was.id: was for was in (job, *more)}, record, asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "state", "text"),
+    [
+        ("/v1/models", {"health coder": f"{LISTS}\n200"}, "up", "process 7 on 127.0.0.1:8000"),
+        ("/health", {"health coder": "OK\n200", "served coder": f"{LISTS}\n200"}, "up", "process 7 on 127.0.0.1:8000"),
+        (
+            "/health",
+            {"health coder": "OK\n200", "served coder": '{"data": null}\n200'},
+            "wrong",
+            "it does not serve a/b",
+        ),
+        ("/v1/models", {"health coder": "{}\n401"}, "up", "not known: /v1/models answers HTTP 401"),
+        ("/health", {"health coder": "OK\n200", "served coder": "\n404"}, "up", "/v1/models answers HTTP 404"),
+        ("/health", {"health coder": "OK\n200", "served coder": "\n000"}, "up", "/v1/models does not answer"),
+        (
+            "/health",
+            {"health coder": "OK\n200", "served coder": "<p>\n200"},
+            "up",
+            "something else than a list of models",
+        ),
+        ("/health", {"health coder": "\n503", "served coder": f"{LISTS}\n200"}, "down", "it does not answer: HTTP 503"),
+    ],
+)
+def test_declared_models_are_looked_for_where_they_are_listed(
+    path: str, asked: dict[str, str], state: str, text: str
+) -> None:
+    wishes = wished(f"engine: openai, health: {path}, models: {{a/b: AB}}")
+    (judged,) = health.healths(wishes, found(asked))
+    assert (judged.state, judged.text.endswith(text)) == (state, True), judged
+    assert {name for name, _ in health.lists(wishes)} == {section.partition(" ")[0] for section in asked}
+
+
+def test_who_declares_no_model_is_asked_once() -> None:
+    wishes = wished("engine: openai, health: /health")
+    assert [name for name, _ in health.lists(wishes)] == ["health"]
+
+
+class Mac(BaseHTTPRequestHandler):
+    """What Serve would answer."""
+
+    def do_GET(self) -> None:
+        self.send_response({"/": 200, "/key": 401}.get(self.path, 502))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Serve with HTTPS; the laptop trusts it."""
+    pem = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mac) as server:
+        context = SSLContext(PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield int(server.server_address[1])
+        server.shutdown()
+
+
+def serve(port: int, path: str) -> Serve:
+    return Serve.to(port, path, "http://127.0.0.1:8000", funnel=False)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+def asked(wishes: Wishes, was: Found) -> dict[str, tuple[str, str]]:
+    return {route.url.removeprefix("https://"): (route.state, route.text) for route in routes.asked(wishes, was)}
+
+
+def test_each_route_is_asked_for(port: int) -> None:
+    closed, wishes = free_port(), wished("engine: rest")
+    mine = [serve(port, "/"), serve(port, "/key"), serve(port, "/down"), serve(closed, "/")]
+    was = found({"health coder": "\n200"}, *mine, name="localhost")
+    foreign = serve(port, "/foreign")
+
+    seen = asked(wishes, Found(was.facts, {**was.resources, foreign.id: foreign}, was.record, asked=was.asked))
+
+    assert seen.pop(f"localhost:{closed}/")[0] == "silent"
+    assert seen == {
+        f"localhost:{port}/": ("answers", "200"),
+        f"localhost:{port}/key": ("answers", "401"),
+        f"localhost:{port}/down": ("silent", "HTTP 502"),
+    }
+    assert [text.partition(": ")[0] for text in routes.ill(wishes, was, ask=True)] == [
+        f"https://localhost:{port}/down",
+        f"https://localhost:{closed}/",
+    ]
+    assert list(routes.ill(wishes, was, ask=False)) == []
+
+
+@pytest.mark.parametrize(("path", "fine"), [("/key", True), ("/down", False)])
+def test_a_silent_route_is_part_of_the_verdict(port: int, path: str, fine: bool) -> None:
+    was = found({"health coder": "\n200"}, serve(port, path), name="localhost")
+    for in_tailnet in (True, False):
+        seen = Status(wished("engine: rest"), was, Plan(()), in_tailnet)
+        assert seen.fine == (fine or not in_tailnet)
+        assert any(f"localhost:{port}{path}" in line for line in seen.lines()) == in_tailnet
+
+
+def test_a_route_to_what_is_starting_has_time(port: int) -> None:
+    was = found({"health coder": "\n000", "age coder": "00:05"}, serve(port, "/down"), name="localhost")
+    wishes = wished(f"engine: rest, serve: {{https: {port}, path: /down}}")
+    assert asked(wishes, was) == {f"localhost:{port}/down": ("starting", "HTTP 502")}
+    assert list(routes.ill(wishes, was, ask=True)) == []
+
+
+def test_what_the_laptop_itself_cannot_do_is_not_the_macs_fault(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    wishes, answers = wished("engine: rest"), {"health coder": "\n200"}
+    monkeypatch.delenv("SSL_CERT_FILE")
+    ((state, text),) = asked(wishes, found(answers, serve(port, "/"), name="localhost")).values()
+    assert (state, "does not trust the certificate" in text) == ("unknown", True)
+    ((state, text),) = asked(wishes, found(answers, serve(port, "/"), name="no-such-name.invalid")).values()
+    assert (state, "cannot resolve" in text) == ("unknown", True)
