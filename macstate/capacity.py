@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from macstate import names
 from macstate.flight import Finding, Flight
 from macstate.found import Found
-from macstate.machine import GIGABYTE
+from macstate.machine import GIGABYTE, MEGABYTE
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
 
@@ -68,8 +68,13 @@ def _wished(flight: Flight) -> set[str]:
 
 
 def memory(flight: Flight) -> Iterator[Finding]:
-    """Memory for the models that are meant to be loaded together."""
-    budget = flight.found.facts.machine.gpu_memory
+    """Memory for the models that are meant to be loaded together, under the limit that this run sets."""
+    machine = flight.found.facts.machine
+    wished = next((entry.wired_limit_mb * MEGABYTE for entry in flight.entries("gpu_memory").values()), None)
+    budget = machine.gpu_memory(wished)
+    if wished and machine.memory and wished > machine.memory:
+        text = f"wired_limit_mb: {wished // MEGABYTE} is more than this Mac has: {machine.memory // MEGABYTE} MB"
+        yield Finding("gpu_memory", f"{text}; type less", "error")
     sizes = _sizes(flight.found)
     resident = {
         f"{place.partition('.')[2]}/{names.full(model)}": model

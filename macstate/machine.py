@@ -12,7 +12,7 @@ LISTENING = re.compile(
     re.MULTILINE,
 )
 """`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""
-GIGABYTE = 1024**3
+MEGABYTE, GIGABYTE = 1024**2, 1024**3
 DEFAULT_SHARE = 0.75
 """What macOS lends to the GPU of a large Mac: between 2/3 and 3/4 of its memory (observed)."""
 
@@ -55,10 +55,12 @@ class Machine:
     """Programs that are not there, or cannot be run."""
     listeners: tuple[Listener, ...] = ()
 
-    @property
-    def gpu_memory(self) -> int | None:
-        """Bytes that models can take."""
-        return self.wired_limit or (int(self.memory * DEFAULT_SHARE) if self.memory else None)
+    def gpu_memory(self, wished: int | None = None) -> int | None:
+        """Give the bytes that models can take, under the limit as it is or as it is wished to be."""
+        limit = self.wired_limit if wished is None else wished
+        if not self.memory:
+            return limit or None
+        return min(limit or int(self.memory * DEFAULT_SHARE), self.memory)
 
     @classmethod
     def read(cls, outputs: Mapping[str, str], missing: frozenset[str]) -> Machine:
@@ -70,7 +72,7 @@ class Machine:
         return cls(
             clock=int(clock) if clock.isdecimal() else None,
             memory=int(sysctl["hw.memsize"]) if "hw.memsize" in sysctl else None,
-            wired_limit=int(wired) * 1024 * 1024 if wired else None,
+            wired_limit=int(wired) * MEGABYTE if wired else None,
             filevault=vault[1] == "On" if vault else None,
             free=dict(_free(outputs)),
             missing=missing,

@@ -68,6 +68,26 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
     assert "warning: clock: it is" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("limit", "code", "said"),
+    [
+        ("", 1, "error: memory: llama4:scout want about 75 GB together, and the GPU gets 72 GB of this Mac; take"),
+        ("90000", 0, "ok: memory: 75 GB wanted of 88 GB"),  # in the very run that raises it
+        ("0", 1, "error: memory: llama4:scout want about 75 GB together, and the GPU gets 72 GB of this Mac; take"),
+        ("60000", 1, "error: memory: llama4:scout want about 75 GB together, and the GPU gets 59 GB of this Mac; take"),
+        ("98305", 1, "error: gpu_memory: wired_limit_mb: 98305 is more than this Mac has: 98304 MB; type less"),
+        ("98305", 1, "ok: memory: 75 GB wanted of 96 GB"),
+    ],
+)
+def test_memory_under_the_limit_that_is_wished(laptop: Laptop, limit: str, code: int, said: str) -> None:
+    laptop.command(f"rehearse sysctl hw.memsize {96 * 1024**3}")
+    spec = REFERENCE.replace("\n      llama4:scout: Llama 4 Scout", TOGETHER)
+    found, levels = doctor(laptop, spec + (f"\ngpu_memory: {{wired_limit_mb: {limit}}}\n" if limit else ""))
+    level, _, text = said.partition(": ")
+    assert found == code
+    assert sum(line.startswith(text) for line in levels[level]) == 1, levels
+
+
 def test_homebrews_formula_is_told_with_the_path_that_it_brings(laptop: Laptop) -> None:
     there = "/opt/homebrew/bin/ollama"
     laptop.command(f"rehearse uninstall /usr/local/bin/ollama; rehearse uninstall {there}")

@@ -107,6 +107,8 @@ def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
         count = seconds(duration)
     except ValueError as error:
         raise MacstateError(str(error)) from None
+    if count < 1:
+        raise MacstateError(f"{duration} is no time at all; type 1s or more")
 
     def keep(_state: State, host: Host) -> None:
         # it must outlive the session, and hold nothing of it open
@@ -114,8 +116,10 @@ def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
         ok, output = connect.send(host, ("sh", "-c", script, "sh", str(count)), [])
         if not (ok and output.stdout.strip().isdecimal()):
             raise MacstateError("caffeinate did not start; try it on the Mac itself")
-        until = datetime.now().astimezone() + timedelta(seconds=count)
-        click.echo(f"{host.name} stays awake until {until:%H:%M} (caffeinate, process {output.stdout.strip()})")
+        now = datetime.now().astimezone()
+        until = now + timedelta(seconds=count)
+        day = f"{until:%Y-%m-%d} " if until.date() != now.date() else ""
+        click.echo(f"{host.name} stays awake until {day}{until:%H:%M} (caffeinate, process {output.stdout.strip()})")
 
     sys.exit(not on_each(target, limit, (), keep))
 
