@@ -77,4 +77,6 @@ def test_why_a_pull_failed_is_told(laptop: Laptop) -> None:
     code, said = status(laptop)
 
     assert code == 1
-    assert re.search(r"all-minilm:latest +failed +the last pull failed: max retries exceeded: unexpected EOF$", said, re.M)
+    assert re.search(
+        r"all-minilm:latest +failed +the last pull failed: max retries exceeded: unexpected EOF$", said, re.MULTILINE
+    )

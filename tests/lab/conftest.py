@@ -32,6 +32,8 @@ class Lab:
     tailnet: Tailnet
     mac: LabMac
     forwarder: Forwarder
+    routes: tuple[Forwarder, ...]
+    """The HTTPS ports on which routes lie."""
     seconds: float
     """How long the lab took to start."""
     elsewhere: str = ""
@@ -48,12 +50,14 @@ class Lab:
 
     def environment(self, spec: str | None = None) -> dict[str, str]:
         """Give the laptop's environment: nothing but what a laptop in the tailnet has."""
+        routes = (f"{self.tailnet.name}:{each.far_port}={each.port}" for each in self.routes)
         own = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
         own |= {
             "HOME": str(self.home),
             "PATH": f"{self.home}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
             "PYTHONPATH": str(Path(__file__).parent / "magicdns"),
-            "LAB_MAGICDNS": f"{self.tailnet.name}={self.forwarder.port} {self.elsewhere}",
+            "LAB_MAGICDNS": " ".join((f"{self.tailnet.name}={self.forwarder.port}", *routes, self.elsewhere)),
+            "SSL_CERT_FILE": str(self.tailnet.authorities),
             "PYINFRA_PROGRESS": "off",
         }
         own |= self.more
@@ -138,13 +142,15 @@ def lab_session() -> Iterator[Lab]:
         mac.make(binaries)
         tailnet.start()
         forwarder = Forwarder(tailnet.laptop, tailnet.name)
-        lab = Lab(folder, tailnet, mac, forwarder, time.monotonic() - begun)
+        routes = tuple(Forwarder(tailnet.laptop, tailnet.name, port) for port in (443, 8443, 10000, 7860))
+        lab = Lab(folder, tailnet, mac, forwarder, routes, time.monotonic() - begun)
         (lab.home / "bin").mkdir(parents=True)
         tailscale = lab.home / "bin/tailscale"
         tailscale.write_text(f'#!/bin/sh\nexec {binaries}/tailscale --socket={tailnet.laptop.door} "$@"\n')
         tailscale.chmod(0o755)
         yield lab
-        forwarder.die()
+        for each in (forwarder, *routes):
+            each.die()
     finally:
         if mac.root.exists():
             mac.run("rehearse run-jobs off")

@@ -275,10 +275,10 @@ class Tailnet:
 
 
 class Forwarder:
-    """Port 22 of the Mac, on loopback. It can die."""
+    """A port of the Mac, on loopback. It can die."""
 
-    def __init__(self, node: Node, host: str) -> None:
-        self.node, self.host = node, host
+    def __init__(self, node: Node, host: str, far_port: int = 22) -> None:
+        self.node, self.host, self.far_port = node, host, far_port
         self.ends: list[socket.socket] = []
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.door.getsockname()[1])
@@ -291,7 +291,7 @@ class Forwarder:
             except OSError:
                 return
             try:
-                far = self.node.dial(self.host, 22)
+                far = self.node.dial(self.host, self.far_port)
             except Exception:  # noqa: BLE001 - whatever it is: nobody is there
                 near.close()
                 continue

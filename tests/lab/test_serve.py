@@ -49,6 +49,41 @@ def test_each_route_reaches_its_program_and_goes_with_its_entry(lab: Lab) -> Non
     assert lab.served()["TCP"]["2222"] == {"TCPForward": "127.0.0.1:11434"}
 
 
+def test_each_route_is_asked_for_by_verify_and_by_status(lab: Lab) -> None:
+    code, said = lab.deploy(spec=REFERENCE)
+    assert code == 0, said
+    code, said = lab.type("macstate", "status", "inventory.py", spec=REFERENCE)
+    assert code == 0, said
+    routes = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.startswith("https://")}
+    host = f"https://{lab.tailnet.name}"
+    assert routes == {
+        f"{host}/": ["answers", "200"],
+        f"{host}/vllm": ["answers", "200"],
+        f"{host}:7860/": ["answers", "200"],
+        f"{host}:8443/": ["answers", "401"],  # it wants a key
+    }
+
+
+def test_a_route_that_does_not_answer_fails_the_run(lab: Lab) -> None:
+    """The endpoint itself is well."""
+    lab.mac.install("one", "opt/homebrew/bin/one")
+    program = lab.mac.root / "opt/homebrew/bin/one"
+    text = program.read_text()
+    program.write_text(text.replace("send_response(200)", 'send_response(200 if self.path == "/well" else 502)'))
+    assert program.read_text() != text
+    macs = REFERENCE[REFERENCE.index("macs:") : REFERENCE.index("power:")]
+    command = '[/opt/homebrew/bin/one, --port, "{port}"]'
+    spec = f"{macs}\nendpoints: {{one: {{engine: rest, command: {command}, port: 8101, serve: /one, health: /well}}}}\n"
+
+    code, said = lab.deploy(spec=spec)
+
+    assert code == 1
+    line = f"verify: not as the spec says after the run: https://{lab.tailnet.name}/one: HTTP 502"
+    assert said.count(line) == 1, said
+    code, said = lab.type("macstate", "status", "inventory.py", spec=spec)
+    assert (code, "silent" in said) == (1, True), said
+
+
 def test_a_mount_that_is_gone_answers_404(lab: Lab) -> None:
     lab.mac.install("one", "opt/homebrew/bin/one")
     macs = REFERENCE[REFERENCE.index("macs:") : REFERENCE.index("power:")]
