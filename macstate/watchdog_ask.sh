@@ -113,7 +113,7 @@ EOF
   # Another num_ctx than the loaded one's would load the model anew. /api/ps shows no more than the model's own: there it is
   # the usual one, which may be larger, unless that is known to be smaller.
   own=$(printf '%s\n' "$answer" | sed -n 's/.*\.context_length" *: *\([0-9][0-9]*\).*/\1/p')
-  usual=$(printf '%s\n' "$answer" | sed -n 's/.*"parameters" *: *"[^"]*num_ctx  *\([0-9][0-9]*\).*/\1/p')
+  usual=$(printf '%s\n' "$answer" | sed -nE 's/.*"parameters" *: *"([^"\\]|\\.)*num_ctx +([0-9]+).*/\2/p')
   usual=${usual:-$CONTEXT} own=${own:-0} size=''
   if [ "$3" -gt 0 ] && { [ "$3" -lt "$own" ] || { [ "$usual" -gt 0 ] && [ "$usual" -lt "$own" ]; }; }; then
     size=",\"num_ctx\":$3"

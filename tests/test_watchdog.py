@@ -73,7 +73,7 @@ if path == "/api/generate":  # as Ollama does: a time to stay holds from the end
 elif path == "/api/show":
     said = {{"model_info": {{"q.rope.original_context_length": 9, "q.context_length": model["own"]}}}}
     if model["parameter"]:
-        said["parameters"] = "stop x\\nnum_ctx    %d" % model["parameter"]
+        said["parameters"] = 'stop "<x>"\\nnum_ctx    %d' % model["parameter"]
 else:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(model["expires"] + 19800)) + ".123456789+05:30"
     shown = {{"name": "qwen3:32b", "details": {{"families": ["a", "b"]}}, "expires_at": stamp}}

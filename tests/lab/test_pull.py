@@ -56,14 +56,18 @@ class Shop:
             self.ollama.send_signal(signal.SIGTERM)
             self.ollama.wait(20)
 
-    def pull(self, name: str) -> tuple[int, str]:
-        words = ["sh", str(SCRIPT), "ollama", str(self.port), str(self.home / "models"), name]
+    def pull(self, *name_and_pin: str) -> tuple[int, str]:
+        words = ["sh", str(SCRIPT), "ollama", str(self.port), str(self.home / "models"), *name_and_pin]
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=90, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    def models(self) -> list[str]:
+    def versions(self) -> dict[str, str]:
+        """Give the digest of each model."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/tags") as answer:
-            return [model["name"] for model in json.load(answer)["models"]]
+            return {model["name"]: model["digest"] for model in json.load(answer)["models"]}
+
+    def models(self) -> list[str]:
+        return list(self.versions())
 
     def queue(self) -> str:
         folder = self.home / ".local/state/macstate/pulls/ollama"
@@ -97,6 +101,25 @@ def test_one_that_is_there_is_pulled(shop: Shop) -> None:
     asked = len(shop.registry.asked)
     assert shop.pull(name) == (0, "")
     assert len(shop.registry.asked) == asked  # it is here: nobody is asked
+
+
+def test_a_pin_that_the_registry_has_no_longer_is_told_when_a_pull_can_bring_nothing(shop: Shop) -> None:
+    name = shop.registry.add("tiny", CONTENT)
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 20)
+    old = shop.versions()[f"{name}:latest"]
+    shop.registry.add("tiny", CONTENT[::-1])
+    assert shop.pull(name, old[:12]) == (0, "")
+    wait_for(lambda: shop.versions()[f"{name}:latest"] != old, "a pull", 20)
+    wait_for(lambda: shop.queue() == "", "a pull", 10)
+    new = shop.versions()[f"{name}:latest"]
+
+    code, said = shop.pull(name, old[:12])
+
+    why = f"the library has another version now: pin {new[:12]}, or take the pin out"
+    assert (code, said) == (1, f"{name}: {why}\n")
+    assert "\tfailed\t" in shop.queue()
+    assert shop.pull(name, new[:12])[0] == 0
 
 
 def test_a_dropped_connection_is_taken_up_where_it_was(shop: Shop) -> None:
