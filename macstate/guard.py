@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from macstate.change import Change, Plan
 from macstate.errors import MacstateError
 from macstate.facts import Node
+from macstate.resource import Resource
 
 OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
@@ -36,14 +38,13 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
         if _turns_off(change, "firewall/state", "enabled"):
             yield "firewall-off", change.id
     yield from (("lose-key", route) for route in _unlocked(plan))
-    gone = [
-        change
-        for change in plan.changes
-        if change.action == "remove" and change.was and not (change.foreign or change.kind.laptop)
-    ]
-    last = not serves and any(change.id.startswith("launchd/") for change in gone)
-    if len(gone) > plan.owned * SHARE or last:
-        yield "removal", f"{len(gone)} of {plan.owned} objects" + (" with the last endpoint" if last else "")
+    ours = (each for each in plan.changes if each.action == "remove" and each.was and not each.foreign)
+    removed = Counter(each.kind.kind for each in ours if not each.kind.laptop)
+    renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")
+    gone = (removed - renamed).total()
+    last = not serves and removed["launchd"] > 0
+    if gone > plan.owned * SHARE or last:
+        yield "removal", f"{gone} of {plan.owned} objects" + (" with the last endpoint" if last else "")
 
 
 def _turns_off(change: Change, identifier: str, field: str) -> bool:
@@ -51,18 +52,25 @@ def _turns_off(change: Change, identifier: str, field: str) -> bool:
 
 
 def _unlocked(plan: Plan) -> Iterator[str]:
-    """Give the routes that wanted a key by the gateway's configuration as it was, and will not."""
+    """Give the routes that wanted a key by the gateway's configurations as they were, and will not."""
     gone = {change.id for change in plan.changes if change.action == "remove"}
-    for change in plan.changes:
-        before, after = (_routes(getattr(resource, "content", None)) for resource in (change.was, change.wish))
-        for route, word in before.items():
-            stays = f"serve/{route.partition(' ')[2]}" not in gone
-            if word == "key" and (after.get(route) == "open" or (change.wish is None and stays)):
-                yield f"route {route}"
+    before = {route for change in plan.changes for route, word in _routes(change.was) if word == "key"}
+    after = {pair for change in plan.changes for pair in _routes(change.wish)}
+    gated = {_place(route) for route, _ in after}
+    for route in sorted(before):
+        past_the_gateway = _place(route) not in gated and f"serve/{_place(route)}" not in gone
+        if (route, "open") in after or past_the_gateway:
+            yield f"route {route}"
 
 
-def _routes(text: object) -> dict[str, str]:
-    return dict(re.findall(r"^# route: (\S+ \S+) (key|open)$", text, re.MULTILINE)) if isinstance(text, str) else {}
+def _routes(config: Resource | None) -> list[tuple[str, str]]:
+    text = getattr(config, "content", None)
+    return re.findall(r"^# route: (\S+ \S+) (key|open)$", text, re.MULTILINE) if isinstance(text, str) else []
+
+
+def _place(route: str) -> str:
+    """Give port and mount of a route behind whichever door."""
+    return route.partition(" ")[2]
 
 
 def check(plan: Plan, node: Node, allow: str, *, serves: bool = True) -> None:
