@@ -104,7 +104,7 @@ class Plan:
     owned: int = 0
     """How many objects macstate has made here so far."""
     public: tuple[str, ...] = ()
-    """What is unmanaged, and answers the internet."""
+    """What answers the internet, and stays as it is."""
     notes: tuple[tuple[str, str], ...] = ()
     """What goes on by itself, or is worth knowing."""
 

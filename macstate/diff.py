@@ -7,47 +7,50 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import click
-
 from macstate.change import Change
+from macstate.styled import Styled
 
 CONTEXT = 2
 """Lines around a difference."""
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def lines(change: Change, *, whole: bool) -> Iterator[str]:
-    """Give the lines that tell what differs; ``whole`` shows the text of what is new too."""
+def lines(change: Change, *, new: bool, repeated: bool) -> Iterator[Styled]:
+    """Give the lines that tell what differs.
+
+    ``new``: with the whole text of what is new; ``repeated``: with texts that only say once more what a plan says.
+    """
     told = {field for field, _, _ in change.fields}
     for field, was, wish in change.fields:
         if field in change.kind.sensitive:
-            yield f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})"
+            yield Styled(f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})")
         elif change.kind.follows.get(field) not in told:
-            yield from _field(change, field, was, wish, whole=whole)
+            text = change.wish.as_text(field) if change.wish and (repeated or not change.kind.repeats) else None
+            if text is None:
+                yield from _values(change, field, was, wish)
+            elif change.action == "create" and (change.kind.repeats or not new):
+                yield Styled(f"{field}: (new, {len(text.splitlines())} lines)")
+            else:
+                yield Styled(f"{field}:")
+                old = change.was.as_text(field) if change.was and change.action == "update" else None
+                yield from (line.indented(2) for line in _unified(old or "", text))
     for field in change.kind.sensitive:
         if change.wish and getattr(change.wish, field) is None:
-            yield f"{field}: (secret, not compared)"
+            yield Styled(f"{field}: (secret, not compared)")
 
 
-def _field(change: Change, field: str, was: Any, wish: Any, *, whole: bool) -> Iterator[str]:
-    new = change.wish.as_text(field) if change.wish else None
-    if new is not None and change.action == "create" and not whole:
-        yield f"{field}: (new, {len(new.splitlines())} lines)"
-    elif new is not None:
-        old = change.was.as_text(field) if change.was and change.action == "update" else None
-        yield f"{field}:"
-        yield from (f"  {line}" for line in _unified(old or "", new))
-    elif isinstance(wish, dict) and isinstance(was, dict) and was:
+def _values(change: Change, field: str, was: Any, wish: Any) -> Iterator[Styled]:
+    if isinstance(wish, dict) and isinstance(was, dict) and was:
         for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
-            yield f"{field}.{key}: {shown(was.get(key))} -> {shown(wish.get(key))}"
+            yield Styled(f"{field}.{key}: {shown(was.get(key))} -> {shown(wish.get(key))}")
     elif change.action != "create" or not isinstance(wish, dict):
-        yield f"{field}: {shown(was)} -> {shown(wish)}"
+        yield Styled(f"{field}: {shown(was)} -> {shown(wish)}")
 
 
-def _unified(old: str, new: str) -> Iterator[str]:
+def _unified(old: str, new: str) -> Iterator[Styled]:
     found = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=CONTEXT)
     for line in list(found)[2 if old else 3 :]:  # the first two name files, the third would say that all is new
-        yield click.style(line, fg=COLOURS.get(line[:1]))
+        yield Styled(line, COLOURS.get(line[:1]), fixed=True)
 
 
 def shown(value: Any) -> str:

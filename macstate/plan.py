@@ -36,11 +36,11 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     unmanaged = (*_unmanaged(wishes, found), *left) if only is None else ()
     notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
-    public = tuple(name for name, _ in unmanaged if (was := found.resources.get(name)) and was.public)
+    still = sorted({*wishes, *dict(unmanaged)} - {change.id for change in changes})
+    public = tuple(name for name in still if (was := found.resources.get(name)) and was.public)
     owned = sum(line.state != SETTING for line in found.record.lines.values())
-    batches = tuple(_batches(changes, found))
     same = len(wishes) - sum(change.wish is not None for change in changes)
-    return Plan(batches, unmanaged, settled, same, owned, public, notes)
+    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, notes)
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:

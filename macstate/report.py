@@ -5,74 +5,84 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-import click
-
 from macstate import diff
 from macstate.change import SIGNS, Change, Plan
+from macstate.styled import Styled
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
+NARROWEST = 20
+"""Columns; on a terminal that is narrower, lines are broken as if it had these."""
 
 
-def text(name: str, plan: Plan, *, steps: bool = False, width: int | None = None) -> Iterator[str]:
+def text(
+    name: str, plan: Plan, *, steps: bool = False, width: int | None = None, only: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's."""
-    for line in _lines(name, plan, steps=steps):
+    for line in (*_lines(plan, steps=steps), Styled(summary(name, plan, only))):
         yield from fitted(line, width)
 
 
-def _lines(name: str, plan: Plan, *, steps: bool) -> Iterator[str]:
+def _lines(plan: Plan, *, steps: bool) -> Iterator[Styled]:
     public = list(_public(plan))
-    yield from (click.style(f"! {line}", bold=True) for line in public)
-    yield from [""] * bool(public)
+    yield from (Styled(f"! {line}", bold=True) for line in public)
+    yield from [Styled("")] * bool(public)
+    alone = len(plan.changes) == 1
     for batch in plan.batches:
         for change in batch.changes:
-            yield click.style(f"{SIGNS[change.action]} {change.id}", fg=COLOURS[change.action]) + _reason(change)
-            yield from (f"    {line}" for line in diff.lines(change, whole=steps))
-            yield from (f"    ! {change.interrupts}" for _ in [0] if change.interrupts)
+            yield Styled(f"{SIGNS[change.action]} {change.id}{_reason(change)}", COLOURS[change.action])
+            yield from (line.indented(4) for line in diff.lines(change, new=steps, repeated=alone))
+            yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts)
         if steps:
-            yield from (f"    {step}" for step in batch.steps)
+            yield from (Styled(f"    {step}", fixed=True) for step in batch.steps)
     for identifier, remark in plan.unmanaged:
-        yield f"unmanaged: {identifier}" + (f" ({remark})" if remark else "")
-    yield from (f"note: {identifier} {note}" for identifier, note in plan.notes)
+        yield Styled(f"unmanaged: {identifier}" + (f" ({remark})" if remark else ""))
+    yield from (Styled(f"note: {identifier} {note}") for identifier, note in plan.notes)
     if plan.changes and plan.same:
-        yield f"unchanged: {plan.same}"
-    yield summary(name, plan)
+        yield Styled(f"unchanged: {plan.same}")
 
 
-def fitted(line: str, width: int | None) -> Iterator[str]:
+def fitted(line: Styled, width: int | None) -> Iterator[str]:
     """Break a line that is longer than the terminal is wide, between words, and indent what follows."""
-    plain = click.unstyle(line)
-    if width is None or len(plain) <= width:
-        yield line
+    words = line.text.lstrip()
+    indent = line.text[: len(line.text) - len(words)]
+    if line.fixed or width is None or len(line.text) <= width:
+        yield line.shown(line.text)
         return
-    words = plain.lstrip()
-    indent = plain[: len(plain) - len(words)]
-    yield from textwrap.wrap(
+    broken = textwrap.wrap(
         words,
-        width,
+        max(width, NARROWEST),
         initial_indent=indent,
         subsequent_indent=f"{indent}    ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    yield from map(line.shown, broken)
 
 
-def summary(name: str, plan: Plan) -> str:
-    """Give the closing line."""
+def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
+    """Give the closing line; of a run that is about some entries alone, with that."""
+    about = f"{', '.join(only)}: the rest was not looked at"
     if not plan.changes:
-        return f"No changes. {name} matches the spec."
+        return f"No changes. {name} matches the spec{f' in {about}' if only else ''}."
     add, change, remove = (
         sum(each.action == action for each in plan.changes) for action in ("create", "update", "remove")
     )
-    return f"Plan: {add} to add, {change} to change, {remove} to remove."
+    return f"Plan: {add} to add, {change} to change, {remove} to remove.{f' Only {about}.' if only else ''}"
 
 
 def _public(plan: Plan) -> Iterator[str]:
+    """Say what the internet reaches. What it reached before is told with changes only: a plan without is one line."""
+    foreign = dict(plan.unmanaged)
     for change in plan.changes:
         if change.wish and change.wish.public:
             yield f"{change.id} answers the internet, and asks it for a key"
         elif change.was and change.was.public:
             yield f"{change.id} answers the internet now; that ends"
-    yield from (f"{identifier} answers the internet, and macstate did not make it" for identifier in plan.public)
+    for identifier in plan.public:
+        if identifier in foreign:
+            yield f"{identifier} answers the internet, and macstate did not make it"
+        elif plan.changes:
+            yield f"{identifier} answers the internet already, and asks it for a key"
 
 
 def _reason(change: Change) -> str:

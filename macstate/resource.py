@@ -30,6 +30,8 @@ class Resource(Readable):
     """What to say where it is recorded, no longer wished, and not to be found."""
     follows: ClassVar[Mapping[str, str]] = {}
     """Fields that are not told where another one differs too, which tells the same."""
+    repeats: ClassVar[bool] = False
+    """Whether its texts say once more what the rest of a plan says: shown line by line where there is no rest."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
     silent: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})

@@ -28,6 +28,7 @@ for form in {" ".join(NAMES.values())}; do
 done
 """
     follows: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown"}
+    repeats: ClassVar[bool] = True
 
     key: Literal["pages"] = "pages"
     markdown: str | None = None
@@ -35,11 +36,6 @@ done
     page: str | None = None
     permissions: str | None = None
     """Owner (user number) and mode of all three; of one that differs, where one does."""
-
-    def as_text(self, field: str) -> str | None:
-        """Tell nothing line by line: it says once more what the rest of the plan says."""
-        del field
-        return None
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:
