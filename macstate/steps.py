@@ -77,11 +77,14 @@ class Write:
     """``user:group``; empty keeps whoever carries out the step."""
     valid: tuple[str, ...] = ()
     """A command that must accept the new file, whose name stands as ``{}``, before it takes the old one's place."""
+    secret: bool = False
+    """Whether not even its length is shown, which a plan without the keys does not know."""
 
     def __str__(self) -> str:
+        size = "secret" if self.secret else f"{len(self.content)} bytes"
         owner = f" {self.owner}" if self.owner else ""
         valid = f", if `{shlex.join(self.valid)}`" if self.valid else ""
-        return f"write {shlex.quote(self.path)}  # {len(self.content)} bytes, {self.mode}{owner}{valid}"
+        return f"write {shlex.quote(self.path)}  # {size}, {self.mode}{owner}{valid}"
 
     @property
     def line(self) -> str:

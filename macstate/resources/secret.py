@@ -83,7 +83,7 @@ done
         """Write it whole."""
         del was
         text = self._value.reveal() if self._value else ""
-        yield Write(f"/{self.key}", text.encode(), mode="0600", owner=self.owner)
+        yield Write(f"/{self.key}", text.encode(), mode="0600", owner=self.owner, secret=True)
 
     def remove(self) -> Iterator[Step]:
         """Delete it."""

@@ -1,0 +1,82 @@
+"""A plan that was saved (``MACSTATE_PLAN``): what it shows is what runs, or nothing does."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from macstate import plan_json
+from macstate.change import Plan
+from macstate.errors import MacstateError
+
+AGAIN = "make a new one (`macstate plan TARGET --out FILE`) and look at it"
+KNOWN = f"{plan_json.FORMAT_VERSION.partition('.')[0]}."
+"""How the format versions begin that this macstate understands."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A document of ``macstate plan --out``."""
+
+    file: str
+    spec: str
+    hosts: dict[str, Any]
+    only: tuple[str, ...] = ()
+    """The entries that it is about; empty: all."""
+
+    def check(self, name: str, plan: Plan, spec: str) -> None:
+        """Let a plan through that is the one that was saved.
+
+        Raises:
+            MacstateError: it is another one, since the Mac or the spec has moved, or the file was edited.
+        """
+        if self.spec != spec:
+            raise self._refused("the spec has changed since this plan was made")
+        if name not in self.hosts:
+            raise self._refused(f"this plan is not about {name}")
+        was, now = self.hosts[name], json.loads(json.dumps(plan_json.host(plan)))
+        if (was["changes"], was["fingerprint"]) == (now["changes"], now["fingerprint"]):
+            return
+        if was["fingerprint"] == now["fingerprint"]:
+            raise self._refused("it was edited, and shows what would not run")
+        before, after = ({str(each.get("id")): each for each in part["changes"]} for part in (was, now))
+        moved = sorted(key for key in {*before, *after} if before.get(key) != after.get(key)) or ["serve"]
+        raise self._refused(f"{', '.join(moved)} moved since this plan was made")
+
+    def _refused(self, why: str) -> MacstateError:
+        return MacstateError(f"MACSTATE_PLAN={self.file}: {why}; {AGAIN}")
+
+
+def saved() -> Saved | None:
+    """Read the plan that is to be carried out; None: whatever is left to do.
+
+    Raises:
+        MacstateError: it cannot be read, or is none.
+    """
+    file = os.environ.get("MACSTATE_PLAN")
+    if not file:
+        return None
+    try:
+        document = json.loads(Path(file).read_text())
+    except OSError as error:
+        raise MacstateError(f"MACSTATE_PLAN={file}: {error.strerror}; {AGAIN}") from None
+    except ValueError:
+        document = None
+    match document:
+        case {"format_version": str(version)} if not version.startswith(KNOWN):
+            raise MacstateError(f"MACSTATE_PLAN={file}: its format_version {version} is not {KNOWN}x; {AGAIN}")
+        case {"format_version": str(), "spec": str(spec), "hosts": dict(hosts)} if all(map(_whole, hosts.values())):
+            only = document.get("only", [])
+            if isinstance(only, list) and all(isinstance(each, str) for each in only):
+                return Saved(file, spec, hosts, tuple(only))
+    raise MacstateError(f"MACSTATE_PLAN={file}: this is no saved plan; {AGAIN}")
+
+
+def _whole(host: Any) -> bool:
+    match host:
+        case {"changes": list(changes), "fingerprint": str()}:
+            return all(isinstance(each, dict) for each in changes)
+    return False
