@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from macstate.change import Batch, Plan
+from macstate.change import Plan
 from macstate.record import FOLDERS
 
 FILE = "journal"
@@ -43,12 +43,12 @@ class Entry:
         """Begin a run."""
         return cls(spec, [title for batch in plan.batches for title in batch.titles])
 
-    def words(self, who: str, batch: Batch, *, ended: bool) -> tuple[str, ...]:
-        """Give ``apply.sh``'s line before a change and behind it; the outcome is filled in there."""
-        done = [*self.done, *(batch.titles if ended else ())]
+    def words(self, who: str, *also: str, failed: str = "") -> tuple[str, ...]:
+        """Give ``apply.sh``'s line where these are done too; where one of its steps fails, it says that there."""
+        done = [*self.done, *also]
         begin = {"run": self.run, "when": self.when, "who": who, "spec": self.spec}
         text = json.dumps({**begin, "changes": self.changes, "done": done}, ensure_ascii=False).removesuffix("}")
-        outcome = "applied" if done == self.changes else "not finished"
+        outcome = f"failed: {failed}" if failed else "applied" if done == self.changes else "not finished"
         return "journal", self.run, b64encode(text.encode()).decode(), outcome
 
 
@@ -59,11 +59,15 @@ def entries(text: str) -> Iterator[dict[str, Any]]:
         try:
             entry = json.loads(line)
             known = runs.get(entry["run"])
-            if known is None or len(known["done"]) <= len(entry["done"]):
+            if known is None or _knows(known) <= _knows(entry):
                 runs[entry["run"]] = entry
         except (ValueError, KeyError, TypeError):
             continue  # the line of another version, or of nobody
     yield from sorted(runs.values(), key=lambda entry: str(entry.get("when")))
+
+
+def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
+    return len(entry["done"]), str(entry.get("outcome")).startswith("failed")
 
 
 def told(entry: dict[str, Any]) -> Iterator[str]:

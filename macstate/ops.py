@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import getpass
-import shutil
 import socket
-import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-import click
 from pyinfra import logger
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
@@ -22,7 +19,7 @@ from macstate import connect, routes, scripts, sudo
 from macstate.change import Batch, Plan
 from macstate.errors import MacstateError
 from macstate.health import Health, healths
-from macstate.review import Review, planned
+from macstate.review import planned
 from macstate.run import Run
 from macstate.scope import Keys
 from macstate.wishes import Wishes
@@ -52,19 +49,6 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
         said.show()
 
 
-def show(state: State, host: Host, seen: Review, *, steps: bool) -> None:
-    """Print one Mac's plan at once, with the Mac's name in front where there are several."""
-    err = "--json" in sys.argv  # there, standard output is pyinfra's
-    prefix = f"[{host.name}] " if len(state.inventory) > 1 else ""
-    stream = sys.stderr if err else sys.stdout
-    width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
-    for warning in seen.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
-    sys.stderr.flush()  # pyinfra's spinner has left there what clears its line
-    click.echo("\n".join(lines), err=err)
-
-
 @contextmanager
 def row(host: Host, order: tuple[int, int], title: str) -> Iterator[None]:
     """Give pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
@@ -82,24 +66,30 @@ def apply(run: Run, batch: Batch) -> Generator[FunctionCommand, None, None]:
 
 
 @operation()
-def verify(wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
+def verify(run: Run, wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
     """Read the Mac again: nothing may be left to change."""
-    yield FunctionCommand(_verify, (wishes, keys), {})
+    yield FunctionCommand(_verify, (run, wishes, keys), {})
 
 
 def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
     del state
     try:
-        who = f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
-        lines = run.payload(batch, who)
-        words = ("sh", "-c", scripts.bare("apply.sh"))
-        _, output = sudo.as_root(host, run, words, lines) if batch.root else connect.send(host, words, lines)
-        run.sums[batch.root] = _outcome(host, output)
+        run.sums[batch.root] = _sent(host, run, run.payload(batch, _who(host)), root=batch.root)
         run.entry.done.extend(batch.titles)
     except MacstateError as error:
         logger.error(f"{host.print_prefix}{batch.title}: {error}")
         return False
     return True
+
+
+def _who(host: Host) -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
+
+
+def _sent(host: Host, run: Run, lines: list[str], *, root: bool) -> str:
+    words = ("sh", "-c", scripts.bare("apply.sh"))
+    _, output = sudo.as_root(host, run, words, lines) if root else connect.send(host, words, lines)
+    return _outcome(host, output)
 
 
 def _outcome(host: Host, output: CommandOutput) -> str:
@@ -117,27 +107,34 @@ def _outcome(host: Host, output: CommandOutput) -> str:
     raise MacstateError(f"the connection was lost{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 
-def _verify(state: State, host: Host, wishes: Wishes, keys: Keys) -> bool:
+def _verify(state: State, host: Host, run: Run, wishes: Wishes, keys: Keys) -> bool:
     del state
     try:
-        for pause in (*PAUSES, None):
-            found = connect.look(host, wishes, healths=True)
-            todo = planned(wishes, found, keys)
-            ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
-            if not (todo.changes or ill):
-                _say_verified(host, todo, healths(wishes, found))
-                return True
-            if pause:
-                time.sleep(pause)
-        shown = (
-            " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
-            for each in todo.changes
-        )
-        said = ", ".join((*shown, *ill))
-        logger.error(f"{host.print_prefix}verify: not as the spec says after the run: {said}")
+        _check(host, wishes, keys)
     except MacstateError as error:
         logger.error(f"{host.print_prefix}verify: {error}")
-    return False
+        with suppress(MacstateError):  # what is told on the terminal already
+            _sent(host, run, run.verdict(_who(host), f"verify: {error}"), root=run.root)
+        return False
+    return True
+
+
+def _check(host: Host, wishes: Wishes, keys: Keys) -> None:
+    for pause in (*PAUSES, None):
+        found = connect.look(host, wishes, healths=True)
+        todo = planned(wishes, found, keys)
+        ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
+        if not (todo.changes or ill):
+            _say_verified(host, todo, healths(wishes, found))
+            return
+        if pause:
+            time.sleep(pause)
+    shown = (
+        " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
+        for each in todo.changes
+    )
+    said = ", ".join((*shown, *ill))
+    raise MacstateError(f"not as the spec says after the run: {said}")
 
 
 def _say_verified(host: Host, todo: Plan, seen: Iterable[Health]) -> None:

@@ -25,8 +25,7 @@ class Run:
 
     def payload(self, batch: Batch, who: str) -> list[str]:
         """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
-        folder = FOLDERS[batch.root] if batch.root else f"{self.found.facts.home}/{FOLDERS[False]}"
-        begun: list[tuple[str, ...]] = [("lock", folder, str(self.lock_wait), who), ("expect", self.sums[batch.root])]
+        begun: list[tuple[str, ...]] = []
         if batch is next((each for each in self.plan.batches if each.root), None):
             left = self.plan.settings.items()
             begun += [("record", SETTING if stay else "gone", name, stay) for name, stay in left]
@@ -40,10 +39,24 @@ class Run:
             wish = change.wish
             done = ("owned", change.id, wish.fingerprint) if wish else ("gone", change.id, "-")
             ended.append(("record", *done))
-        begun.append(self.entry.words(who, batch, ended=False))
-        ended.append(self.entry.words(who, batch, ended=True))
+        begun.append(self.entry.words(who))
+        ended.append(self.entry.words(who, *batch.titles))
         steps = [step.line for step in batch.steps]
-        return ["PAYLOAD", *map(shlex.join, begun), *steps, *map(shlex.join, ended), "END"]
+        return self._locked(batch.root, who, [*map(shlex.join, begun), *steps, *map(shlex.join, ended)])
+
+    def verdict(self, who: str, failed: str) -> list[str]:
+        """Give the lines that tell the journal why the run is not what was wished for, though all was carried out."""
+        return self._locked(self.root, who, [shlex.join(self.entry.words(who, failed=failed))])
+
+    @property
+    def root(self) -> bool:
+        """Whether it has changed something as root, whose journal tells of it then."""
+        return any(batch.root for batch in self.plan.batches)
+
+    def _locked(self, root: bool, who: str, lines: list[str]) -> list[str]:
+        folder = FOLDERS[root] if root else f"{self.found.facts.home}/{FOLDERS[False]}"
+        alone = (("lock", folder, str(self.lock_wait), who), ("expect", self.sums[root]))
+        return ["PAYLOAD", *map(shlex.join, alone), *lines, "END"]
 
     def _fields(self, change: Change) -> str:
         """Name all fields of a setting that we have set, now and before."""
