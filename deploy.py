@@ -2,17 +2,18 @@
 
 from pyinfra import host, state
 
-from macstate import connect, ops, terminal
+from macstate import connect, ops, saved, terminal
 from macstate.run import Run
 
 with ops.one_mac(state, host):
-    seen = connect.review(host, dry=terminal.is_dry())
-    ops.show(state, host, seen, steps=state.print_noop_info)
-    seen.check(str(host.data.get("allow", "")))
-    run = Run(seen.found, seen.plan, seen.spec, connect.lock_wait(host))
+    agreed = saved.saved()
+    seen = connect.review(host, dry=terminal.is_dry(), saved=agreed)
+    terminal.show(seen, several=len(state.inventory) > 1, steps=state.print_noop_info)
+    seen.check(agreed)
+    run = Run(seen.found, seen.plan, seen.spec, seen.options.lock_wait)
     for batch in seen.plan.batches:
         with ops.row(host, batch.order, batch.title):
             ops.apply(name=batch.title, run=run, batch=batch)
     if seen.plan.batches:
         with ops.row(host, ops.LAST, "verify"):
-            ops.verify(name="verify: nothing left to change", wishes=seen.wishes, keys=seen.keys)
+            ops.verify(name="verify: nothing left to change", run=run, wishes=seen.wishes, keys=seen.keys)

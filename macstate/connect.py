@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from dataclasses import replace
 
 import click
 from paramiko import SSHException
@@ -12,12 +11,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import health, hosts, plan_json, probe, secrets, spec, tailnet
+from macstate import health, hosts, probe, secrets, spec, tailnet
 from macstate.errors import MacstateError
 from macstate.found import Found
+from macstate.options import Options
 from macstate.review import Review
 from macstate.review import review as reviewed
-from macstate.run import LOCK_WAIT
+from macstate.saved import Saved
 from macstate.scope import Keys
 from macstate.secrets import Secret
 from macstate.sections import IncompleteError
@@ -27,6 +27,8 @@ LOST = (OSError, SSHException, EOFError, TimeoutError)
 """How pyinfra's connectors say that the connection is gone."""
 TIMEOUT = 300
 """Seconds for one command: the slowest stop of a job, and the wait for another run's."""
+ANSWER = "macstate: answer"
+"""What stands before and behind what a script prints."""
 AGAIN = "run again: what was begun is taken up then"
 
 
@@ -72,18 +74,6 @@ def tailnet_user(host: Host) -> str:
     return f" ({login})" if login else ""
 
 
-def lock_wait(host: Host) -> int:
-    """Give the seconds to wait for a run that holds the lock: ``--data lock_wait=N``.
-
-    Raises:
-        MacstateError: it is no whole number.
-    """
-    said = str(host.data.get("lock_wait", LOCK_WAIT))
-    if not said.isdecimal():
-        raise MacstateError(f"lock_wait={said}: not a whole number of seconds; type --data lock_wait={LOCK_WAIT}")
-    return int(said)
-
-
 def reaches(host: Host) -> bool:
     """Say whether this laptop is in the Mac's tailnet, so that its routes can be asked from here."""
     return bool(getattr(host.connector, "in_tailnet", False))
@@ -105,16 +95,34 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
 
 
-def review(host: Host, *, dry: bool) -> Review:
-    """Read a Mac with one remote command, and plan; a dry one makes no keys.
+def ask(host: Host, script: str, *arguments: str) -> list[str]:
+    """Run a short script on the Mac, and give the lines of its answer that are not empty.
+
+    What a login script prints is none of it.
 
     Raises:
-        MacstateError: it cannot be read, or what is wished cannot be said of it.
+        MacstateError: the connection is gone, or the script has failed.
     """
-    only = (place.strip() for place in str(host.data.get("only", "")).split(","))
-    wishes = hosts.wished(host.name).narrowed(place for place in only if place)
+    marked = f"echo; echo '{ANSWER}'; ( {script}\n) && printf '\\n%s\\n' '{ANSWER}'"
+    ok, output = send(host, ("sh", "-c", marked, "sh", *arguments), [])
+    lines = output.stdout_lines
+    if not (ok and lines.count(ANSWER) == 2):  # noqa: PLR2004 - before and behind
+        said = " ".join(output.stderr.split())[-300:] or "no answer"
+        raise MacstateError(f"the Mac did not do what it was asked ({said}); run again")
+    begin = lines.index(ANSWER)
+    return [line for line in lines[begin + 1 : lines.index(ANSWER, begin + 1)] if line]
+
+
+def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
+    """Read a Mac with one remote command, and plan; a dry one makes no keys, and a saved one says what it is about.
+
+    Raises:
+        MacstateError: it cannot be read, what is wished cannot be said of it, or an option is none.
+    """
+    options = Options.read(host.inventory.get_override_data())
+    if saved and options.only not in {(), saved.only}:
+        raise MacstateError(f"only={','.join(options.only)}: the saved plan says what it is about; leave this out")
+    wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
     found = look(host, wishes)
-    seen = reviewed(host.name, wishes, found, keys(host, dry=dry), spec.load().digest)
-    if saved := os.environ.get("MACSTATE_PLAN"):
-        plan_json.check(Path(saved), host.name, seen.plan, seen.spec)
-    return seen
+    seen = reviewed(host.name, wishes, found, keys(host, dry=dry))
+    return replace(seen, spec=spec.load().digest, options=options)

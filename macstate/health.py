@@ -12,7 +12,7 @@ from macstate.found import Found
 from macstate.names import full
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
-from macstate.wishes import Wishes
+from macstate.wishes import Wishes, place
 
 SERVER_ERROR = 500
 MODELS = "/v1/models"
@@ -47,7 +47,9 @@ def healths(wishes: Wishes, found: Found) -> list[Health]:
 
 
 def _endpoints(wishes: Wishes) -> Iterator[tuple[str, Any]]:
-    yield from ((name, entry) for name, entry in wishes.entries if entry.section == "endpoints")
+    for name, entry in wishes.entries:
+        if entry.section == "endpoints" and (not wishes.only or place(name, entry) in wishes.only):
+            yield name, entry
 
 
 def _judge(name: str, endpoint: Any, found: Found) -> Health:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from macstate import guard, preflight, report
 from macstate.change import Plan
 from macstate.errors import MacstateError
 from macstate.flight import Finding
 from macstate.found import Found
+from macstate.options import Options
 from macstate.plan import plan
+from macstate.saved import Saved
 from macstate.scope import Keys
-from macstate.wishes import Wishes
+from macstate.wishes import Wishes, stale
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Review:
     findings: tuple[Finding, ...]
     spec: str = ""
     """SHA-256 of the spec's text."""
+    options: Options = field(default_factory=Options)
+    shared: frozenset[str] = frozenset()
+    """What a run about some entries alone changes for others too."""
+    left: tuple[str, ...] = ()
+    """What a run about some entries alone leaves, though it is no longer in the spec."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -37,32 +44,46 @@ class Review:
 
     def text(self, *, steps: bool, width: int | None = None) -> Iterator[str]:
         """Give the plan's lines."""
-        if self.wishes.only:
-            yield f"only {', '.join(self.wishes.only)} and what that needs: the rest was not looked at"
-        yield from report.text(self.name, self.plan, steps=steps, width=width)
+        if only := self.wishes.only:
+            yield f"only {', '.join(only)} and what that needs: the rest was not looked at"
+            if any(change.id in self.shared for change in self.plan.changes):
+                yield "the gateway is one for all endpoints: what changes in it may be about others too"
+            yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in self.left)
+        yield from report.text(self.name, self.plan, steps=steps, width=width, only=only)
 
-    def check(self, allow: str) -> None:
+    def check(self, saved: Saved | None = None) -> None:
         """Let the run through, or not.
 
         Raises:
-            MacstateError: the plan is dangerous and ``allow`` does not name that, or something cannot work.
+            MacstateError: it is not the saved one, it is dangerous and nobody has said that this is meant, or something
+                cannot work.
         """
+        if saved:
+            saved.check(self.name, self.plan, self.spec)
         serves = any(entry.section == "endpoints" for _, entry in self.wishes.entries)
-        guard.check(self.plan, self.found.facts.node, allow, serves=serves)
+        guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
         if errors := [f"{each.about}: {each.text}" for each in self.findings if each.level == "error"]:
             raise MacstateError("\n".join(errors))
 
 
 def planned(wishes: Wishes, found: Found, keys: Keys) -> Plan:
     """Plan for what the run is about."""
-    return plan(wishes.expand(found.facts, keys), found, wishes.about(found.facts, keys))
+    wished = wishes.expand(found.facts, keys)
+    return plan(wished, found, wishes.about(wished, found, keys))
 
 
-def review(name: str, wishes: Wishes, found: Found, keys: Keys, spec: str = "") -> Review:
+def review(name: str, wishes: Wishes, found: Found, keys: Keys) -> Review:
     """Plan for a Mac as it was found.
 
     Raises:
         MacstateError: what is wished cannot be said of this Mac.
     """
     todo = planned(wishes, found, keys)
-    return Review(name, wishes, found, keys, todo, tuple(preflight.findings(wishes, found, todo, time.time())), spec)
+    findings = tuple(preflight.findings(wishes, found, todo, time.time()))
+    seen = Review(name, wishes, found, keys, todo, findings)
+    if not wishes.only:
+        return seen
+    shared = wishes.ids(wishes.needed, found.facts, keys)
+    gone = {change.id for change in todo.changes}
+    left = tuple(each for each in stale(wishes.expand(found.facts, keys), found) if each not in gone)
+    return replace(seen, shared=shared, left=left)

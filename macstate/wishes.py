@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -9,6 +10,8 @@ from difflib import get_close_matches
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.facts import Facts
+from macstate.found import Found
+from macstate.record import SETTING
 from macstate.resource import Resource
 from macstate.scope import Keys, MacView, Scope, no_keys
 
@@ -42,13 +45,25 @@ class Wishes:
                 raise MacstateError(f"only={each}: the spec has no such entry for this Mac; {hint}")
         return replace(self, only=wanted)
 
-    def about(self, facts: Facts, key: Keys = no_keys) -> frozenset[str] | None:
-        """Give the ids that the run is about; None: all."""
+    def about(self, wished: Mapping[str, Resource], found: Found, key: Keys = no_keys) -> frozenset[str] | None:
+        """Give the ids that the run is about, with what its entries have left behind where that shows; None: all."""
         if not self.only:
             return None
-        needed = ("gateway",) if any(each.startswith("endpoints.") for each in self.only) else ()
+        places = (*self.only, *self.needed)
+        chosen = [pair for pair in self.entries if place(*pair) in places]
+        behind = (each for each in stale(wished, found) if any(made_for(*pair, each, found) for pair in chosen))
+        return self.ids(places, found.facts, key).union(behind)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What the chosen entries need, and others share."""
+        needs = any(each.startswith("endpoints.") for each in self.only) and "gateway" not in self.only
+        return ("gateway",) if needs else ()
+
+    def ids(self, places: Iterable[str], facts: Facts, key: Keys = no_keys) -> frozenset[str]:
+        """Give the ids of some entries."""
         scope = self.scope(facts, key)
-        chosen = (pair for pair in self.entries if place(*pair) in (*self.only, *needed))
+        chosen = (pair for pair in self.entries if place(*pair) in places)
         return frozenset(resource.id for name, entry in chosen for resource in entry.expand(name, scope))
 
     def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
@@ -81,6 +96,26 @@ class Wishes:
         if problems:
             raise MacstateError("\n".join(dict.fromkeys(problems)))
         return resources
+
+
+def stale(wished: Mapping[str, Resource], found: Found) -> list[str]:
+    """Give the ids of what macstate has made and the spec no longer has."""
+    lines = found.record.lines.items()
+    return sorted(name for name, line in lines if line.state != SETTING and name not in wished)
+
+
+def made_for(name: str, entry: Entry, identifier: str, found: Found) -> bool:
+    """Say whether something of ours was made for an entry, as far as its id or the port that it leads to shows that."""
+    kind, _, key = identifier.partition("/")
+    if kind == "serve":
+        target = getattr(found.resources.get(identifier), "target", None) or ""
+        return any(
+            re.match(rf"http://127\.0\.0\.1:{port}(/|$)", target) for port in getattr(entry, "loopback_ports", ())
+        )
+    if entry.section != "endpoints":
+        return False
+    label = entry.job_label(name)  # type: ignore[attr-defined]
+    return key.startswith(f"{name}/") if kind == "model" else key.endswith(f"/{label}.watchdog")
 
 
 def place(name: str, entry: Entry) -> str:

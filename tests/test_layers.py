@@ -16,7 +16,16 @@ from macstate.services import watchdog
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "macstate"
-SHELL = {"errors.py", "probe.py", "ops.py", "connect.py", "sudo.py", "login.py", "rehearsal/connector.py"}
+SHELL = {
+    "errors.py",
+    "probe.py",
+    "ops.py",
+    "connect.py",
+    "sudo.py",
+    "login.py",
+    "terminal.py",
+    "rehearsal/connector.py",
+}
 """The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
 KERNEL = ("resource", "outputs", "found", "record", "probe", "change", "plan", "steps", "ops", "run")
 """What carries a wish to a proven change and knows no kind by name; specs, logins, secrets and texts lie around it."""
