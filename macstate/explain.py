@@ -11,6 +11,8 @@ from macstate.errors import MacstateError
 from macstate.schema import schema
 
 Node = dict[str, Any]
+DOTTED = {"models", "launchd", "files"}
+"""Collections whose names may have dots: ``models.qwen2.5:7b``."""
 
 
 class Schema:
@@ -25,19 +27,22 @@ class Schema:
         Raises:
             MacstateError: there is no such field.
         """
-        node, been = self.plain(self.tree), ""
-        for part in path.split(".") if path else ():
-            fields = node.get("properties", {})
-            rest = node.get("additionalProperties")
+        node, been, section = self.plain(self.tree), "", ""
+        parts = path.split(".") if path else []
+        while parts:
+            part = parts.pop(0)
+            fields, rest = node.get("properties", {}), node.get("additionalProperties")
             if part in fields:
                 node = self.plain(fields[part])
             elif isinstance(rest, dict):
                 node = self.plain(rest)
+                while section in DOTTED and parts and not _like(parts[0], node):
+                    part += f".{parts.pop(0)}"
             else:
                 near = get_close_matches(part, fields, n=1)
                 hint = f"did you mean {been}{near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
                 raise MacstateError(f"{been}{part}: no such field; {hint}")
-            been += f"{part}."
+            been, section = f"{been}{part}.", part
         return node
 
     def plain(self, node: Node) -> Node:
@@ -55,6 +60,11 @@ class Schema:
         """Give what can be typed behind a path, for completion."""
         node = self.at(path)
         return list(node.get("properties", {}))
+
+
+def _like(part: str, node: Node) -> bool:
+    """Say whether a word is a field, or meant for one."""
+    return bool(get_close_matches(part, node.get("properties", {}), n=1))
 
 
 def explain(path: str) -> Iterator[str]:

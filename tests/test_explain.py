@@ -28,6 +28,10 @@ TOLD = {
     "software_update.check": ["AutomaticCheckEnabled in /Library/Preferences"],
     "firewall.stealth": ["`socketfilterfw --setstealthmode on|off`"],
     "macs.any.power.ac.sleep": ["unit: minutes"],
+    "endpoints.ollama.models.qwen2.5:7b": ["One model of an endpoint"],
+    "endpoints.ollama.models.qwen2.5:7b.digest": ["The very version"],
+    "launchd.com.example.tick.interval": ["on the Mac: StartInterval in the launchd plist"],
+    "files./usr/local/etc/x.conf.mode": ["default: 0644"],
     "clients.local.via": ["tailnet | funnel", "default: tailnet"],
 }
 PATHS = ["", "macs", "endpoints", "endpoints.x.models", "clients", "files", "launchd"]
@@ -79,6 +83,10 @@ def test_every_setting_says_what_it_becomes_on_the_mac(section: str) -> None:
     ("path", "says"),
     [
         ("endpoints.ollama.prot", "endpoints.ollama.prot: no such field; did you mean endpoints.ollama.port?"),
+        (
+            "launchd.com.example.tick.intervl",
+            "launchd.com.example.tick.intervl: no such field; did you mean launchd.com.example.tick.interval?",
+        ),
         ("pwer", "pwer: no such field; did you mean power?"),
         ("power.ac.sleep.more", "power.ac.sleep.more: no such field; there are none"),
     ],

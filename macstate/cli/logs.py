@@ -43,8 +43,7 @@ def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator
     path = entries[endpoint].log_path(entries[endpoint].job_label(endpoint), found.facts)  # type: ignore[attr-defined]
     place = "begin"
     while True:
-        _, output = connect.send(host, ("sh", "-c", READ, "sh", path, place, str(lines)), [])
-        size, *body = output.stdout_lines or ["unreadable"]
+        size, *body = connect.ask(host, READ, path, place, str(lines))
         if not size.isdecimal():
             raise MacstateError(f"{path} cannot be read; it is there once {endpoint} has run")
         yield b64decode("".join(body)).decode("utf-8", "replace")

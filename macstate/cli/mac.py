@@ -6,17 +6,15 @@ import json
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
 from macstate import connect, journal, spec, status
-from macstate.cli import logs
-from macstate.cli.target import on_each
+from macstate.cli import complete, logs
+from macstate.cli.target import limited, on_each, targeted
 from macstate.errors import MacstateError
 from macstate.plan import plan
 from macstate.types import seconds
@@ -26,13 +24,8 @@ POLL = 1.0
 COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
-def limited(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command pyinfra's ``--limit``."""
-    return click.option("--limit", multiple=True, help="Only this Mac, or this group: macs (can be repeated).")(command)
-
-
 @click.command("status")
-@click.argument("target")
+@targeted
 @click.option("-f", "--follow", is_flag=True, help="Stay until everything is up and every model is here.")
 @limited
 def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
@@ -62,7 +55,7 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
 
 
 @click.command("doctor")
-@click.argument("target")
+@targeted
 @limited
 def doctor(target: str, *, limit: tuple[str, ...]) -> None:
     """Say why something could not work on TARGET: what every plan checks beforehand, with what is well.
@@ -82,8 +75,8 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
 
 
 @click.command("logs")
-@click.argument("target")
-@click.argument("endpoint")
+@targeted
+@click.argument("endpoint", shell_complete=complete.endpoints)
 @click.option("-n", "lines", default=50, show_default=True, help="How many lines of what is there.")
 @click.option("-f", "--follow", is_flag=True, help="Stay, and show what comes.")
 @limited
@@ -98,7 +91,7 @@ def show_logs(target: str, endpoint: str, *, lines: int, follow: bool, limit: tu
 
 
 @click.command("awake")
-@click.argument("target")
+@targeted
 @click.argument("duration")
 @limited
 def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
@@ -112,20 +105,20 @@ def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
 
     def keep(_state: State, host: Host) -> None:
         # it must outlive the session, and hold nothing of it open
-        script = 'trap "" HUP; caffeinate -i -t "$1" </dev/null >/dev/null 2>&1 & sleep 0.5; kill -0 $! && echo $!'
-        ok, output = connect.send(host, ("sh", "-c", script, "sh", str(count)), [])
-        if not (ok and output.stdout.strip().isdecimal()):
+        script = 'trap "" HUP; caffeinate -i -t "$1" </dev/null >/dev/null 2>&1 & sleep 0.5; kill -0 $! && echo $! || :'
+        process = "".join(connect.ask(host, script, str(count)))
+        if not process.isdecimal():
             raise MacstateError("caffeinate did not start; try it on the Mac itself")
         now = datetime.now().astimezone()
         until = now + timedelta(seconds=count)
         day = f"{until:%Y-%m-%d} " if until.date() != now.date() else ""
-        click.echo(f"{host.name} stays awake until {day}{until:%H:%M} (caffeinate, process {output.stdout.strip()})")
+        click.echo(f"{host.name} stays awake until {day}{until:%H:%M} (caffeinate, process {process})")
 
     sys.exit(not on_each(target, limit, (), keep))
 
 
 @click.command("log")
-@click.argument("target")
+@targeted
 @click.option("-n", "count", default=20, show_default=True, help="How many runs, the last ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines.")
 @limited
@@ -133,8 +126,8 @@ def show_journal(target: str, *, count: int, as_json: bool, limit: tuple[str, ..
     """Show what was done on TARGET, when and by whom: every run that changed something or failed."""
 
     def look(_state: State, host: Host) -> None:
-        _, output = connect.send(host, ("sh", "-c", journal.READ), [])
-        runs = list(journal.entries(b64decode(output.stdout).decode("utf-8", "replace")))[-count:]
+        text = b64decode("".join(connect.ask(host, journal.READ))).decode("utf-8", "replace")
+        runs = list(journal.entries(text))[-count:]
         for entry in runs:
             click.echo(json.dumps(entry, ensure_ascii=False) if as_json else "\n".join(journal.told(entry)))
         if not runs and not as_json:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
+import click
 from gevent import monkey
 
 monkey.patch_all()
@@ -16,15 +18,29 @@ monkey.patch_all()
 from pyinfra import logger  # noqa: E402 - pyinfra wants gevent's patches first
 from pyinfra.api.config import Config  # noqa: E402
 from pyinfra.api.connect import connect_all, disconnect_all  # noqa: E402
-from pyinfra.api.exceptions import PyinfraError  # noqa: E402
+from pyinfra.api.exceptions import NoGroupError, PyinfraError  # noqa: E402
 from pyinfra.api.host import Host  # noqa: E402
+from pyinfra.api.inventory import Inventory  # noqa: E402
 from pyinfra.api.state import State, StateStage  # noqa: E402
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state  # noqa: E402
+from pyinfra_cli.exceptions import UnexpectedExternalError  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
+from macstate.cli import complete  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.hosts import LAPTOP  # noqa: E402
+
+
+def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its TARGET."""
+    return click.argument("target", shell_complete=complete.targets)(command)
+
+
+def limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command pyinfra's ``--limit``."""
+    said = "Only this Mac, group or glob (can be repeated)."
+    return click.option("--limit", multiple=True, help=said)(command)
 
 
 def on_each(
@@ -39,8 +55,7 @@ def on_each(
 
     ``laptop``: with this laptop too, where the target has it.
     """
-    overrides = {key: parse_cli_arg(value) for key, _, value in (item.partition("=") for item in data)}
-    state = _connect(target, overrides, limit, laptop=laptop)
+    state = _connect(target, dict(map(_pair, data)), limit, laptop=laptop)
     there = [host for host in state.inventory if host in state.activated_hosts]
     failed = len(there) < len([host for host in state.inventory if state.is_host_in_limit(host)])
     try:
@@ -55,9 +70,11 @@ def on_each(
     return not failed
 
 
-def _is_meant(host: Host, limit: tuple[str, ...]) -> bool:
-    """Say whether one of pyinfra's patterns means a host: a group's name, or a pattern of host names."""
-    return any(pattern in host.groups or fnmatch(host.name, pattern) for pattern in limit)
+def _pair(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise MacstateError(f"--data {text}: not of the form KEY=VALUE; type e.g. --data allow=takeover")
+    return key, parse_cli_arg(value)
 
 
 def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
@@ -65,18 +82,15 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
     os.environ.setdefault("PYINFRA_PROGRESS", "off")
-    if not (target.startswith("@") or Path(target).exists()):
-        raise MacstateError(f"{target}: no such inventory file; type inventory.py, or @rehearsal/NAME for a rehearsal")
     state = State()
     state.cwd = str(Path.cwd())
     with ctx_state.use(state), ctx_config.use(Config()):
-        inventory = make_inventory(target, cwd=state.cwd, override_data=overrides)
+        inventory = _inventory(target, state.cwd, overrides)
         with ctx_inventory.use(inventory):
             there = [host for host in inventory if laptop or host.name != LAPTOP]
-            chosen = [host for host in there if not limit or _is_meant(host, limit)]
+            chosen = [host for host in there if not limit or host in _matching(target, inventory, there, limit)]
             if not chosen:
-                names = ", ".join(host.name for host in there)
-                raise MacstateError(f"--limit {' '.join(limit)}: means no host of {target}; there are {names}")
+                raise MacstateError(f"{target}: there is no Mac in it")
             state.init(inventory, Config(), initial_limit=chosen)
             state.set_stage(StateStage.Connect)
             try:
@@ -85,3 +99,39 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
                 if isinstance(error, MacstateError):
                     raise
     return state
+
+
+def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory:
+    if not (target.startswith("@") or Path(target).is_file()):
+        said = f"{target or repr(target)}: no such inventory file"
+        raise MacstateError(f"{said}; type inventory.py, or @rehearsal/NAME for a rehearsal")
+    try:
+        found: Inventory = make_inventory(target, cwd=folder, override_data=overrides)
+    except SyntaxError as error:
+        where = f"{error.filename or target}:{error.lineno or 1}"
+        raise MacstateError(f"{where}: this is no Python ({error.msg}), as an inventory has to be") from error
+    except UnexpectedExternalError as error:
+        lines = [
+            line for code, line in walk_tb(error.exception.__traceback__) if code.f_code.co_filename == error.filename
+        ]
+        said = " ".join(f"{type(error.exception).__name__}: {error.exception}".split())
+        raise MacstateError(f"{error.filename}:{lines[-1]}: {said}") from error
+    except (OSError, ValueError) as error:
+        raise MacstateError(f"{target}: not an inventory ({error})") from error
+    else:
+        return found
+
+
+def _matching(target: str, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
+    """Give the hosts that ``--limit`` means, as pyinfra's own does: names, groups and globs."""
+    found: list[Host] = []
+    for pattern in limit:
+        try:
+            group = inventory.get_group(pattern)
+        except NoGroupError:
+            group = [host for host in there if fnmatch(host.name, pattern)]
+        if not (meant := [host for host in group if host in there]):
+            names = ", ".join(host.name for host in there) or "none"
+            raise MacstateError(f"--limit {pattern}: means no host of {target}; there are {names}")
+        found += meant
+    return found

@@ -1,0 +1,117 @@
+"""What completes our own commands: TARGETs, entries of the spec, paths of fields; and the scripts for the shells.
+
+Whatever is wrong with the spec, there are fewer suggestions, and no error between two keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, ZshComplete
+
+from macstate import document, spec
+from macstate.errors import MacstateError
+from macstate.wishes import place
+
+BASH = r"""
+%(complete_func)s() {
+    local IFS=$'\n' line word cut count type value
+    line=${COMP_LINE:0:COMP_POINT}
+    word=${line##*[[:space:]]}
+    cut=${word%%"$2"} # bash ends a word at a colon too, and keeps what stands before
+    count=$(printf %%s "$line" | wc -w)
+    [ -z "$word" ] || count=$((count - 1))
+    COMPREPLY=()
+    while IFS=, read -r type value; do
+        if [ "$type" = file ]; then
+            compopt -o filenames 2>/dev/null # not in the bash of macOS, 3.2
+            COMPREPLY+=($(compgen -f -- "$2"))
+        else
+            COMPREPLY+=("${value#"$cut"}")
+        fi
+    done < <(COMP_WORDS=$line COMP_CWORD=$count %(complete_var)s=bash_complete "$1")
+}
+complete -F %(complete_func)s %(prog_name)s
+"""
+"""click's own wants bash 4.4, and takes no word with an ``@`` or a colon."""
+COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
+"""What a zsh without a start-up file of its own lacks."""
+
+
+class Bash(BashComplete):
+    """A script for every bash from 3.2 on."""
+
+    source_template = BASH
+
+    @staticmethod
+    def _check_version() -> None:
+        """Take any."""
+
+
+class Zsh(ZshComplete):
+    """click's script, in a zsh that may not have turned completion on."""
+
+    source_template = ZshComplete.source_template.replace("\n", f"\n{COMPINIT}\n", 1)
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["zsh", "bash"]))
+@click.pass_context
+def show_completion(context: click.Context, shell: str) -> None:
+    """Print what makes a shell complete macstate's words: `eval "$(macstate completion zsh)"` in ~/.zshrc."""
+    command = context.find_root().command
+    click.echo({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source())
+
+
+def targets(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
+    """Complete a TARGET: a rehearsal of one of the spec's Macs, or a file."""
+    rehearsals = (f"@rehearsal/{name}" for name in _spec_names(("macs",)))
+    found = [CompletionItem(each) for each in rehearsals if each.startswith(begun)]
+    return found if begun.startswith("@") else [*found, CompletionItem(begun, type="file")]
+
+
+def entries(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the place of an entry, such as ``endpoints.vllm``."""
+    with suppress(MacstateError):
+        known = spec.load()
+        places = {place(*pair) for name in known.macs for pair in known.for_host(name).entries}
+        return sorted(each for each in places if each.startswith(begun))
+    return []
+
+
+def endpoints(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the name of an endpoint."""
+    return [name for name in _spec_names(("endpoints",)) if name.startswith(begun)]
+
+
+def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the path of a field; where a name may be anything, with those of the spec."""
+    from macstate.explain import Schema  # noqa: PLC0415 - it reads the sources: not for every run
+
+    schema, parts = Schema(), begun.split(".")
+    for count in range(len(parts)):  # a name may have dots
+        parent, last = parts[:count], ".".join(parts[count:])
+        with suppress(MacstateError):
+            names = [*schema.fields(".".join(parent)), *_spec_names(tuple(parent))]
+            if found := [".".join((*parent, name)) for name in dict.fromkeys(names) if name.startswith(last)]:
+                return found
+    return []
+
+
+def _spec_names(parts: tuple[str, ...]) -> list[str]:
+    """Give the names that stand in the spec below a path, whatever else is wrong with it."""
+    with suppress(OSError, ValueError):
+        below = list(_below(document.read(spec.path().read_text()).data, parts))
+        return [str(name) for name in below[0]] if below and isinstance(below[0], dict) else []
+    return []
+
+
+def _below(node: Any, parts: tuple[str, ...]) -> Iterator[Any]:
+    if not parts:
+        yield node
+    for count in range(1, len(parts) + 1):
+        if isinstance(node, dict) and (name := ".".join(parts[:count])) in node:
+            yield from _below(node[name], parts[count:])

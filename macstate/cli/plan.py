@@ -1,0 +1,76 @@
+"""`macstate plan`: the plan on the terminal, as JSON, and in a file for later."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from macstate import connect, plan_json, report, spec, terminal
+from macstate.change import Plan
+from macstate.cli.complete import entries
+from macstate.cli.target import limited, on_each, targeted
+from macstate.errors import MacstateError
+
+CLEAN, ERROR, PENDING = 0, 1, 2
+
+
+@click.command("plan")
+@targeted
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan as JSON to a file.")
+@click.option("--summary", is_flag=True, help="One line a Mac.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATH",
+    shell_complete=entries,
+    help="Only this entry and what it needs: endpoints.vllm.",
+)
+@limited
+@click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's --data, e.g. allow=takeover.")
+@click.option("-v", "verbose", is_flag=True, help="Show the commands too.")
+def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
+    target: str,
+    *,
+    as_json: bool,
+    out: Path | None,
+    summary: bool,
+    only: tuple[str, ...],
+    limit: tuple[str, ...],
+    data: tuple[str, ...],
+    verbose: bool,
+) -> None:
+    """Show what would change on TARGET: an inventory file, or @rehearsal/NAME.
+
+    Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error.
+    """
+    plans: dict[str, Plan] = {}
+    data = (*data, *([f"only={','.join(only)}"] if only else []))
+    about: tuple[str, ...] = ()
+    if out and not (out.parent.is_dir() and os.access(out if out.exists() else out.parent, os.W_OK)):
+        raise MacstateError(f"--out {out}: cannot be written; name a file in a folder that is there, and yours")
+
+    def look(state: State, host: Host) -> None:
+        nonlocal about
+        seen = connect.review(host, dry=True)
+        plans[host.name], about = seen.plan, seen.wishes.only
+        if summary:
+            click.echo(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
+        elif not as_json:
+            terminal.show(seen, several=len(state.inventory) > 1, steps=verbose)
+        seen.check()
+
+    fine = on_each(target, limit, data, look, laptop=True)
+    document = plan_json.as_json(plans, spec.load().digest, about)
+    if as_json:
+        click.echo(document)
+    if out and fine:
+        out.write_text(f"{document}\n")
+    elif out:
+        click.echo(f"--out {out}: not written, since something above stands against this plan", err=True)
+    sys.exit(ERROR if not fine else PENDING if any(each.changes for each in plans.values()) else CLEAN)
