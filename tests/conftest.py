@@ -14,7 +14,10 @@ monkey.patch_all = lambda **_: None
 
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
-TOGETHER = ("tests/test_interrupted.py", "tests/test_cli.py", "tests/lab/test_gate.py", "tests/lab/test_sudo.py")
+TOGETHER = (
+    *("tests/test_interrupted.py", "tests/test_cli.py", "tests/test_screen.py"),
+    *("tests/lab/test_gate.py", "tests/lab/test_sudo.py"),
+)
 SLOW = "what is slow (a kill between any two steps, many random Macs)"
 LAB = "the lab (a real tailnet, real sudo, real servers)"
 

@@ -25,8 +25,7 @@ from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli.util import load_deploy_file
 
-from macstate import ops, plan_json
-from macstate.change import Plan
+from macstate import plan_json, terminal
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
 from macstate.review import Review
@@ -52,7 +51,7 @@ class Outcome:
     rows: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     """What succeeded."""
-    plans: list[Plan] = field(default_factory=list)
+    shown: list[Review] = field(default_factory=list)
     """What was shown, and is a valid document for scripts too."""
 
 
@@ -91,20 +90,20 @@ class Collect(logging.Handler):
 
 
 @contextmanager
-def shown(plans: list[Plan]) -> Iterator[None]:
+def shown(reviews: list[Review]) -> Iterator[None]:
     """Keep every plan that is shown, and hold its JSON against the published schema."""
-    show = ops.show
+    show = terminal.show
 
-    def keep(state: State, host: Any, seen: Review, *, steps: bool) -> None:
-        plans.append(seen.plan)
-        VALID.validate(json.loads(plan_json.as_json({host.name: seen.plan}, seen.spec)))
-        show(state, host, seen, steps=steps)
+    def keep(seen: Review, *, several: bool, steps: bool) -> None:
+        reviews.append(seen)
+        VALID.validate(json.loads(plan_json.as_json({seen.name: seen.plan}, seen.spec, seen.wishes.only)))
+        show(seen, several=several, steps=steps)
 
-    ops.show = keep
+    terminal.show = keep
     try:
         yield
     finally:
-        ops.show = show
+        terminal.show = show
 
 
 @dataclass
@@ -150,7 +149,7 @@ class Laptop:
             (Watched,),
             {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after},
         )
-        with logs(outcome.said), shown(outcome.plans):
+        with logs(outcome.said), shown(outcome.shown):
             state = State(check_for_changes=dry)
             state.cwd = str(ROOT)
             inventory = Inventory(

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import select
+import shlex
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
-from laptop import ROOT, Laptop
+from laptop import ROOT, VALID, Laptop, changes, snapshot
+from pyinfra.api.command import StringCommand
+from pyinfra.connectors.util import CommandOutput, OutputLine
+
+from macstate import connect, journal, plan_json
+from macstate.cli import logs
+from macstate.errors import MacstateError
 
 SPEC = """
 macs:
@@ -22,6 +36,7 @@ endpoints:
   pictures: {engine: rest, command: [/opt/b], port: 8002}
 """
 TARGET = "@rehearsal/studio"
+BIN = Path(sys.executable).parent
 
 
 class Terminal:
@@ -31,22 +46,63 @@ class Terminal:
         self.folder = folder
         (folder / "macs.yml").write_text(spec)
 
-    def type(self, command: str, *words: str) -> subprocess.CompletedProcess[str]:
-        program = Path(sys.executable).with_name(command)
-        environment = {
+    def environment(self, **more: str) -> dict[str, str]:
+        return {
             "HOME": str(self.folder),
             "MACSTATE_SPEC": str(self.folder / "macs.yml"),
             "MACSTATE_REHEARSAL": str(self.folder),
-            "PATH": "/usr/bin:/bin",
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            **more,
         }
-        return subprocess.run([program, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-    def macstate(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.type("macstate", *words)
+    def type(self, command: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BIN / command, *words],
+            cwd=ROOT,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Type a command, and do not wait."""
+        out = subprocess.DEVNULL
+        return subprocess.Popen(words, cwd=ROOT, env=self.environment(), stdout=out, stderr=out, text=True)
+
+    def see(self, *words: str, keys: Iterable[tuple[str, str]] = (), **more: str) -> str:
+        """Type a command on a real terminal; press keys, each time until something is there; give all that it shows."""
+        pid, screen = pty.fork()
+        if pid == 0:
+            os.chdir(ROOT)
+            os.execvpe(words[0], words, self.environment(TERM="xterm", **more))  # noqa: S606 - a command
+        shown = ""
+        for pressed, until in keys:
+            os.write(screen, pressed.encode())
+            new = ""
+            while until not in new:
+                assert select.select([screen], [], [], 20)[0], new
+                new += os.read(screen, 65536).decode()
+            shown += new
+        with suppress(OSError):  # Linux' way to say that it is over
+            while piece := os.read(screen, 65536):
+                shown += piece.decode()
+        os.close(screen)
+        os.waitpid(pid, 0)
+        return shown
+
+    def macstate(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return self.type("macstate", *words, **more)
+
+    def deploy(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return self.type("pyinfra", TARGET, "deploy.py", "-y", *words, **more)
 
     def inside(self, command: str) -> None:
         done = self.type("pyinfra", TARGET, "exec", "--", command)
         assert done.returncode == 0, done.stderr
+
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.macstate("log", TARGET, "--json").stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -186,13 +242,288 @@ def test_an_unreachable_mac_is_an_error_and_not_no_changes(tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_completion_is_a_script_of_that_shell(shell: str, tmp_path: Path) -> None:
-    script = Terminal(tmp_path).macstate("completion", shell).stdout
+def test_the_plan_as_json_is_as_published(terminal: Terminal) -> None:
+    terminal.inside("sudo pmset -c sleep 5")
 
-    assert "_macstate_completion" in script
+    whole = terminal.macstate("plan", TARGET, "--json")
+    part = terminal.macstate("plan", TARGET, "--json", "--only", "endpoints.coder")
+
+    for done in (whole, part):
+        VALID.validate(json.loads(done.stdout))
+    assert (whole.returncode, part.returncode) == (2, 0)
+    assert "only" not in json.loads(whole.stdout)
+    assert json.loads(part.stdout)["only"] == ["endpoints.coder"]
+
+
+def test_one_line_for_some_entries_says_that_the_rest_was_not_looked_at(terminal: Terminal) -> None:
+    same = terminal.macstate("plan", TARGET, "--only", "endpoints.coder", "--summary")
+    terminal.inside("sudo launchctl disable system/macstate.coder")
+    differs = terminal.macstate("plan", TARGET, "--only", "endpoints.coder", "--summary")
+
+    rest = "endpoints.coder: the rest was not looked at."
+    assert same.stdout == f"studio: No changes. studio matches the spec in {rest}\n"
+    assert differs.stdout == f"studio: Plan: 0 to add, 1 to change, 0 to remove. Only {rest}\n"
+
+
+def test_an_entry_takes_its_old_route_along_and_what_is_not_its_own_is_told(terminal: Terminal) -> None:
+    text = SPEC.replace("serve: /coder", "serve: /code")
+    (terminal.folder / "macs.yml").write_text(text[: text.index("  pictures:")])
+
+    shown = terminal.macstate("plan", TARGET, "--only", "endpoints.coder").stdout.splitlines()
+
+    gone = "launchd/system/macstate.pictures is no longer in the spec, and goes in a run without `--only`"
+    assert gone in shown
+    assert [line for line in shown if line[:2] in {"- ", "+ ", "~ "}] == ["- serve/443/coder", "+ serve/443/code"]
+
+
+@pytest.fixture
+def studio(applied: Path, tmp_path: Path) -> Laptop:
+    """A laptop in this process, and the same Mac."""
+    shutil.copytree(applied, tmp_path / "macs/studio", symlinks=True)
+    return Laptop(tmp_path)
+
+
+def save(studio: Laptop, monkeypatch: pytest.MonkeyPatch, only: str = "") -> dict[str, Any]:
+    """Save the plan as `macstate plan --out` does, for the runs that follow."""
+    monkeypatch.delenv("MACSTATE_PLAN", raising=False)
+    [seen] = studio.run(SPEC, "studio", dry=True, data={"only": only}).shown
+    file = studio.folder / "plan.json"
+    file.write_text(plan_json.as_json({"studio": seen.plan}, seen.spec, seen.wishes.only))
+    monkeypatch.setenv("MACSTATE_PLAN", str(file))
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def disturb(studio: Laptop, command: str) -> None:
+    """Do something by hand, and wait until it shows."""
+    studio.command(command, "studio")
+    time.sleep(0.6)
+    studio.command("pmset -g custom", "studio")
+
+
+def test_a_saved_plan_is_carried_out_as_it_was_shown(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    disturb(studio, "sudo pmset -c sleep 5; sudo launchctl disable system/macstate.pictures")
+    document = save(studio, monkeypatch)
+    calls = len(studio.calls("studio"))
+
+    done = studio.run(SPEC, "studio")
+
+    assert not done.failed, done.said
+    titles = [f"~ {change['id']}" for change in document["hosts"]["studio"]["changes"]]
+    assert changes(done) == titles == ["~ power/ac", "~ launchd/system/macstate.pictures"]
+    ran = {shlex.join(call) for call in studio.calls("studio")[calls:]}
+    assert {step for each in document["hosts"]["studio"]["changes"] for step in each["steps"] if "#" not in step} <= ran
+    monkeypatch.delenv("MACSTATE_PLAN")
+    assert studio.run(SPEC, "studio").rows == []
+
+
+def test_a_saved_plan_is_refused_when_the_mac_has_moved(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    disturb(studio, "sudo pmset -c sleep 5")
+    save(studio, monkeypatch)
+    disturb(studio, "sudo pmset -c sleep 7")
+    before = snapshot(studio.mac("studio"))
+
+    refused = studio.run(SPEC, "studio")
+
+    assert refused.failed
+    assert refused.commands == 1
+    [said] = [line for line in refused.said if "MACSTATE_PLAN" in line]
+    assert said.endswith(
+        ": power/ac moved since this plan was made; make a new one (`macstate plan TARGET --out FILE`) and look at it"
+    )
+    assert snapshot(studio.mac("studio")) == before
+    save(studio, monkeypatch)
+    assert not studio.run(SPEC, "studio").failed
+
+
+def test_a_saved_plan_for_some_entries_knows_them(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    disturb(studio, "sudo pmset -c sleep 5; sudo launchctl disable system/macstate.coder")
+    assert save(studio, monkeypatch, "endpoints.coder")["only"] == ["endpoints.coder"]
+
+    other = studio.run(SPEC, "studio", data={"only": "power"})
+    done = studio.run(SPEC, "studio")
+
+    assert (other.failed, other.commands) == (True, 0)
+    assert "only=power: the saved plan says what it is about; leave this out" in " ".join(other.said)
+    assert changes(done) == ["~ launchd/system/macstate.coder"]
+    assert not done.failed, done.said
+
+
+def test_a_plan_is_saved_only_when_nothing_stands_against_it(terminal: Terminal) -> None:
+    file = terminal.folder / "plan.json"
+    file.write_text("the old one")
+    (terminal.folder / "macs.yml").write_text(SPEC[: SPEC.index("endpoints:")])
+    words = ("plan", TARGET, "--out", str(file))
+
+    refused = terminal.macstate(*words)
+    kept = file.read_text()
+    nowhere = terminal.macstate(*words[:3], "/nonexistent/plan.json")
+    made = terminal.macstate(*words, "--data", "allow=removal", MACSTATE_PLAN=str(file))
+
+    assert (refused.returncode, kept) == (1, "the old one")
+    assert f"--out {file}: not written" in refused.stderr
+    assert nowhere.stderr == (
+        "--out /nonexistent/plan.json: cannot be written; name a file in a folder that is there, and yours\n"
+    )
+    assert made.returncode == 2, made.stderr  # the variable is for carrying out: it stands against no new plan
+    VALID.validate(json.loads(file.read_text()))
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_and_one_that_is_killed(terminal: Terminal) -> None:
+    terminal.inside("rehearse stop-delay 15")
+    terminal.inside("sudo launchctl disable system/macstate.coder")
+    holder = terminal.folder / "studio/var/db/macstate/lock/holder"
+    first = terminal.begin(str(BIN / "pyinfra"), TARGET, "deploy.py", "-y")
+    try:
+        end = time.monotonic() + 30
+        while not (holder.exists() and holder.read_text().count("\t") == 3):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        second = terminal.deploy("--data", "lock_wait=0")
+        [said] = [line for line in second.stderr.splitlines() if "another run holds the lock" in line]
+        script = int(holder.read_text().partition("\t")[0])
+    finally:
+        first.kill()
+    os.kill(script, 9)
+    terminal.inside("rehearse stop-delay 0.4")
+    first.wait()
+
+    third = terminal.deploy()
+
+    assert second.returncode == 1
+    assert re.search(r"since \S+ \(process \d+\); wait for it, then run again$", said.strip())
+    assert third.returncode == 0, third.stderr
+    assert "took over the lock" in third.stderr
+    assert terminal.macstate("plan", TARGET).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A laptop without a Mac."""
+    return Terminal(tmp_path_factory.mktemp("desk"))
+
+
+NOT_FOUND = "no such inventory file; type inventory.py, or @rehearsal/NAME for a rehearsal"
+MISTAKES = {
+    ("plan", "README.md"): r"README.md:\d+: this is no Python \(.*\), as an inventory has to be",
+    ("plan", "."): rf"\.: {NOT_FOUND}",
+    ("plan", ""): rf"'': {NOT_FOUND}",
+    ("plan", "no.py"): rf"no\.py: {NOT_FOUND}",
+    ("plan", "HOME/syntax.py"): r"HOME/syntax\.py:2: this is no Python \('\(' was never closed\), .*",
+    ("plan", "HOME/raises.py"): r"HOME/raises\.py:2: ZeroDivisionError: division by zero",
+    ("plan", "HOME/bytes.py"): r"HOME/bytes\.py: not an inventory \(.*\)",
+    ("plan", "HOME/empty.py"): r"HOME/empty\.py: there is no Mac in it",
+    ("plan", TARGET, "--data", "allow"): r"--data allow: not of the form KEY=VALUE; .*",
+    ("plan", TARGET, "--data", "alow=removal"): r"studio: --data alow: not known; did you mean --data allow=…\?",
+    ("plan", TARGET, "--data", "lock_wait=x"): r"studio: lock_wait=x: not a whole number of seconds; .*",
+    ("plan",): r"macstate plan: Missing argument 'TARGET'\. `macstate plan --help` tells more",
+    ("plan", "x", "--foo"): r"macstate plan: No such option '--foo'\..* `macstate plan --help` tells more",
+    ("nonsense",): r"macstate: No such command 'nonsense'\. `macstate --help` tells more",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistake_is_one_line(desk: Terminal, words: tuple[str, ...]) -> None:
+    home = desk.folder
+    (home / "syntax.py").write_text("x = 1\ny = (\n")
+    (home / "raises.py").write_text("x = 1\n1 / 0\n")
+    (home / "bytes.py").write_bytes(b"\xff\x00")
+    (home / "empty.py").write_text("")
+
+    done = desk.macstate(*(word.replace("HOME", str(home)) for word in words))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(MISTAKES[words], done.stderr.strip().replace(str(home), "HOME")), done.stderr
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_colours_are_for_a_terminal_that_wants_them(terminal: Terminal) -> None:
+    terminal.inside("sudo pmset -c sleep 5")
+    plan, dry = ("macstate", "plan", TARGET), ("pyinfra", TARGET, "deploy.py", "--dry")
+
+    coloured, piped = terminal.see(*plan), terminal.type(*plan).stdout
+    plain = terminal.see(*dry, NO_COLOR="1")  # pyinfra's own lines too
+
+    assert "\x1b[33m~ power/ac\x1b[0m" in coloured
+    for shown in (plain, piped, terminal.see(*plan, NO_COLOR="1")):
+        assert "~ power/ac" in shown
+        assert COLOUR.findall(shown) == []
+
+
+class Chatty:
+    """A Mac whose login scripts print something, before and behind."""
+
+    def run_shell_command(self, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
+        script = f"echo 'Welcome back!'; {command.get_raw_value()}; status=$?; echo Bye.; exit $status"
+        lines = "\n".join(arguments["_stdin"])
+        done = subprocess.run(["sh", "-c", script], input=lines, capture_output=True, text=True, check=False)
+        streams = (("stdout", done.stdout), ("stderr", done.stderr))
+        said = [OutputLine(stream, line) for stream, text in streams for line in text.splitlines()]
+        return done.returncode == 0, CommandOutput(said)
+
+
+def test_what_a_login_script_prints_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    mac: Any = Chatty()
+    log = tmp_path / "log"
+    log.write_text("one\ntwo\n")
+
+    assert connect.ask(mac, 'echo "$1"; echo last', "a b") == ["a b", "last"]
+    assert connect.ask(mac, journal.READ) == []
+    assert connect.ask(mac, logs.READ, str(log), "begin", "1") == ["8", "dHdvCg=="]
+    assert connect.ask(mac, logs.READ, str(tmp_path / "none"), "begin", "1") == ["unreadable"]
+    with pytest.raises(MacstateError, match=r"the Mac did not do what it was asked \(no luck\); run again"):
+        connect.ask(mac, "echo no luck >&2; false")
+
+
+def test_of_two_lines_about_a_run_the_one_that_failed_is_told() -> None:
+    line = {"run": "a", "when": "1", "done": ["~ power/ac"], "changes": ["~ power/ac"]}
+    failed, applied = ({**line, "outcome": outcome} for outcome in ("failed: verify: power/ac sleep", "applied"))
+    less = {**failed, "done": []}
+
+    for lines in ((failed, applied), (applied, failed), (less, failed, applied)):
+        assert list(journal.entries("\n".join(map(json.dumps, lines)))) == [failed]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_is_a_script_of_that_shell(shell: str, desk: Terminal) -> None:
+    done = desk.macstate("completion", shell)
+
+    assert "_macstate_completion" in done.stdout
+    assert done.stderr == ""
+    assert "nosort" not in done.stdout  # macOS' bash is 3.2
     if program := shutil.which(shell):
-        subprocess.run([program, "-n"], input=script, text=True, check=True)
+        subprocess.run([program, "-n"], input=done.stdout, text=True, check=True)
+
+
+COMPLETED = {
+    "macstate plan @reh": "macstate plan @rehearsal/studio ",
+    "macstate plan invent": "macstate plan inventory.py ",
+    "macstate plan @rehearsal/studio --only endpoints.pic": "--only endpoints.pictures ",
+    "macstate logs inventory.py cod": "macstate logs inventory.py coder ",
+    "macstate explain endpoints.pictures.models.llava:": "models.llava:7b-v1.6 ",
+    "macstate expla": "macstate explain ",
+}
+
+
+def test_bash_completes(desk: Terminal) -> None:
+    (desk.folder / "macs.yml").write_text(SPEC.replace("port: 8002", "port: 8002, models: {'llava:7b-v1.6': x}"))
+    ready = ('eval "$(macstate completion bash)"; echo rea""dy\n', "ready")
+    tabs = [(f"\x15{typed}\t", completed) for typed, completed in COMPLETED.items()]
+
+    desk.see("bash", "--norc", "--noprofile", "-i", keys=(ready, *tabs, ("\x15exit\n", "exit")), PS1="$ ")
+
+
+def test_a_zsh_that_was_set_up_by_nobody_takes_the_completion(desk: Terminal) -> None:
+    if shutil.which("zsh"):
+        script = 'eval "$(macstate completion zsh)"; print $_comps[macstate]'
+        done = subprocess.run(
+            ["zsh", "-f", "-c", script], env=desk.environment(), capture_output=True, text=True, check=True
+        )
+        assert (done.stdout, done.stderr) == ("_macstate_completion\n", "")
 
 
 def test_a_defect_is_one_line_and_a_traceback_on_request(tmp_path: Path) -> None:

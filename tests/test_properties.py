@@ -18,11 +18,12 @@ from laptop import Laptop, changes
 from test_interrupted import FOREIGN, answer
 
 from macstate import spec
+from macstate.change import Batch
 from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
-from macstate.steps import Run
+from macstate.steps import Delete, Run, Write
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -171,6 +172,23 @@ def changes_something(call: list[str]) -> bool:
     )
 
 
+BESIDE = {"lock", "expect", "record", "journal"}
+"""What a change's script is sent beside its steps."""
+
+
+def shown(laptop: Laptop, data: dict[str, Any]) -> tuple[Batch, ...]:
+    """Give what a person sees beforehand."""
+    dry = laptop.run(text(data), dry=True)
+    return dry.shown[0].plan.batches
+
+
+def note(sent: list[str], lines: list[str]) -> list[str]:
+    """Take down what goes over the wire, of a change alone."""
+    if lines[0] == "PAYLOAD":
+        sent += lines[1:-1]
+    return lines
+
+
 def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
     """Apply, let somebody meddle, apply another spec, and look: converged, no trace, nothing foreign touched."""
     with tempfile.TemporaryDirectory() as folder:
@@ -184,17 +202,24 @@ def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any
             laptop.command(command)
         time.sleep(0.6)
         looked = len(laptop.calls())
-        laptop.run(text(after), dry=True)
-        told = len(laptop.calls())
-        second = laptop.run(text(after), data={"allow": "takeover,removal,lose-key,firewall-off"})
+        told = [step for batch in shown(laptop, after) for step in batch.steps]
+        begun = len(laptop.calls())
+        sent: list[str] = []
+        second = laptop.run(
+            text(after),
+            data={"allow": "takeover,removal,lose-key,firewall-off"},
+            wire=lambda _, lines: note(sent, lines),
+        )
         assert not second.failed, second.said
-        reads, calls = laptop.calls()[looked:told], laptop.calls()[told:]
-        assert {shlex.join(call) for call in calls if call not in reads and changes_something(call)} == {
-            shlex.join((step.words[0].rpartition("/")[2], *step.words[1:]))
-            for batch in second.plans[0].batches
-            for step in batch.steps
-            if isinstance(step, Run)
-        }
+        assert [line for line in sent if line.partition(" ")[0] not in BESIDE] == [step.line for step in told]
+        reads, calls = laptop.calls()[looked:begun], laptop.calls()[begun:]
+        assert [shlex.join(call) for call in calls if call not in reads and changes_something(call)] == [
+            shlex.join((step.words[0].rpartition("/")[2], *step.words[1:])) for step in told if isinstance(step, Run)
+        ]
+        files = {step.path: step for step in told if isinstance(step, Write | Delete)}
+        for path, step in files.items():
+            there = laptop.mac() / path.lstrip("/")
+            assert (there.read_bytes() if there.exists() else None) == getattr(step, "content", None)
         assert second.commands <= len(changes(second)) + 3
         assert laptop.run(text(after)).rows == []
         root = laptop.mac()

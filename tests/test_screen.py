@@ -5,18 +5,21 @@ MACSTATE_WRITE_SCREENS=1 writes them anew; look at what that changes.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import click
 import jsonschema
 import pytest
-from laptop import REFERENCE, ROOT
+from laptop import REFERENCE, ROOT, Laptop, Outcome
 
-from macstate import guard, plan_json, report, spec
+from macstate import guard, plan_json, report, saved, spec, terminal
 from macstate.change import Plan
 from macstate.errors import MacstateError
 from macstate.facts import Facts, Node
@@ -25,6 +28,8 @@ from macstate.plan import plan
 from macstate.record import Line, Record
 from macstate.resource import Resource
 from macstate.resources.serve import STATUS
+from macstate.review import Review
+from macstate.styled import Styled
 
 SCREENS = ROOT / "tests/screens"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -34,7 +39,7 @@ FACTS = Facts(
     home="/Users/mmirvois",
     sudo=True,
     node=NODE,
-    programs={"/opt/homebrew/bin/nginx": "nginx version: nginx/1.29.3"},
+    programs={"/opt/homebrew/bin/nginx": "nginx version: nginx/1.29.3", "/opt/homebrew/bin/caddy": "v2.11.7"},
 )
 SCHEMA = json.loads((ROOT / "macstate/plan.schema.json").read_text())
 TWO = """
@@ -70,37 +75,99 @@ def _other(value: object) -> object:
     return not value if isinstance(value, bool) else (1 if value == 0 else 10)
 
 
-PUBLIC = REFERENCE.replace("    funnel: {https: 8443}  ", "    # no funnel")
-SCENES: dict[str, list[tuple[str, Plan]]] = {
-    "first run": [("macstudio", planned(REFERENCE))],
-    "one changed value": [("macstudio", planned(REFERENCE, REFERENCE.replace("30m", "10m")))],
-    "a removed endpoint": [("macstudio", planned(REFERENCE[: REFERENCE.index("  a1111:")], REFERENCE))],
-    "a new funnel": [("macstudio", planned(REFERENCE, PUBLIC))],
-    "nothing to do": [("macstudio", planned(REFERENCE, REFERENCE))],
-    "two macs": [(name, planned(TWO, name=name)) for name in ("macstudio", "macmini")],
+SCENES = {
+    "first run": REFERENCE,
+    "one changed value": REFERENCE.replace("30m", "10m"),
+    "a removed endpoint": REFERENCE[: REFERENCE.index("  a1111:")],
+    "a new funnel": REFERENCE.replace("    serve: /vllm\n", "    serve: /vllm\n    funnel: {https: 10000}\n"),
+    "a guide that says more": REFERENCE.replace("Qwen 3 (8-B)", "Qwen 3 (small)"),
+    "nothing to do": REFERENCE,
+    "two macs": TWO,
 }
+NEW = {"first run": ["macstudio"], "two macs": ["macstudio", "macmini"]}
+"""Scenes on Macs out of the box; all others are on one that is as the reference spec says."""
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory, converged: tuple[Outcome, Path]) -> dict[str, list[Review]]:
+    """What deploy.py shows in each scene, as it was read from rehearsal Macs."""
+    used = Laptop(tmp_path_factory.mktemp("used"))
+    used.mac().mkdir(parents=True)
+    used.put_back(converged[1])
+    shutil.copytree(converged[1].parent / ".keys", used.mac().parent / ".keys")
+    seen = {}
+    for scene, text in SCENES.items():
+        laptop = Laptop(tmp_path_factory.mktemp("new")) if scene in NEW else used
+        shown = laptop.run(text, *NEW.get(scene, ()), dry=True).shown
+        seen[scene] = sorted(shown, key=lambda each: each.name)  # whoever is read first is shown first
+    return seen
+
+
+class Tty(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("colour", ["colour", "plain"])
 @pytest.mark.parametrize("scene", SCENES)
-def test_screen(scene: str, colour: str, width: int) -> None:
-    lines = [line for name, each in SCENES[scene] for line in report.text(name, each, steps=False, width=width)]
-    if colour == "plain":
-        lines = [click.unstyle(line) for line in lines]
+def test_screen(
+    reviews: dict[str, list[Review]], scene: str, colour: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    with contextlib.redirect_stdout(Tty()) as screen:
+        for seen in reviews[scene]:
+            terminal.show(seen, several=len(reviews[scene]) > 1, steps=False)
+    shown = screen.getvalue() if colour == "colour" else click.unstyle(screen.getvalue())
     file = SCREENS / f"{scene}, {width}, {colour}.txt".replace(" ", "-").replace(",", "")
     if os.environ.get("MACSTATE_WRITE_SCREENS"):
         file.parent.mkdir(exist_ok=True)
-        file.write_text("\n".join(lines) + "\n")
-    assert [line for line in lines if len(click.unstyle(line)) > width and " " in click.unstyle(line).strip()] == []
-    assert "\n".join(lines) + "\n" == file.read_text()
+        file.write_text(shown)
+    assert [line for line in click.unstyle(shown).splitlines() if len(line) > width and breaks(line)] == []
+    assert shown == file.read_text()
+
+
+def breaks(line: str) -> bool:
+    """Say whether a line may be broken: there is a space in it, and it is no line of a file's diff."""
+    return " " in line.strip() and not re.match(r"(\[\w+\] )? {6}[-+ ]", line)
+
+
+def test_a_terminal_of_eight_columns_is_no_defect(
+    reviews: dict[str, list[Review]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "8")
+    with contextlib.redirect_stdout(Tty()) as screen:
+        terminal.show(reviews["two macs"][0], several=True, steps=False)
+    assert "[macmini]     sleep: 1 -> 0\n" in click.unstyle(screen.getvalue())
+
+
+def test_every_screen_is_a_scene() -> None:
+    assert len(list(SCREENS.iterdir())) == len(SCENES) * 4
+
+
+def test_what_is_fitted_keeps_its_colour_and_what_is_a_file_or_a_command_its_shape() -> None:
+    words = " ".join(["word"] * 30)
+    assert list(report.fitted(Styled("    " + words, "green"), 80)) == [
+        click.style("    " + " ".join(["word"] * 15), fg="green"),
+        click.style("        " + " ".join(["word"] * 14), fg="green"),
+        click.style("        word", fg="green"),
+    ]
+    assert list(report.fitted(Styled(words, "green", fixed=True), 80)) == [click.style(words, fg="green")]
+    assert {len(line) for line in report.fitted(Styled(words), -4)} == {
+        len("word word word word"),
+        len("    word word word"),
+        13,
+    }
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_json(scene: str) -> None:
-    document = json.loads(plan_json.as_json(dict(SCENES[scene]), 64 * "0"))
+def test_json(reviews: dict[str, list[Review]], scene: str) -> None:
+    plans = [(seen.name, seen.plan) for seen in reviews[scene]]
+    document = json.loads(plan_json.as_json(dict(plans), 64 * "0"))
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
-    again = json.loads(plan_json.as_json(dict(reversed(SCENES[scene])), 64 * "0"))
+    again = json.loads(plan_json.as_json(dict(reversed(plans)), 64 * "0"))
     assert json.dumps(document) == json.dumps(again)
 
 
@@ -109,10 +176,14 @@ def test_the_schema_of_plans_is_one_and_refuses_what_is_none() -> None:
     validator = jsonschema.Draft202012Validator(SCHEMA)
     change: dict[str, Any] = {"id": "power/ac", "action": "create", "before": {}, "after": {}}
     change |= {"sensitive": [], "steps": []}
-    document = {"format_version": "1.0", "hosts": {"m": {"changes": [change], "unmanaged": []}}}
+    host = {"changes": [change], "unmanaged": [], "fingerprint": 64 * "0"}
+    document = {"format_version": "1.0", "spec": 64 * "0", "hosts": {"m": host}}
     assert not validator.is_valid(document)  # what is created was not there before
     change["before"] = None
     assert validator.is_valid(document)
+    assert not validator.is_valid({key: value for key, value in document.items() if key != "spec"})
+    del host["fingerprint"]
+    assert not validator.is_valid(document)
 
 
 KEYED = REFERENCE.replace("    serve: /vllm\n", "    serve: /vllm\n    require_key: true\n")
@@ -143,6 +214,36 @@ def test_a_danger_is_refused_and_its_override_lets_it_through_alone(danger: str)
         guard.check(todo, NODE, others, serves=serves)
 
 
+def with_caddy(text: str) -> str:
+    for part, other in (("server: nginx ", "server: caddy "), ("  rate_limit: {per_key: 60/m}\n", "")):
+        assert part in text
+        text = text.replace(part, other)
+    return text
+
+
+def test_the_gateways_other_server_loses_no_key_and_hides_no_loss() -> None:
+    guard.check(planned(with_caddy(KEYED), KEYED), NODE, "")
+    guard.check(planned(KEYED, with_caddy(KEYED)), NODE, "")
+    with pytest.raises(MacstateError, match="route tailnet 443/vllm: refused") as caught:
+        guard.check(planned(with_caddy(REFERENCE), KEYED), NODE, "")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+SMALL = TWO.replace("serve: /}", "serve: /x}")
+
+
+def test_what_is_renamed_is_not_removed() -> None:
+    renamed = SMALL.replace("serve: /x", "serve: /y")
+    todo = planned(renamed, SMALL)
+    assert [(change.action, change.id) for change in todo.changes] == [
+        ("remove", "serve/443/x"),
+        ("create", "serve/443/y"),
+    ]
+    guard.check(todo, NODE, "")
+    with pytest.raises(MacstateError, match="1 of 2 objects: refused"):
+        guard.check(planned(SMALL.replace(", serve: /x", ""), SMALL), NODE, "")
+
+
 def test_a_key_is_not_lost_with_its_route() -> None:
     without = REFERENCE[: REFERENCE.index("  vllm:")] + REFERENCE[REFERENCE.index("  a1111:") :]
     guard.check(planned(without, KEYED), NODE, "")
@@ -152,21 +253,80 @@ def test_a_third_of_all_is_everyday() -> None:
     guard.check(planned(REFERENCE[: REFERENCE.index("  a1111:")], REFERENCE), NODE, "")
 
 
-def test_a_saved_plan_is_carried_out_as_it_was_and_not_after_something_moved(tmp_path: Path) -> None:
+SAVED, DIGEST = planned(REFERENCE, REFERENCE.replace("30m", "10m")), 64 * "a"
+
+
+def document() -> dict[str, Any]:
+    """Give a saved plan, to be edited."""
+    found: dict[str, Any] = json.loads(plan_json.as_json({"macstudio": SAVED}, DIGEST))
+    return found
+
+
+def reread(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> saved.Saved:
     file = tmp_path / "plan.json"
-    todo, digest = planned(REFERENCE, REFERENCE.replace("30m", "10m")), 64 * "a"
-    file.write_text(plan_json.as_json({"macstudio": todo}, digest))
-    plan_json.check(file, "macstudio", todo, digest)
+    file.write_text(text)
+    monkeypatch.setenv("MACSTATE_PLAN", str(file))
+    found = saved.saved()
+    assert found
+    return found
+
+
+def test_a_saved_plan_is_let_through_as_it_was_and_not_after_something_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed = reread(json.dumps(document()), tmp_path, monkeypatch)
+    agreed.check("macstudio", SAVED, DIGEST)
     moved = planned(REFERENCE, REFERENCE.replace("30m", "20m"))
     for name, now, spec_digest, said in (
-        ("macstudio", moved, digest, "com.ollama.server moved since this plan was made"),
-        ("macstudio", todo, 64 * "b", "the spec has changed since this plan was made"),
-        ("macmini", todo, digest, "this plan is not about macmini"),
+        ("macstudio", moved, DIGEST, "com.ollama.server moved since this plan was made"),
+        ("macstudio", SAVED, 64 * "b", "the spec has changed since this plan was made"),
+        ("macmini", SAVED, DIGEST, "this plan is not about macmini"),
     ):
         with pytest.raises(MacstateError, match=said):
-            plan_json.check(file, name, now, spec_digest)
-    file.write_text("[]")
-    with pytest.raises(MacstateError, match="this is no saved plan"):
-        plan_json.check(file, "macstudio", todo, digest)
+            agreed.check(name, now, spec_digest)
+
+
+def edited(**fields: Any) -> dict[str, Any]:
+    """Give a saved plan with other fields in the Mac's part."""
+    found = document()
+    found["hosts"]["macstudio"] |= fields
+    return found
+
+
+def other_steps() -> dict[str, Any]:
+    found = document()
+    found["hosts"]["macstudio"]["changes"][0]["steps"] = ["rm -rf /"]
+    return found
+
+
+EDITS: dict[str, tuple[Any, str]] = {
+    "no document": ([], "this is no saved plan"),
+    "another program's": ({"format_version": "1.2"}, "this is no saved plan"),
+    "a later form": (document() | {"format_version": "2.0"}, "its format_version 2.0 is not 1.x"),
+    "a number for a form": (document() | {"format_version": 1.0}, "this is no saved plan"),
+    "no list of Macs": (document() | {"hosts": ["macstudio"]}, "this is no saved plan"),
+    "a text for entries": (document() | {"only": "endpoints.vllm"}, "this is no saved plan"),
+    "no changes": (edited(changes=None), "this is no saved plan"),
+    "a change that is none": (edited(changes=["power/ac"]), "this is no saved plan"),
+    "no fingerprint": (edited(fingerprint=None), "this is no saved plan"),
+    "fewer changes": (edited(changes=[]), "it was edited, and shows what would not run"),
+    "other steps": (other_steps(), "it was edited, and shows what would not run"),
+    "a change without a name": (edited(changes=[{}]), "it was edited, and shows what would not run"),
+    "another fingerprint": (edited(fingerprint=64 * "0"), "serve moved since this plan was made"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_plan_is_refused_in_one_line(edit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, said = EDITS[edit]
+    with pytest.raises(MacstateError, match=re.escape(said)) as caught:
+        reread(json.dumps(text), tmp_path, monkeypatch).check("macstudio", SAVED, DIGEST)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_plan_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MACSTATE_PLAN", str(tmp_path / "other"))
     with pytest.raises(MacstateError, match="No such file"):
-        plan_json.check(tmp_path / "other", "macstudio", todo, digest)
+        saved.saved()
+    monkeypatch.delenv("MACSTATE_PLAN")
+    assert saved.saved() is None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 from laptop import REFERENCE, Laptop, Outcome, changes, snapshot
+
+from macstate import ops
 
 MAC = "macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n"
 MATCHES = "No changes. macstudio matches the spec."
@@ -100,6 +103,38 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
     again = laptop.run(MAC)
     assert again.rows == []
     assert MATCHES in capsys.readouterr().out
+
+
+def test_a_run_that_verify_finds_wanting_is_no_applied_one(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ops, "PAUSES", ())
+    laptop.command("sudo pmset -c sleep 10")
+    time.sleep(0.6)
+
+    def meddle(number: int, stdin: list[str]) -> list[str]:
+        if number == 3:  # the probe, the change, and now verify looks
+            laptop.command("sudo pmset -c sleep 11")
+            time.sleep(0.6)
+        return stdin
+
+    outcome = laptop.run(REFERENCE, wire=meddle)
+
+    assert outcome.failed
+    assert outcome.commands == 4
+    last = (laptop.mac() / "var/db/macstate/journal").read_text().splitlines()[-1]
+    assert json.loads(last)["outcome"] == "failed: verify: not as the spec says after the run: power/ac sleep"
+    assert json.loads(last)["done"] == ["~ power/ac"]
+
+
+def test_one_entry_under_a_gateway_says_that_it_is_shared(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    other = REFERENCE.replace("serve: /vllm", "serve: /other")
+
+    outcome = laptop.run(other, data={"only": "endpoints.vllm"})
+    shown = capsys.readouterr().out
+
+    assert not outcome.failed, outcome.said
+    assert "the gateway is one for all endpoints: what changes in it may be about others too" in shown
+    assert "serve/443/vllm" in " ".join(changes(outcome))  # the old route goes too
+    assert laptop.run(other).rows == []
 
 
 @pytest.mark.slow
