@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from pyinfra import logger
@@ -15,10 +15,10 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, routes, scripts, sudo
-from macstate.change import Batch, Plan
+from macstate import connect, report, routes, scripts, sudo
+from macstate.change import Batch
 from macstate.errors import MacstateError
-from macstate.health import Health, healths
+from macstate.health import healths
 from macstate.review import planned
 from macstate.run import Run
 from macstate.scope import Keys
@@ -113,8 +113,9 @@ def _verify(state: State, host: Host, run: Run, wishes: Wishes, keys: Keys) -> b
         _check(host, wishes, keys)
     except MacstateError as error:
         logger.error(f"{host.print_prefix}verify: {error}")
-        with suppress(MacstateError):  # what is told on the terminal already
-            _sent(host, run, run.verdict(_who(host), f"verify: {error}"), root=run.root)
+        said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
+        with suppress(MacstateError):  # it is told on the terminal already
+            _sent(host, run, run.verdict(_who(host), said), root=run.root)
         return False
     return True
 
@@ -125,21 +126,8 @@ def _check(host: Host, wishes: Wishes, keys: Keys) -> None:
         todo = planned(wishes, found, keys)
         ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
         if not (todo.changes or ill):
-            _say_verified(host, todo, healths(wishes, found))
+            logger.info(f"{host.print_prefix}verified: {report.proven(todo, healths(wishes, found))}")
             return
         if pause:
             time.sleep(pause)
-    shown = (
-        " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
-        for each in todo.changes
-    )
-    said = ", ".join((*shown, *ill))
-    raise MacstateError(f"not as the spec says after the run: {said}")
-
-
-def _say_verified(host: Host, todo: Plan, seen: Iterable[Health]) -> None:
-    waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
-    if pulls := sum(identifier.startswith("model/") for identifier, _ in todo.notes):
-        waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
-    rest = f"; {', '.join(waits)}: `macstate status` tells how far" if waits else ""
-    logger.info(f"{host.print_prefix}verified: nothing is left to change{rest}")
+    raise MacstateError(report.wanting(todo, ill))

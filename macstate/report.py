@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from macstate import diff
 from macstate.change import SIGNS, Change, Plan
+from macstate.health import Health
 from macstate.styled import Styled
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
@@ -68,6 +69,24 @@ def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
         sum(each.action == action for each in plan.changes) for action in ("create", "update", "remove")
     )
     return f"Plan: {add} to add, {change} to change, {remove} to remove.{f' Only {about}.' if only else ''}"
+
+
+def wanting(left: Plan, ill: list[str]) -> str:
+    """Say what verify found wanting: what is still to change, and what is not well."""
+    shown = (
+        " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
+        for each in left.changes
+    )
+    return f"not as the spec says after the run: {', '.join((*shown, *ill))}"
+
+
+def proven(plan: Plan, seen: Iterable[Health]) -> str:
+    """Say that nothing is left to change, and what goes on by itself."""
+    waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
+    if pulls := sum(identifier.startswith("model/") for identifier, _ in plan.notes):
+        waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
+    rest = f"; {', '.join(waits)}: `macstate status` tells how far" if waits else ""
+    return f"nothing is left to change{rest}"
 
 
 def _public(plan: Plan) -> Iterator[str]:

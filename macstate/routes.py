@@ -40,7 +40,9 @@ def asked(wishes: Wishes, found: Found) -> list[Route]:
         for route in (getattr(entry, "serve", None), getattr(entry, "funnel", None))
         if route
     }
+    about = wishes.ids(wishes.only, found.facts) if wishes.only else found.record.lines
     mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
+    mine = [was for was in mine if was.id in about]
     with ThreadPoolExecutor(max(len(mine), 1)) as pool:
         return list(pool.map(lambda was: _ask(_url(found.facts.node.name, was), young=was.key in young), mine))
 
