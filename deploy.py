@@ -3,17 +3,17 @@
 from pyinfra import host, state
 
 from macstate import connect, ops, saved, terminal
-from macstate.run import Run
+from macstate.session import Session
 
 with ops.one_mac(state, host):
     agreed = saved.saved()
     seen = connect.review(host, dry=terminal.is_dry(), saved=agreed)
     terminal.show(seen, several=len(state.inventory) > 1, steps=state.print_noop_info)
     seen.check(agreed)
-    run = Run(seen.found, seen.plan, seen.spec, seen.options.lock_wait)
+    session = Session(seen.found, seen.plan, seen.spec, seen.options.lock_wait)
     for batch in seen.plan.batches:
         with ops.row(host, batch.order, batch.title):
-            ops.apply(name=batch.title, run=run, batch=batch)
+            ops.apply(name=batch.title, session=session, batch=batch)
     if seen.plan.batches:
         with ops.row(host, ops.LAST, "verify"):
-            ops.verify(name="verify: nothing left to change", run=run, wishes=seen.wishes, keys=seen.keys)
+            ops.verify(name="verify: nothing left to change", session=session, wishes=seen.wishes, keys=seen.keys)

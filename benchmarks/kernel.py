@@ -61,10 +61,10 @@ import runpy; runpy.run_path("inventory.py")
 from macstate import connect, guard, ops, report, spec
 from macstate.facts import Facts, Laptop, Node
 from macstate.found import Found
-from macstate.machine import Machine
+from macstate.facts.machine import Machine
 from macstate.plan import plan
 from macstate.record import Record
-from macstate.run import Run
+from macstate.session import Session
 wishes = spec.load().for_host("macstudio")
 from macstate.secrets import Secret
 facts = %r
@@ -74,7 +74,7 @@ found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serv
 todo = plan(desired, found)
 report.text("macstudio", todo, steps=False)
 guard.check(todo, facts.node, "")
-Run(found, todo)
+Session(found, todo)
 assert len(todo.changes) == len(desired) - len(settings) > 0
 """
 """What inventory.py and deploy.py import and do up to the plan, but for the probe."""

@@ -11,16 +11,17 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import health, hosts, probe, secrets, spec, tailnet
+from macstate import health, hosts, probe, secrets, spec
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.options import Options
+from macstate.probe.sections import IncompleteError
 from macstate.review import Review
 from macstate.review import review as reviewed
 from macstate.saved import Saved
 from macstate.scope import Keys
 from macstate.secrets import Secret
-from macstate.sections import IncompleteError
+from macstate.ssh import tailnet
 from macstate.wishes import Wishes
 
 LOST = (OSError, SSHException, EOFError, TimeoutError)
@@ -89,7 +90,7 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
     ok, output = send(host, ("sh", "-c", probe.script(laptop=wishes.laptop)), probe.stdin(lists))
     try:
         found = probe.found(output.stdout_lines, laptop=wishes.laptop)
-        return found.seeing(tailnet.host_keys()) if wishes.laptop else found
+        return found.with_host_keys(tailnet.host_keys()) if wishes.laptop else found
     except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None

@@ -25,6 +25,6 @@ class Found:
     asked: Mapping[str, str] = field(default_factory=dict)
     """What endpoints answered, where the probe was to ask them."""
 
-    def seeing(self, host_keys: Mapping[str, tuple[str, ...]]) -> Found:
+    def with_host_keys(self, host_keys: Mapping[str, tuple[str, ...]]) -> Found:
         """Add what a laptop's tailnet shows."""
         return replace(self, facts=replace(self.facts, laptop=replace(self.facts.laptop, host_keys=host_keys)))

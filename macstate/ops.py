@@ -15,13 +15,13 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, report, routes, scripts, sudo
+from macstate import connect, report, scripts, sudo
 from macstate.change import Batch
 from macstate.errors import MacstateError
-from macstate.health import healths
+from macstate.health import healths, routes
 from macstate.review import planned
-from macstate.run import Run
 from macstate.scope import Keys
+from macstate.session import Session
 from macstate.wishes import Wishes
 
 DONE, FAILED, NOTICE = "macstate: done: ", "macstate: failed: ", "macstate: notice: "
@@ -60,22 +60,22 @@ def row(host: Host, order: tuple[int, int], title: str) -> Iterator[None]:
 
 
 @operation()
-def apply(run: Run, batch: Batch) -> Generator[FunctionCommand, None, None]:
+def apply(session: Session, batch: Batch) -> Generator[FunctionCommand, None, None]:
     """Carry out one batch with one remote command."""
-    yield FunctionCommand(_apply, (run, batch), {})
+    yield FunctionCommand(_apply, (session, batch), {})
 
 
 @operation()
-def verify(run: Run, wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
+def verify(session: Session, wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
     """Read the Mac again: nothing may be left to change."""
-    yield FunctionCommand(_verify, (run, wishes, keys), {})
+    yield FunctionCommand(_verify, (session, wishes, keys), {})
 
 
-def _apply(state: State, host: Host, run: Run, batch: Batch) -> bool:
+def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     del state
     try:
-        run.sums[batch.root] = _sent(host, run, run.payload(batch, _who(host)), root=batch.root)
-        run.entry.done.extend(batch.titles)
+        session.sums[batch.root] = _sent(host, session, session.payload(batch, _who(host)), root=batch.root)
+        session.entry.done.extend(batch.titles)
     except MacstateError as error:
         logger.error(f"{host.print_prefix}{batch.title}: {error}")
         return False
@@ -86,9 +86,9 @@ def _who(host: Host) -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
 
 
-def _sent(host: Host, run: Run, lines: list[str], *, root: bool) -> str:
+def _sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
     words = ("sh", "-c", scripts.bare("apply.sh"))
-    _, output = sudo.as_root(host, run, words, lines) if root else connect.send(host, words, lines)
+    _, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
     return _outcome(host, output)
 
 
@@ -107,7 +107,7 @@ def _outcome(host: Host, output: CommandOutput) -> str:
     raise MacstateError(f"the connection was lost{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 
-def _verify(state: State, host: Host, run: Run, wishes: Wishes, keys: Keys) -> bool:
+def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Keys) -> bool:
     del state
     try:
         _check(host, wishes, keys)
@@ -115,7 +115,7 @@ def _verify(state: State, host: Host, run: Run, wishes: Wishes, keys: Keys) -> b
         logger.error(f"{host.print_prefix}verify: {error}")
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
         with suppress(MacstateError):  # it is told on the terminal already
-            _sent(host, run, run.verdict(_who(host), said), root=run.root)
+            _sent(host, session, session.verdict(_who(host), said), root=session.root)
         return False
     return True
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from macstate.errors import MacstateError
-from macstate.run import LOCK_WAIT
+from macstate.session import LOCK_WAIT
 
 
 @dataclass(frozen=True)

@@ -66,17 +66,17 @@ def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
 def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, wish in wishes.items():
         was, line = found.resources.get(name), found.record.lines.get(name)
-        if was is None or not was.there:
+        if was is None or not was.exists:
             ours = line is not None and line.state == "owned"
             if wish.managed and not (ours and wish.hidden(found.outputs.get(wish.kind, {}))):
-                yield Change(name, "create", wish, None, was.last_words if was else "")
+                yield Change(name, "create", wish, None, was.last_failure if was else "")
         elif fields := wish.unlike(was):
             foreign = wish.owned and line is None
-            why = was.last_words if fields in (["running"], ["digest"]) else ""
+            why = was.last_failure if fields in (["running"], ["digest"]) else ""
             yield Change(name, "update", wish, was, why, foreign=foreign)
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
-        elif wish.reload and line and not wish.taken_in(line.fingerprint):
+        elif wish.reload and line and not wish.config_loaded(line.fingerprint):
             yield Change(name, "update", wish, was, "changed since it was last taken in")
 
 
@@ -84,8 +84,8 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, line in found.record.lines.items():
         if name not in wishes and line.state != SETTING:
             was = found.resources.get(name)
-            was = was if was and was.there else None
-            why = was.parting if was else kind_of(name).gone
+            was = was if was and was.exists else None
+            why = was.removal_note if was else kind_of(name).gone
             yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
 
 
@@ -125,13 +125,13 @@ def _steps(members: tuple[Change, ...], found: Found) -> Iterator[Step]:
         if change.wish and (change.fields or change.wish.reload):
             yield from change.wish.converge(change.was)
         elif change.was and not change.wish:
-            yield from change.was.make_way() if change.foreign else change.was.remove()
+            yield from change.was.displace() if change.foreign else change.was.remove()
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:
     leaving = {was.id for kind in KINDS for was, _ in kind.in_the_way(wishes, found)}
     for name, was in sorted(found.resources.items()):
-        if name in leaving or not (was.owned and was.there) or name in found.record.lines:
+        if name in leaving or not (was.owned and was.exists) or name in found.record.lines:
             continue
         if name not in wishes:
             yield name, "cannot be read" if was.unreadable else ""

@@ -28,13 +28,13 @@ class Resource(Readable):
     """Whether all resources of the kind live in one document, written whole by one operation."""
     gone: ClassVar[str] = "it is gone already; only the record of it is left"
     """What to say where it is recorded, no longer wished, and not to be found."""
-    follows: ClassVar[Mapping[str, str]] = {}
+    implied_by: ClassVar[Mapping[str, str]] = {}
     """Fields that are not told where another one differs too, which tells the same."""
     repeats: ClassVar[bool] = False
     """Whether its texts say once more what the rest of a plan says: shown line by line where there is no rest."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
-    silent: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})
+    not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})
     """Fields that say how to change it, not what it is."""
 
     key: str
@@ -57,7 +57,7 @@ class Resource(Readable):
         return True
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether it is there; of what is not, something may be known all the same."""
         return True
 
@@ -82,7 +82,7 @@ class Resource(Readable):
         return ""
 
     @property
-    def parting(self) -> str:
+    def removal_note(self) -> str:
         """What its removal means, where the plan should say that."""
         return ""
 
@@ -92,21 +92,21 @@ class Resource(Readable):
         return ""
 
     @property
-    def last_words(self) -> str:
+    def last_failure(self) -> str:
         """What it said when it failed last, where that is known."""
         return ""
 
     @property
     def managed(self) -> dict[str, Any]:
         """The fields that say something, in the order of their declaration."""
-        fields = (name for name in type(self).model_fields if name not in self.silent)
+        fields = (name for name in type(self).model_fields if name not in self.not_compared)
         return {name: value for name in fields if (value := getattr(self, name)) is not None}
 
     def unlike(self, was: Self | None) -> list[str]:
         """Name the wished fields that were found otherwise."""
         return [name for name, value in self.managed.items() if was is None or getattr(was, name) != value]
 
-    def taken_in(self, recorded: str) -> bool:
+    def config_loaded(self, recorded: str) -> bool:
         """Say whether what the record holds of the last change is what is wished now (``reload`` kinds only)."""
         return recorded == self.fingerprint
 
@@ -124,7 +124,7 @@ class Resource(Readable):
         """Take away what was found."""
         yield from ()
 
-    def make_way(self) -> Iterator[Step]:
+    def displace(self) -> Iterator[Step]:
         """Take away what is somebody else's; what can be kept is set aside."""
         yield from self.remove()
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from macstate import guard, preflight, report
 from macstate.change import Plan
 from macstate.errors import MacstateError
-from macstate.flight import Finding
 from macstate.found import Found
 from macstate.options import Options
 from macstate.plan import plan
+from macstate.preflight.finding import Finding
 from macstate.saved import Saved
 from macstate.scope import Keys
 from macstate.wishes import Wishes, stale

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from macstate.entry import Entry
-from macstate.model import Root
+from macstate.spec_model import Root
 from macstate.types import SIZES, UNITS
 
 FORMS = {r"^\d+[smh]$": UNITS, r"^\d+[KMG]B$": SIZES}

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from macstate import check
 from macstate.document import Mistake, read
+from macstate.document.mistakes import mistake, near
 from macstate.entry import Entry
 from macstate.errors import MacstateError
-from macstate.mistakes import mistake, near
-from macstate.model import Root, view
+from macstate.spec_model import Root, view
 from macstate.wishes import Wishes, entries, place
 
 

@@ -12,10 +12,10 @@ import click
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths
-from macstate.pulls import Pull
+from macstate.health.routes import Route, asked
+from macstate.ollama.pulls import Pull
 from macstate.resources.model import Model
 from macstate.resources.power import Power
-from macstate.routes import Route, asked
 from macstate.wishes import Wishes
 
 COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red", "silent": "red", "unknown": "yellow"}
@@ -46,7 +46,7 @@ class Status:
     def failures(self) -> dict[str, str]:
         """Why a model is not here, by model."""
         wanted = (self.found.resources.get(change.id) for change in self.plan.changes)
-        return {was.key: was.last_words for was in wanted if isinstance(was, Model) and was.last_words}
+        return {was.key: was.last_failure for was in wanted if isinstance(was, Model) and was.last_failure}
 
     @cached_property
     def routes(self) -> list[Route]:

@@ -10,7 +10,7 @@ from pyinfra.connectors.util import CommandOutput
 
 from macstate import connect
 from macstate.errors import MacstateError
-from macstate.run import Run
+from macstate.session import Session
 
 QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
 """sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
@@ -18,19 +18,19 @@ ROOT = "macstate: root"
 """What the check of a password prints."""
 
 
-def as_root(host: Host, run: Run, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
+def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
     """Run one remote command as root: as it stands where we are root, else through sudo, with a password if it must be.
 
     Raises:
         MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
     """
-    if run.found.facts.uid == 0:
+    if session.found.facts.uid == 0:
         return connect.send(host, words, stdin)
-    if run.found.facts.sudo:
+    if session.found.facts.sudo:
         return connect.send(host, (*QUIET, "-n", *words), stdin)
-    if run.password is None:
-        run.password = _ask(host, run.found.facts.user)
-    return connect.send(host, (*QUIET, "-S", "-k", "-p", "", *words), [run.password, *stdin])
+    if session.password is None:
+        session.password = _ask(host, session.found.facts.user)
+    return connect.send(host, (*QUIET, "-S", "-k", "-p", "", *words), [session.password, *stdin])
 
 
 def _ask(host: Host, user: str) -> str:

@@ -12,7 +12,7 @@ import click
 from macstate import probe, report, scripts, spec
 from macstate.found import Found
 from macstate.plan import plan
-from macstate.run import Run
+from macstate.session import Session
 from macstate.wishes import Wishes
 
 NAME = "runner"
@@ -49,7 +49,7 @@ def make(text: str) -> None:
     found = look(wishes)
     todo = plan(wishes.expand(found.facts), found)
     click.echo("\n".join(report.text(NAME, todo, steps=True)))
-    session = Run(found, todo)
+    session = Session(found, todo)
     for batch in todo.batches:
         words = ["sudo", "-n", "sh", "-c", scripts.bare("apply.sh")]
         said = run(words if batch.root else words[2:], session.payload(batch, NAME))

@@ -13,11 +13,12 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 import pytest
 from lab.registry import certificate
 
-from macstate import health, routes, spec
+from macstate import health, spec
 from macstate.change import Plan
 from macstate.facts import Facts, Node
+from macstate.facts.machine import Listener, Machine
 from macstate.found import Found
-from macstate.machine import Listener, Machine
+from macstate.health import routes
 from macstate.record import Line, Record
 from macstate.resources.launchd import Launchd
 from macstate.resources.serve import Serve

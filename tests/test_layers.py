@@ -18,16 +18,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "macstate"
 SHELL = {
     "errors.py",
-    "probe.py",
     "ops.py",
     "connect.py",
     "sudo.py",
-    "login.py",
+    "ssh/connector.py",
     "terminal.py",
     "rehearsal/connector.py",
 }
 """The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
-KERNEL = ("resource", "outputs", "found", "record", "probe", "change", "plan", "steps", "ops", "run")
+KERNEL = ("resource", "outputs", "found", "record", "probe/__init__", "change", "plan", "steps", "ops", "session")
 """What carries a wish to a proven change and knows no kind by name; specs, logins, secrets and texts lie around it."""
 LONGEST = {".py": 150, ".sh": 250}
 """A script that runs on the Mac is one file."""

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from test_cases import recordings
 
-from macstate import launchctl, probe, sections
+from macstate import probe
 from macstate.facts import Node
 from macstate.outputs import UnreadableError
+from macstate.probe.sections import MARK, sections
 from macstate.resource import Resource
-from macstate.resources import KINDS
+from macstate.resources import KINDS, launchctl
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
 from macstate.resources.host_name import HostName
@@ -301,8 +302,8 @@ def mac(kinds: dict[str, list[str]]) -> list[str]:
     lines += [line(name, status=1) for name in ("owned", "user-owned")]
     lines += [line(f"{name}-sum", b"4294967295 0\n") for name in ("owned", "user-owned")]
     for kind in (kind for kind in KINDS if not kind.laptop):
-        lines += [line(f"{sections.MARK}{kind.kind}"), *kinds.get(kind.kind, [])]
-    return [*lines, line(sections.MARK)]
+        lines += [line(f"{MARK}{kind.kind}"), *kinds.get(kind.kind, [])]
+    return [*lines, line(MARK)]
 
 
 CONTENTS = {
@@ -355,7 +356,7 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
 def test_an_output_without_its_end_is_refused() -> None:
     for end in range(1, len(mac({}))):
         with pytest.raises(ValueError, match="it ends in the middle"):
-            sections.sections(mac({})[:end])
+            sections(mac({})[:end])
 
 
 def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:

@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 from laptop import REFERENCE, Laptop
 
-from macstate import capacity, spec
+from macstate import spec
 from macstate.change import Plan
 from macstate.cli import macstate
 from macstate.facts import Facts
-from macstate.flight import Flight
+from macstate.facts.machine import Machine
 from macstate.found import Found
-from macstate.machine import Machine
+from macstate.preflight import capacity
+from macstate.preflight.finding import Flight
 from macstate.record import Record
 from macstate.resources.model import Model
 

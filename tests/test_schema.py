@@ -13,8 +13,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from macstate import model as whole
 from macstate import spec
+from macstate import spec_model as whole
 from macstate.entry import Entry
 from macstate.schema import schema
 

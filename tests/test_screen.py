@@ -26,10 +26,10 @@ from macstate.facts import Facts, Node
 from macstate.found import Found
 from macstate.plan import plan
 from macstate.record import Line, Record
+from macstate.report.styled import Styled
 from macstate.resource import Resource
 from macstate.resources.serve import STATUS
 from macstate.review import Review
-from macstate.styled import Styled
 
 SCREENS = ROOT / "tests/screens"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"

@@ -12,7 +12,7 @@ import pytest
 from macstate import spec
 from macstate.errors import MacstateError
 from macstate.facts import Facts
-from macstate.machine import Machine
+from macstate.facts.machine import Machine
 from macstate.rehearsal.mac import birth
 from macstate.resource import Resource
 from macstate.resources.remote_login import RemoteLogin

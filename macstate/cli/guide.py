@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from macstate import spec, tailnet
+from macstate import spec
 from macstate.errors import MacstateError
 from macstate.services.guide import Guide
 from macstate.services.reach import TAILNET
+from macstate.ssh import tailnet
 
 FORMS = {"markdown": "guide.md", "llms": "llms.txt", "html": "index.html"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
-from macstate import launchctl
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
+from macstate.resources import launchctl
 from macstate.steps import Run, Step
 
 SLOWEST_STOP = 30

@@ -60,7 +60,7 @@ class File(Resource):
 done
 """
 
-    silent: ClassVar[frozenset[str]] = Resource.silent | {"valid"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid"}
 
     content: str | None = None
     permissions: str | None = None

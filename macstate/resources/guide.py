@@ -27,7 +27,7 @@ for form in {" ".join(NAMES.values())}; do
   }}
 done
 """
-    follows: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown"}
+    implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown"}
     repeats: ClassVar[bool] = True
 
     key: Literal["pages"] = "pages"

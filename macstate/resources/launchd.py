@@ -6,10 +6,10 @@ import plistlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from macstate import launchctl, scripts
+from macstate import scripts
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
-from macstate.resources import launchd_conflicts
+from macstate.resources import launchctl, launchd_conflicts
 from macstate.steps import Aside, Delete, Run, Step, Write
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Launchd(Resource):
 
     kind: ClassVar[str] = "launchd"
     reload: ClassVar[bool] = True
-    follows: ClassVar[dict[str, str]] = {"loaded": "file"}
-    silent: ClassVar[frozenset[str]] = Resource.silent | {"takes_in", "refresh", "pid", "ports"}
+    implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"config_digest", "refresh", "pid", "ports"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
@@ -45,7 +45,7 @@ class Launchd(Resource):
     running: bool | None = None
     last_exit: str | None = None
     """How the process ended last time; found only."""
-    takes_in: str | None = ""
+    config_digest: str | None = ""
     """A digest of the files that it reads when it starts or is told to; None where that is not known."""
     pid: int | None = None
     """Its process; found only."""
@@ -60,13 +60,13 @@ class Launchd(Resource):
         return self.key.rpartition("/")[2]
 
     @property
-    def last_words(self) -> str:
+    def last_failure(self) -> str:
         """How the process ended last time."""
         return f"last exit: {self.last_exit}" if self.last_exit else ""
 
-    def taken_in(self, recorded: str) -> bool:
+    def config_loaded(self, recorded: str) -> bool:
         """Say whether it has read its files as they are wished; what cannot be known is not asked."""
-        return self.takes_in is None or recorded == self.fingerprint
+        return self.config_digest is None or recorded == self.fingerprint
 
     def as_text(self, field: str) -> str | None:
         """Give the plist as readable XML."""
@@ -142,7 +142,7 @@ class Launchd(Resource):
         foreign = [was for was in jobs if was.id not in wishes and was.id not in found.record.lines]
         yield from launchd_conflicts.conflicts(wanted, foreign, found.facts.machine)
 
-    def make_way(self) -> Iterator[Step]:
+    def displace(self) -> Iterator[Step]:
         """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
         if self.loaded is not None:  # else its domain is not there: nobody is logged in
             yield from launchctl.bootout(self.key)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from macstate.machine import Machine
+    from macstate.facts.machine import Machine
     from macstate.resources.launchd import Launchd
 
 OLLAMA = 11434

@@ -45,7 +45,7 @@ done
         return False
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether the file has such a line."""
         return bool(self.text)
 

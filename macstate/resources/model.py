@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
-from macstate.names import full, near
+from macstate.ollama.names import full, near
+from macstate.ollama.pulls import Pull, pulls
 from macstate.outputs import Outputs, UnreadableError, each
-from macstate.pulls import Pull, pulls
 from macstate.resource import Resource
 from macstate.steps import Run, Step
 
@@ -43,7 +43,7 @@ done
 """
     absent: ClassVar[tuple[int, ...]] = (REFUSED,)
     gone: ClassVar[str] = "its server left the spec: the model stays on the disk, and is no longer macstate's"
-    silent: ClassVar[frozenset[str]] = Resource.silent | {"size", "port", "folder", "pull"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull"}
 
     pulled: bool | None = None
     digest: str | None = None
@@ -63,19 +63,19 @@ done
         return False
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether it is here, or on its way."""
         return bool(self.pulled or (self.pull and self.pull.going_on))
 
     @property
-    def last_words(self) -> str:
+    def last_failure(self) -> str:
         """Why the last pull has failed."""
         if self.pull is None or self.pull.going_on:
             return ""
         return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
 
     @property
-    def parting(self) -> str:
+    def removal_note(self) -> str:
         """What its removal frees."""
         return f"frees {size(self.size)}" if self.size else ""
 
@@ -90,7 +90,9 @@ done
         if was.pull and was.pull.going_on:
             return f"is on its way: {was.pull}"
         return (
-            "" if self.managed else f"is no longer declared and stays; `prune_models: true` {was.parting or 'frees it'}"
+            ""
+            if self.managed
+            else f"is no longer declared and stays; `prune_models: true` {was.removal_note or 'frees it'}"
         )
 
     def unlike(self, was: Self | None) -> list[str]:

@@ -45,7 +45,7 @@ done
 done
 """
     sensitive: ClassVar[tuple[str, ...]] = ("content",)
-    silent: ClassVar[frozenset[str]] = Resource.silent | {"owner"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"owner"}
 
     content: str | None = None
     """A salted digest."""

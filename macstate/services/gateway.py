@@ -122,7 +122,7 @@ class Gateway(Entry):
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
                 "ports": self.loopback_ports,
-                "takes_in": None if text is None else _digest(content, text),
+                "config_digest": None if text is None else _digest(content, text),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
             }
         )

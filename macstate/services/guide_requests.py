@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from macstate import key_command
 from macstate.blocks import Block, code, points, text
+from macstate.secrets import fetch
 from macstate.services.reach import Reach, chief, variable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def key(guide: Guide) -> Iterator[Block]:
     yield text("A key belongs into `OPENAI_API_KEY`. None stands here, only where each of them is kept:")
     yield points(f"{name}: {KEPT.get(each.partition(':')[0], f'`{each}`')}" for name, each in references)
     for name, each in references:
-        if line := key_command.for_any_laptop(each, f"{guide.name}/gateway.keys.{name}"):
+        if line := fetch.for_any_laptop(each, f"{guide.name}/gateway.keys.{name}"):
             yield text(f"On a laptop that has the key {name}:")
             yield code("sh", "laptop", [f'export OPENAI_API_KEY="$({line})"'])
             return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from macstate.entry import Entry
-from macstate.launchctl import as_printed
 from macstate.resource import Resource
+from macstate.resources.launchctl import as_printed
 from macstate.resources.launchd import Launchd
 from macstate.types import AbsolutePath, Label, Name, Seconds, ShellName, Word, Words
 

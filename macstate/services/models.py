@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from macstate import names, scripts
+from macstate import scripts
 from macstate.entry import Entry
+from macstate.ollama import names
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.model import PROGRAM, Model

@@ -11,9 +11,9 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from macstate import key_command
 from macstate.facts import Facts
 from macstate.scope import MacView
+from macstate.secrets import fetch
 from macstate.services import laptop
 from macstate.services.reach import Reach, reaches, tailnet_name, variables
 
@@ -85,7 +85,7 @@ class Neighbour:
         if not self.asks or name not in keys:
             return ""
         kept = user_config_path("macstate") / "keys" / self.name / f"gateway.keys.{name}"
-        return shlex.join(key_command.of(keys[name][0], kept))
+        return shlex.join(fetch.of(keys[name][0], kept))
 
     @property
     def key_variable(self) -> str:

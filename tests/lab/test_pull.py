@@ -1,4 +1,4 @@
-"""macstate/pull.sh with a real Ollama and a registry that drops, refuses and boasts."""
+"""macstate/scripts/pull.sh with a real Ollama and a registry that drops, refuses and boasts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from laptop import ROOT
 pytestmark = pytest.mark.lab
 CONTENT = random.Random(1).randbytes(500_000)
 """Ollama looks into a model only when it loads it."""
-SCRIPT = ROOT / "macstate/pull.sh"
+SCRIPT = ROOT / "macstate/scripts/pull.sh"
 
 
 @dataclass

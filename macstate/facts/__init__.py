@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from macstate.errors import MacstateError
-from macstate.machine import Machine
+from macstate.facts.machine import Machine
 
 FUNNEL_PORTS = "https://tailscale.com/cap/funnel-ports?ports="
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from macstate import names
-from macstate.flight import Finding, Flight
+from macstate.facts.machine import GIGABYTE, MEGABYTE
 from macstate.found import Found
-from macstate.machine import GIGABYTE, MEGABYTE
+from macstate.ollama import names
+from macstate.preflight.finding import Finding, Flight
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
 

@@ -13,7 +13,7 @@ LOCK_WAIT = 60
 """Seconds to wait for a run that holds the lock."""
 
 
-class Run:
+class Session:
     """The plan, the password, and the record's checksums as this run left them."""
 
     def __init__(self, found: Found, plan: Plan, spec: str = "", lock_wait: int = LOCK_WAIT) -> None:

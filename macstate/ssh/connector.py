@@ -23,10 +23,11 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.ssh_util import get_private_key
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
-from macstate import spec, tailnet, terminal
-from macstate.auth import CHECK, Login
+from macstate import spec, terminal
 from macstate.errors import MacstateError
-from macstate.refusal import why
+from macstate.ssh import tailnet
+from macstate.ssh.auth import CHECK, Login
+from macstate.ssh.refusal import why
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks stand beside our line
 Hub.NOT_ERROR = (*Hub.NOT_ERROR, MacstateError)  # gevent prints a traceback of what a greenlet ends with, but for these

@@ -16,8 +16,8 @@ from typing import Annotated, NoReturn
 
 from pydantic import AfterValidator
 
-from macstate import key_command
 from macstate.errors import MacstateError
+from macstate.secrets import fetch
 
 SHORTEST = 20
 """Characters of a key; fewer could be guessed."""
@@ -82,7 +82,7 @@ def resolve(reference: str, name: str, folder: Path, *, create: bool, say: Calla
         case "keychain" if sys.platform != "darwin":
             _fail(name, "a keychain is to be had on a Mac laptop only; take another reference")
         case _:
-            value = _tool(name, *key_command.of(reference, folder / name))
+            value = _tool(name, *fetch.of(reference, folder / name))
     return _checked(value.removesuffix("\n"), name)
 
 

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from macstate import scripts
 from macstate.facts import Facts, Laptop, Node
+from macstate.facts.machine import Machine
 from macstate.found import Found
-from macstate.machine import Machine
 from macstate.outputs import UnreadableError
+from macstate.probe.sections import MARK, Section, sections
 from macstate.record import Record
 from macstate.resource import Resource
 from macstate.resources import KINDS
-from macstate.sections import MARK, Section, sections
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from macstate.found import Found
-from macstate.names import full
+from macstate.ollama.names import full
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
 from macstate.wishes import Wishes, place
@@ -55,7 +55,7 @@ def _endpoints(wishes: Wishes) -> Iterator[tuple[str, Any]]:
 def _judge(name: str, endpoint: Any, found: Found) -> Health:
     job = next((job for job in _jobs(found) if job.label == endpoint.job_label(name)), None)
     if job is None or job.pid is None:
-        said = f"its job does not run{f' ({job.last_words})' if job and job.last_words else ''}"
+        said = f"its job does not run{f' ({job.last_failure})' if job and job.last_failure else ''}"
         return Health(name, "down", said if job and job.loaded else "launchd does not know its job")
     if wrong := next(_wrong(endpoint, job, found), None):
         return Health(name, "wrong", wrong)
@@ -95,7 +95,7 @@ def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
     """Give which of its declared models are here, or on their way; a text where that cannot be told."""
     declared: Mapping[str, Any] = endpoint.models or {}
     if endpoint.engine == "ollama":
-        here = {was.key for was in found.resources.values() if isinstance(was, Model) and was.there}
+        here = {was.key for was in found.resources.values() if isinstance(was, Model) and was.exists}
         return [model for model in declared if f"{name}/{full(model)}" in here]
     if endpoint.engine != "openai" or not declared:
         return declared

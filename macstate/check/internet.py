@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from macstate.document import Path
-from macstate.model import alone, chosen
 from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
+from macstate.spec_model import alone, chosen
 
 PUBLIC = (443, 8443, 10000)
 """The only ports that Funnel has (its node capability says the same)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from macstate.traps import TRAPS
+from macstate.document.traps import TRAPS
 
 Path = tuple[str | int, ...]
 

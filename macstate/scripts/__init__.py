@@ -1,4 +1,4 @@
-"""Our shell scripts, which lie beside the modules."""
+"""Our shell scripts: sent to a machine (probe, apply), or become a file on a Mac (watchdog, pull, rotate)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.resources import files
 @cache
 def whole(name: str) -> str:
     """Give a script as it lies there: for a file on the Mac."""
-    return files("macstate").joinpath(name).read_text()
+    return files(__name__).joinpath(name).read_text()
 
 
 @cache

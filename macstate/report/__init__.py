@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from macstate import diff
 from macstate.change import SIGNS, Change, Plan
 from macstate.health import Health
-from macstate.styled import Styled
+from macstate.report import diff
+from macstate.report.styled import Styled
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 NARROWEST = 20

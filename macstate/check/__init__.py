@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from macstate import exposure, listening, names, reserved, sleeping
+from macstate.check import internet, loopback, power, reserved
 from macstate.document import Document, Mistake, Path
-from macstate.model import alone, chosen
+from macstate.ollama import names
+from macstate.spec_model import alone, chosen
 
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
@@ -96,7 +97,7 @@ def commands(root: Any) -> Found:
                     "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`",
                 )
             if section == "endpoints":
-                yield from listening.beyond_loopback(path, job)
+                yield from loopback.beyond_loopback(path, job)
 
 
 def model_folders(root: Any) -> Found:
@@ -131,7 +132,7 @@ ERRORS: tuple[Callable[[Any], Found], ...] = (
     model_folders,
     way_in,
     names.misspelt,
-    *exposure.RULES,
+    *internet.RULES,
     *reserved.RULES,
 )
-WARNINGS: tuple[Callable[[Any], Found], ...] = sleeping.RULES
+WARNINGS: tuple[Callable[[Any], Found], ...] = power.RULES

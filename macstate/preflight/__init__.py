@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from macstate import capacity
 from macstate.change import Plan
-from macstate.flight import Finding, Flight
 from macstate.found import Found
+from macstate.preflight import capacity
+from macstate.preflight.finding import Finding, Flight
 from macstate.wishes import Wishes
 
 OLDEST = 14

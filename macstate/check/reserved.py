@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from macstate.document import Path
-from macstate.mistakes import near
-from macstate.model import view
+from macstate.document.mistakes import near
 from macstate.services.pages import AGENTS, PAGE
 from macstate.services.reach import variable
+from macstate.spec_model import view
 
 Found = Iterator[tuple[Path, str]]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from macstate.change import Change
-from macstate.styled import Styled
+from macstate.report.styled import Styled
 
 CONTEXT = 2
 """Lines around a difference."""
@@ -24,7 +24,7 @@ def lines(change: Change, *, new: bool, repeated: bool) -> Iterator[Styled]:
     for field, was, wish in change.fields:
         if field in change.kind.sensitive:
             yield Styled(f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})")
-        elif change.kind.follows.get(field) not in told:
+        elif change.kind.implied_by.get(field) not in told:
             text = change.wish.as_text(field) if change.wish and (repeated or not change.kind.repeats) else None
             if text is None:
                 yield from _values(change, field, was, wish)

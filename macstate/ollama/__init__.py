@@ -1,0 +1,1 @@
+"""What is particular to Ollama: its names of models, and its pulls."""

@@ -1,0 +1,1 @@
+"""How a laptop logs in to a Mac."""
