@@ -187,6 +187,7 @@ def test_the_journal_tells_who_did_what(terminal: Terminal) -> None:
     assert "macstate.coder" in told
 
 
+@pytest.mark.slow
 def test_only_looks_at_one_entry(terminal: Terminal) -> None:
     terminal.inside("sudo pmset -c sleep 5")
 
@@ -200,6 +201,7 @@ def test_only_looks_at_one_entry(terminal: Terminal) -> None:
     assert terminal.macstate("plan", TARGET).returncode == 2
 
 
+@pytest.mark.slow
 def test_limit_takes_a_group_as_pyinfras_does(applied: Path, tmp_path: Path) -> None:
     shutil.copytree(applied, tmp_path / "studio", symlinks=True)
     terminal = Terminal(tmp_path, f"{SPEC}clients: {{local: {{}}}}\n")
@@ -255,6 +257,7 @@ def test_the_plan_as_json_is_as_published(terminal: Terminal) -> None:
     assert json.loads(part.stdout)["only"] == ["endpoints.coder"]
 
 
+@pytest.mark.slow
 def test_one_line_for_some_entries_says_that_the_rest_was_not_looked_at(terminal: Terminal) -> None:
     same = terminal.macstate("plan", TARGET, "--only", "endpoints.coder", "--summary")
     terminal.inside("sudo launchctl disable system/macstate.coder")
@@ -301,6 +304,7 @@ def disturb(studio: Laptop, command: str) -> None:
     studio.command("pmset -g custom", "studio")
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_carried_out_as_it_was_shown(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     disturb(studio, "sudo pmset -c sleep 5; sudo launchctl disable system/macstate.pictures")
     document = save(studio, monkeypatch)
@@ -336,6 +340,7 @@ def test_a_saved_plan_is_refused_when_the_mac_has_moved(studio: Laptop, monkeypa
     assert not studio.run(SPEC, "studio").failed
 
 
+@pytest.mark.slow
 def test_a_saved_plan_for_some_entries_knows_them(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     disturb(studio, "sudo pmset -c sleep 5; sudo launchctl disable system/macstate.coder")
     assert save(studio, monkeypatch, "endpoints.coder")["only"] == ["endpoints.coder"]
@@ -440,6 +445,7 @@ def test_a_mistake_is_one_line(desk: Terminal, words: tuple[str, ...]) -> None:
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.slow
 def test_colours_are_for_a_terminal_that_wants_them(terminal: Terminal) -> None:
     terminal.inside("sudo pmset -c sleep 5")
     plan, dry = ("macstate", "plan", TARGET), ("pyinfra", TARGET, "deploy.py", "--dry")

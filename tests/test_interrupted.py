@@ -134,6 +134,7 @@ def hold(mac: Path, started: str) -> Path:
     return lock
 
 
+@pytest.mark.slow
 def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
     time.sleep(0.6)

@@ -35,6 +35,7 @@ def status(laptop: Laptop) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 def test_a_long_name_is_the_same_model(laptop: Laptop) -> None:
     text = SPEC.format(models="library/all-minilm: A, registry.ollama.ai/library/llama3.2:1b: B")
     assert not laptop.run(text).failed
@@ -45,6 +46,7 @@ def test_a_long_name_is_the_same_model(laptop: Laptop) -> None:
     assert status(laptop)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_pin_that_the_library_has_no_longer_is_told_and_not_pulled_again_and_again(laptop: Laptop) -> None:
     now = library.version("all-minilm:latest")
     why = f"the library has another version now: pin {now[:12]}, or take the pin out"

@@ -261,6 +261,7 @@ def test_many_specs_on_many_macs(seed: int) -> None:
     check()
 
 
+@pytest.mark.slow
 def test_two_macs_get_each_its_own(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     both = """

@@ -116,6 +116,7 @@ def test_the_whole_story_stays_in_its_folder(shell: dict[str, str], tmp_path: Pa
     stayed_inside(tmp_path, before)
 
 
+@pytest.mark.slow
 def test_what_a_mac_of_the_workflow_goes_through(tmp_path: Path) -> None:
     birth.create(tmp_path / "mac", user="runner", dns_name="runner.invalid", programs=["/bin/sleep"])
     done = subprocess.run(

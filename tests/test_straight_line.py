@@ -125,6 +125,7 @@ def test_a_run_that_verify_finds_wanting_is_no_applied_one(laptop: Laptop, monke
     assert json.loads(last)["done"] == ["~ power/ac"]
 
 
+@pytest.mark.slow
 def test_one_entry_under_a_gateway_says_that_it_is_shared(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     other = REFERENCE.replace("serve: /vllm", "serve: /other")
 

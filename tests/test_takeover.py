@@ -48,6 +48,7 @@ def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.Captur
     }
 
 
+@pytest.mark.slow
 def test_with_it_one_run_converges(old: Laptop) -> None:
     seen: list[list[str]] = []
     over = threading.Event()
