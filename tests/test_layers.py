@@ -82,6 +82,13 @@ def test_no_module_is_longer_than_a_screen_or_two() -> None:
     assert {file: length for file, length in lengths.items() if length > LONGEST[Path(file).suffix]} == {}
 
 
+def test_the_map_names_every_module() -> None:
+    there = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    text = (PACKAGE / "__init__.py").read_text()
+
+    assert {name for name in there - {"__init__"} if f"``{name}``" not in text} == set()
+
+
 def code(source: str) -> set[int]:
     """Give the lines that are code: no comment, no docstring, nothing empty."""
     quiet = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}

@@ -1,11 +1,15 @@
 #!/bin/sh
 # Asks one model server whether it still answers, and restarts it when it does not. launchd runs this at an interval, never
 # twice at a time; macstate/services/watchdog.py says what stands in its environment. It says one line an event, and
-# nothing while all is well. What it remembers lies in STATE: the process that has answered `well`; the `phase` that it is
-# in, which process, since when it does not answer; of each model that it `asked` when it GOES, the time that was SHOWN
-# for that, the seconds that OURS, the last question, left it (0: none yet; -1: it was not changed), and those of THEIRS,
-# its users (or those that were left); which process a question of ours `reloads` which model in; `restarts` in a row, and the last one's time; the process it
-# `gave-up` on; and `out` while the job is booted out and not yet back.
+# nothing while all is well. What it remembers lies in STATE:
+#   well      the process that has answered
+#   phase     the phase it is in, which process, since when it does not answer
+#   asked     a line a model: its name; when it GOES (is unloaded); the time that /api/ps SHOWed for that; the seconds that
+#             OUR last question left it (0: none yet; -1: it was not changed); and THEIRS, what its users had wished
+#   reloads   in which process a question of ours has loaded which model anew
+#   restarts  how many in a row, and the last one's time
+#   gave-up   the process on which it has given up
+#   out       there while the job is booted out and not yet back
 # shellcheck disable=SC2034,SC2154 # watchdog.sh follows: it knows the process, and judges
 set -u
 LC_ALL=C
