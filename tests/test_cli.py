@@ -23,7 +23,7 @@ from laptop import ROOT, VALID, Laptop, changes, snapshot
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-from macstate import connect, journal, plan_json
+from macstate import cli, connect, journal, plan_json
 from macstate.cli import logs
 from macstate.errors import MacstateError
 
@@ -429,17 +429,24 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
-def test_a_mistake_is_one_line(desk: Terminal, words: tuple[str, ...]) -> None:
+def test_a_mistake_is_one_line(
+    desk: Terminal, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = desk.folder
     (home / "syntax.py").write_text("x = 1\ny = (\n")
     (home / "raises.py").write_text("x = 1\n1 / 0\n")
     (home / "bytes.py").write_bytes(b"\xff\x00")
     (home / "empty.py").write_text("")
+    for name, value in desk.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["macstate", *(word.replace("HOME", str(home)) for word in words)])
 
-    done = desk.macstate(*(word.replace("HOME", str(home)) for word in words))
+    with pytest.raises(SystemExit) as end:
+        cli.main()
 
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(MISTAKES[words], done.stderr.strip().replace(str(home), "HOME")), done.stderr
+    done = capsys.readouterr()
+    assert (end.value.code, done.out) == (1, "")
+    assert re.fullmatch(MISTAKES[words], done.err.strip().replace(str(home), "HOME")), done.err
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

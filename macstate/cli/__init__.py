@@ -52,7 +52,7 @@ def main(run: Callable[..., Any] = macstate) -> None:
     """Run the command; what a user can fix is one line. ``--debug`` may stand anywhere."""
     sys.path.append(".")
     try:
-        run([word for word in sys.argv[1:] if word != DEBUG], standalone_mode=False)
+        run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(ERROR)
