@@ -449,6 +449,16 @@ def test_a_mistake_is_one_line(
     assert re.fullmatch(MISTAKES[words], done.err.strip().replace(str(home), "HOME")), done.err
 
 
+def test_a_dry_run_makes_no_key(tmp_path: Path) -> None:
+    gate = "gateway: {server: nginx, require_key: always, keys: {agents: generate}}\n"
+    terminal = Terminal(tmp_path, SPEC + gate)
+
+    done = terminal.type("pyinfra", TARGET, "deploy.py", "--dry")
+
+    assert "+ secret/usr/local/etc/macstate/gateway.keys" in done.stdout, done.stderr
+    assert not (tmp_path / ".keys").exists()
+
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
