@@ -436,6 +436,6 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
 
     assert re.findall(r"^# (.+): models at home$", both.output, re.MULTILINE) == ["mini", "other"]
     assert one.output.startswith("<!doctype html>")
-    assert 'id="who-reaches-what"' in one.output
+    assert 'id="security"' in one.output
     assert "a page is about one Mac" in neither.output
     assert "did you mean 'other'?" in wrong.output

@@ -21,8 +21,8 @@ SCREEN, SSH = 5900, 22
 def sections(guide: Guide) -> Iterator[Section]:
     """Give the sections in their order; what is not there is not told."""
     if guide.reaches:
-        yield Section("Is it well", tuple(_health(guide)))
-    yield Section("Who reaches what", (points(_security(guide)),))
+        yield Section("Health", tuple(_health(guide)))
+    yield Section("Security", (points(_security(guide)),))
     yield Section("Power", tuple(power(guide.mac.sections.get("power"))))
     yield Section("Remote access", tuple(_access(guide)))
     yield Section("Adding an endpoint", tuple(_adding(guide)))

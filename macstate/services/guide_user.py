@@ -23,7 +23,7 @@ NO_KEY = "unused"
 
 def sections(guide: Guide) -> Iterator[Section]:
     """Give the sections in their order; what is not there is not told."""
-    yield Section("How it hangs together", (code("text", "", _drawing(guide)),))
+    yield Section("Architecture", (code("text", "", _drawing(guide)),))
     if guide.reaches:
         yield Section("Endpoints", tuple(_endpoints(guide)))
     if any(variables(guide.reaches, guide.via)):
