@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 
 from pydantic import ValidationError
 
 from macstate import scripts
-from macstate.facts import Facts, Laptop, Node
-from macstate.facts.machine import Machine
 from macstate.found import Found
 from macstate.outputs import UnreadableError
-from macstate.probe.sections import MARK, Section, sections
-from macstate.record import Record
+from macstate.probe import machine
+from macstate.probe.sections import MARK, sections
 from macstate.resource import Resource
 from macstate.resources import KINDS
 
@@ -67,60 +65,12 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
             unreadable[f"{kind.kind}/"] = str(error)
         except (ValueError, LookupError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
-    record = _record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
-    asked = {
-        name: section.output for name, section in common.items() if name.startswith(("health ", "served ", "age "))
-    }
-    facts = (_laptop if laptop else _facts)(common, record)
-    return Found(facts, resources, record, unreadable, outputs, asked)
+    record = machine.record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
+    facts = (machine.laptop if laptop else machine.mac)(common, record)
+    return Found(facts, resources, record, unreadable, outputs, machine.asked(common))
 
 
 def _said(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors())
     return str(error)
-
-
-def _facts(common: Mapping[str, Section], record: Record) -> Facts:
-    status = common["tailscale status --json"]
-    return Facts(
-        user=common["user"].output.strip(),
-        uid=int(common["uid"].output),
-        home=common["home"].output,
-        sudo=common["sudo"].status == 0,
-        recorded=frozenset(record.lines),
-        version=common["sw_vers -productVersion"].output.strip(),
-        real={
-            name.partition(" ")[2]: section.output.strip()
-            for name, section in common.items()
-            if name.startswith("realpath ") and section.status == 0
-        },
-        programs={
-            name.partition(" ")[2]: section.output
-            for name, section in common.items()
-            if name.startswith("about ") and section.status == 0
-        },
-        machine=Machine.read(
-            {name: section.output for name, section in common.items()},
-            frozenset(name.partition(" ")[2] for name in common if name.startswith("missing ")),
-        ),
-        node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
-    )
-
-
-def _laptop(common: Mapping[str, Section], record: Record) -> Facts:
-    own = {name.partition(" ")[2]: section.output for name, section in common.items() if name.startswith("own ")}
-    return Facts(
-        user=common["user"].output.strip(),
-        uid=int(common["uid"].output),
-        home=common["home"].output,
-        recorded=frozenset(record.lines),
-        laptop=Laptop(common["uname"].output.strip(), own),
-    )
-
-
-def _record(common: Mapping[str, Section]) -> Record:
-    return Record.read(
-        {root: common[name].output for root, name in ((True, "owned"), (False, "user-owned"))},
-        {root: common[f"{name}-sum"].output.strip() for root, name in ((True, "owned"), (False, "user-owned"))},
-    )
