@@ -121,12 +121,17 @@ class Terminal:
         )
         self.tmux("new-session", "-d", "-x", "80", "-y", "50", "sh", "-c", start)
         self.tmux("set-option", "history-limit", "10000")
+        self.wait_for(environment["PS1"].strip(), 0)
 
     def type(self, text: str, until: str) -> None:
         """Type a line, and wait for what comes."""
         seen = self.screen().count(until)
         self.tmux("send-keys", text, "Enter")
-        end = time.monotonic() + 60
+        self.wait_for(until, seen)
+
+    def wait_for(self, until: str, seen: int) -> None:
+        """Wait until a text stands on the screen once more than it was seen."""
+        end = time.monotonic() + 120
         while self.screen().count(until) == seen:
             assert time.monotonic() < end, self.screen()
             time.sleep(0.1)
