@@ -13,6 +13,8 @@ from macstate.change import Plan
 from macstate.errors import MacstateError
 
 AGAIN = "make a new one (`macstate plan TARGET --out FILE`) and look at it"
+NAMED = 5
+"""How many of the things that moved are named."""
 KNOWN = f"{plan_json.FORMAT_VERSION.partition('.')[0]}."
 """How the format versions begin that this macstate understands."""
 
@@ -44,7 +46,8 @@ class Saved:
             raise self._refused("it was edited, and shows what would not run")
         before, after = ({str(each.get("id")): each for each in part["changes"]} for part in (was, now))
         moved = sorted(key for key in {*before, *after} if before.get(key) != after.get(key)) or ["serve"]
-        raise self._refused(f"{', '.join(moved)} moved since this plan was made")
+        more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
+        raise self._refused(f"{', '.join(moved[:NAMED])}{more} moved since this plan was made")
 
     def _refused(self, why: str) -> MacstateError:
         return MacstateError(f"MACSTATE_PLAN={self.file}: {why}; {AGAIN}")

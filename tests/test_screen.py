@@ -279,6 +279,7 @@ def test_a_saved_plan_is_let_through_as_it_was_and_not_after_something_moved(
     moved = planned(REFERENCE, REFERENCE.replace("30m", "20m"))
     for name, now, spec_digest, said in (
         ("macstudio", moved, DIGEST, "com.ollama.server moved since this plan was made"),
+        ("macstudio", planned(REFERENCE), DIGEST, r"^[^,]*(, [^, ]*){4} and 21 more moved since this plan was made"),
         ("macstudio", SAVED, 64 * "b", "the spec has changed since this plan was made"),
         ("macmini", SAVED, DIGEST, "this plan is not about macmini"),
     ):
