@@ -157,13 +157,15 @@ def test_awake_lasts_for_a_while(terminal: Terminal) -> None:
     wrong = terminal.macstate("awake", TARGET, "2")
     nothing = terminal.macstate("awake", TARGET, "0s")
 
-    until = r"studio stays awake until (\d{4}-\d\d-\d\d )?(\d\d:\d\d) \(caffeinate, process \d+\)\n"
+    until = r"studio stays awake until (\d{4}-\d\d-\d\d )?(\d\d:\d\d) \(caffeinate, process (\d+)\)\n"
     today = re.fullmatch(until, done.stdout)
     assert today
     assert (today[1] is None) == (today[2] >= "02:00")  # past midnight it is another day
     later = re.fullmatch(until, long.stdout)
     assert later
     assert abs((date.fromisoformat(later[1].strip()) - date.today()).days - 2) <= 1  # noqa: DTZ011 - as the command says it
+    for each in (today, later):
+        terminal.inside(f"kill {each[3]}")  # it outlives the session, and would outlive the test
     assert nothing.stderr == "0s is no time at all; type 1s or more\n"
     assert wrong.stderr == "'2' is not a duration; type a number with its unit: 30s, 5m or 2h\n"
 
