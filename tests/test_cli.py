@@ -270,6 +270,7 @@ def test_one_line_for_some_entries_says_that_the_rest_was_not_looked_at(terminal
     assert differs.stdout == f"studio: Plan: 0 to add, 1 to change, 0 to remove. Only {rest}\n"
 
 
+@pytest.mark.slow
 def test_an_entry_takes_its_old_route_along_and_what_is_not_its_own_is_told(terminal: Terminal) -> None:
     text = SPEC.replace("serve: /coder", "serve: /code")
     (terminal.folder / "macs.yml").write_text(text[: text.index("  pictures:")])

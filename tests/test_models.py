@@ -68,6 +68,7 @@ def test_a_pin_that_the_library_has_no_longer_is_told_and_not_pulled_again_and_a
     assert status(laptop)[0] == 0
 
 
+@pytest.mark.slow
 def test_why_a_pull_failed_is_told(laptop: Laptop) -> None:
     laptop.run(SPEC.format(models=""))
     queue = laptop.mac() / "Users/anna/.local/state/macstate/pulls/ollama"

@@ -105,6 +105,7 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
     assert MATCHES in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_run_that_verify_finds_wanting_is_no_applied_one(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ops, "PAUSES", ())
     laptop.command("sudo pmset -c sleep 10")
