@@ -88,7 +88,8 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
         inventory = _inventory(target, state.cwd, overrides)
         with ctx_inventory.use(inventory):
             there = [host for host in inventory if laptop or host.name != LAPTOP]
-            chosen = [host for host in there if not limit or host in _matching(target, inventory, there, limit)]
+            meant = _matching(target, inventory, there, limit) if limit else there
+            chosen = [host for host in there if host in meant]
             if not chosen:
                 raise MacstateError(f"{target}: there is no Mac in it")
             state.init(inventory, Config(), initial_limit=chosen)
