@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from lab import build, reference, tinymodel
 from lab.conftest import Lab
 from lab.machine import Processes
 from lab.reference import SPECS, key
-from lab.tailnet import Tunnel, wait_for
+from lab.tailnet import wait_for
+from lab.webproxy import proxy
 
 pytestmark = pytest.mark.lab
 CANARY = "canary-key-that-nobody-may-ever-see-0123456789"
@@ -36,45 +36,39 @@ def deployed(
     lab.spec = None
 
 
-def chat(base: str, host: str, api_key: str, *, stream: bool, model: str = "tiny") -> Any:
-    """Ask with the client that people use."""
+def chat(lab: Lab, port: int, api_key: str, *, stream: bool, public: bool = False) -> list[str]:
+    """Ask with the client that people use, at the URL that they use; give the answer's pieces."""
     build.use_packages()
     import openai  # noqa: PLC0415 - the lab's own package
 
-    # through the lab's ingress one request in some dozens is never answered; the client's own retry asks again
-    client = openai.OpenAI(base_url=base, api_key=api_key, default_headers={"Host": host}, max_retries=2, timeout=15)
-    messages = [{"role": "user", "content": "Say something."}]
-    answer = client.chat.completions.create(model=model, messages=messages, stream=stream, temperature=0)
-    if stream:
-        return [piece.choices[0].delta.content or "" for piece in answer if piece.choices]
-    return answer.choices[0].message.content
+    def ask() -> list[str]:
+        with proxy(lab.tailnet, public=public) as way:
+            web = openai.DefaultHttpxClient(proxy=way, verify=lab.tailnet.trusted())
+            url = f"https://{lab.tailnet.name}:{port}/v1"
+            client = openai.OpenAI(base_url=url, api_key=api_key, http_client=web, max_retries=0, timeout=15)
+            messages = [{"role": "user", "content": "Say something."}]
+            answer = client.chat.completions.create(model="tiny", messages=messages, stream=stream, temperature=0)
+            if stream:
+                return [piece.choices[0].delta.content or "" for piece in answer if piece.choices]
+            return [answer.choices[0].message.content]
 
-
-@contextlib.contextmanager
-def way(lab: Lab, port: int, *, public: bool) -> Iterator[tuple[str, str]]:
-    """Give the base URL and the Host of a way to the Mac."""
-    tunnel = Tunnel(lab.tailnet, port, public=public)
-    try:
-        yield f"http://127.0.0.1:{tunnel.port}/v1", lab.tailnet.name if port == 443 else f"{lab.tailnet.name}:{port}"
-    finally:
-        tunnel.close()
+    return lab.tailnet.unless_cut(ask)
 
 
 def test_a_chat_from_the_tailnet_without_a_key(deployed: Lab) -> None:
-    with way(deployed, 443, public=False) as (base, host):
-        assert chat(base, host, "unused", stream=False).strip() == tinymodel.SENTENCE
-        pieces = chat(base, host, "unused", stream=True)
-        assert "".join(pieces).strip() == tinymodel.SENTENCE
-        assert len([piece for piece in pieces if piece]) >= 9
+    assert chat(deployed, 443, "unused", stream=False)[0].strip() == tinymodel.SENTENCE
+    pieces = chat(deployed, 443, "unused", stream=True)
+    assert "".join(pieces).strip() == tinymodel.SENTENCE
+    assert len([piece for piece in pieces if piece]) >= 9
 
 
 def test_a_chat_from_the_internet_with_a_key(deployed: Lab) -> None:
-    with way(deployed, 8443, public=True) as (base, host):
-        assert chat(base, host, key(deployed), stream=False).strip() == tinymodel.SENTENCE
-        assert "".join(chat(base, host, key(deployed), stream=True)).strip() == tinymodel.SENTENCE
-        for wrong in ("wrong-key-wrong-key-wrong", key(deployed)[:-1], key(deployed).swapcase()):
-            with pytest.raises(Exception, match=r"401|valid key|Illegal header"):
-                chat(base, host, wrong, stream=False)
+    for stream in (False, True):
+        pieces = chat(deployed, 8443, key(deployed), stream=stream, public=True)
+        assert "".join(pieces).strip() == tinymodel.SENTENCE
+    for wrong in ("wrong-key-wrong-key-wrong", key(deployed)[:-1], key(deployed).swapcase()):
+        with pytest.raises(Exception, match=r"401|valid key|Illegal header"):
+            chat(deployed, 8443, wrong, stream=False, public=True)
     assert deployed.tailnet.get_from_internet("/v1/models", 8443).status == 401
     assert deployed.tailnet.get_from_internet("/api/pull", 8443, Authorization=f"Bearer {key(deployed)}").status == 403
 
@@ -134,25 +128,27 @@ def test_the_internet_sees_nothing_of_the_tailnet(deployed: Lab) -> None:
 
 def test_a_client_that_leaves_stops_the_generation(deployed: Lab) -> None:
     log = deployed.mac.root / "Users/mmirvois/Library/Logs/com.ollama.server.log"
-    before = log.read_text().count("/v1/chat/completions")
-    body = {
-        "model": "endless",
-        "messages": [{"role": "user", "content": "go on"}],
-        "stream": True,
-        "max_tokens": 100000,
-    }
-    raw = json.dumps(body).encode()
-    connection = deployed.tailnet.dial_https(443)
+    messages = [{"role": "user", "content": "go on"}]
+    raw = json.dumps({"model": "endless", "messages": messages, "stream": True, "max_tokens": 100000}).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {deployed.tailnet.name}\r\nContent-Length: {len(raw)}\r\n\r\n"
-    connection.sendall(head.encode() + raw)
-    seen = b""
-    while seen.count(b"data: ") < 3:  # the first pieces come before it has finished: it never would
-        piece = connection.recv(4096)
-        assert piece, seen
-        seen += piece
-    assert log.read_text().count("/v1/chat/completions") == before
+
+    def ended() -> int:
+        return log.read_text().count("/v1/chat/completions")
+
+    def listen() -> tuple[ssl.SSLSocket, int]:
+        """Wait for the first pieces: they come before it has finished, which it never would."""
+        before, connection, seen = ended(), deployed.tailnet.dial_https(443), b""
+        connection.sendall(head.encode() + raw)
+        while seen.count(b"data: ") < 3:
+            piece = connection.recv(4096)
+            assert piece, seen
+            seen += piece
+        return connection, before
+
+    connection, before = deployed.tailnet.unless_cut(listen)
+    assert ended() == before
     connection.close()
-    wait_for(lambda: log.read_text().count("/v1/chat/completions") > before, "the end of the request in Ollama", 20)
+    wait_for(lambda: ended() > before, "the end of the request in Ollama", 20)
 
 
 def test_require_key_always_asks_on_the_tailnet_too(deployed: Lab) -> None:
