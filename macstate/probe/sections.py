@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode
 from dataclasses import dataclass
 
@@ -36,14 +35,15 @@ def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
             name, body, *errors = (
                 b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
             )
-        except (binascii.Error, ValueError):
-            continue  # what a login script printed
+            output, _, status = body.rpartition("\n")
+            section = Section(output, int(status), "".join(errors).strip())
+        except ValueError:  # binascii.Error is one
+            continue  # what a login script printed, or half a line
         if name.startswith(MARK):
             kind = name.removeprefix(MARK)
             kinds.setdefault(kind, {})
             continue
-        output, _, status = body.rpartition("\n")
-        kinds[kind][name] = Section(output, int(status), "".join(errors).strip())
+        kinds[kind][name] = section
     if kind or len(kinds) == 1:
         raise IncompleteError("it ends in the middle")
     return kinds
