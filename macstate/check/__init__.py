@@ -8,13 +8,12 @@ from itertools import product
 from typing import Any
 
 from macstate.check import internet, loopback, power, reserved
-from macstate.document import Document, Mistake, Path
+from macstate.document import Document, Mistake, Path, Placed
 from macstate.ollama import names
 from macstate.spec_model import alone, chosen
 
 Finding = tuple[Mistake, bool]
 """A finding, and whether it is fatal."""
-Found = Iterator[tuple[Path, str]]
 
 
 def spec(root: Any, document: Document) -> list[Finding]:
@@ -26,7 +25,7 @@ def spec(root: Any, document: Document) -> list[Finding]:
     return findings
 
 
-def chosen_names(root: Any) -> Found:
+def chosen_names(root: Any) -> Placed:
     """A Mac names entries that the spec has."""
     for mac, entry in root.macs.items():
         for section in type(root).model_fields:
@@ -40,7 +39,7 @@ def chosen_names(root: Any) -> Found:
                         )
 
 
-def ports(root: Any) -> Found:
+def ports(root: Any) -> Placed:
     """A loopback port has one owner."""
     for mac in root.macs.values():
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
@@ -52,7 +51,7 @@ def ports(root: Any) -> Found:
             yield where, f"port: {port} is taken by {first}; {why}: type another"
 
 
-def mounts(root: Any) -> Found:
+def mounts(root: Any) -> Placed:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
     for mac, field in product(root.macs.values(), ("serve", "funnel")):
         routes = ((getattr(endpoint, field), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac))
@@ -62,7 +61,7 @@ def mounts(root: Any) -> Found:
             yield (*path, field), f"{field}: {taken}; type another path or https port"
 
 
-def labels(root: Any) -> Found:
+def labels(root: Any) -> Placed:
     """A launchd label belongs to one entry."""
     for mac in root.macs.values():
         jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
@@ -82,7 +81,7 @@ def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]
             yield value, first[value], tuple(owner.split(".", 2 if owner.startswith("gateway") else 1))
 
 
-def commands(root: Any) -> Found:
+def commands(root: Any) -> Placed:
     """A command begins with an absolute path, and keeps its server on loopback."""
     for section in ("launchd", "endpoints"):
         for name, job in (getattr(root, section) or {}).items():
@@ -100,7 +99,7 @@ def commands(root: Any) -> Found:
                 yield from loopback.beyond_loopback(path, job)
 
 
-def model_folders(root: Any) -> Found:
+def model_folders(root: Any) -> Placed:
     """An Ollama gets its folder of models as it is written."""
     for name, endpoint in (root.endpoints or {}).items():
         folder = endpoint.environment.get("OLLAMA_MODELS")
@@ -112,7 +111,7 @@ def model_folders(root: Any) -> Found:
             )
 
 
-def way_in(root: Any) -> Found:
+def way_in(root: Any) -> Placed:
     """A Mac that is reached through Remote Login keeps it."""
     for name, mac in root.macs.items():
         if mac.ssh == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
@@ -123,7 +122,7 @@ def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
     return chosen(root, mac, "endpoints").items()
 
 
-ERRORS: tuple[Callable[[Any], Found], ...] = (
+ERRORS: tuple[Callable[[Any], Placed], ...] = (
     chosen_names,
     ports,
     mounts,
@@ -135,4 +134,4 @@ ERRORS: tuple[Callable[[Any], Found], ...] = (
     *internet.RULES,
     *reserved.RULES,
 )
-WARNINGS: tuple[Callable[[Any], Found], ...] = power.RULES
+WARNINGS: tuple[Callable[[Any], Placed], ...] = power.RULES

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from macstate.document import Path
+from macstate.document import Placed
 from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
 from macstate.spec_model import alone, chosen
 
 PUBLIC = (443, 8443, 10000)
 """The only ports that Funnel has (its node capability says the same)."""
-Found = Iterator[tuple[Path, str]]
 
 
 def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -20,7 +19,7 @@ def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield alone(root, mac, "gateway"), chosen(root, mac, "endpoints")
 
 
-def funnel_without_a_key(root: Any) -> Found:
+def funnel_without_a_key(root: Any) -> Placed:
     """Funnel authenticates nobody."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
@@ -32,14 +31,14 @@ def funnel_without_a_key(root: Any) -> Found:
                 yield ("endpoints", name, "funnel"), f"funnel: {why}; type `funnel` there, or take this out"
 
 
-def key_gate_without_keys(root: Any) -> Found:
+def key_gate_without_keys(root: Any) -> Placed:
     """Where a key is asked for, there is one."""
     for gateway, endpoints in _macs(root):
         if gateway and not gateway.keys and any(way.asks for door in doors(gateway, endpoints) for way in door.ways):
             yield ("gateway",), "keys: a key is asked for, and there is none; type `keys: {agents: generate}`"
 
 
-def funnel_ports(root: Any) -> Found:
+def funnel_ports(root: Any) -> Placed:
     """Funnel has three ports, and each of them is public as a whole."""
     for _, endpoints in _macs(root):
         tailnet = {each.serve.https: name for name, each in endpoints.items() if each.serve}
@@ -57,7 +56,7 @@ def funnel_ports(root: Any) -> Found:
                 )
 
 
-def ollama_without_a_gateway(root: Any) -> Found:
+def ollama_without_a_gateway(root: Any) -> Placed:
     """Serve keeps the Host header, and Ollama answers 403 to any but a local one (measured)."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
@@ -69,7 +68,7 @@ def ollama_without_a_gateway(root: Any) -> Found:
                 )
 
 
-def gate_options_without_a_gate(root: Any) -> Found:
+def gate_options_without_a_gate(root: Any) -> Placed:
     """What only a gateway can do needs one."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from macstate.document import Path
+from macstate.document import Path, Placed
 from macstate.services.job import Job
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
@@ -13,7 +12,7 @@ LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=
 """Options by which model servers are told where to listen."""
 
 
-def beyond_loopback(path: Path, endpoint: Job) -> Iterator[tuple[Path, str]]:
+def beyond_loopback(path: Path, endpoint: Job) -> Placed:
     """Give (place, finding) for every word and variable that would open the port."""
     for name, value in endpoint.environment.items():
         if name == "OLLAMA_HOST":

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from macstate.document import Path
+from macstate.document import Path, Placed
 
-Found = Iterator[tuple[Path, str]]
 SOURCES = ("ac", "battery", "ups")
 
 
-def sleeps(root: Any) -> Found:
+def sleeps(root: Any) -> Placed:
     """A server never sleeps."""
     for path, power in _powers(root):
         for source in SOURCES:
@@ -22,7 +21,7 @@ def sleeps(root: Any) -> Found:
                 )
 
 
-def emergency(root: Any) -> Found:
+def emergency(root: Any) -> Placed:
     """The strongest switch has a price."""
     for path, power in _powers(root):
         if power.disablesleep:
@@ -32,7 +31,7 @@ def emergency(root: Any) -> Found:
             )
 
 
-def restarts(root: Any) -> Found:
+def restarts(root: Any) -> Placed:
     """Of the two ways to start after a power cut, System Settings never sets both."""
     for path, power in _powers(root):
         for source in SOURCES:
@@ -50,4 +49,4 @@ def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
     yield from ((path, power) for path, power in places if power)
 
 
-RULES: tuple[Callable[[Any], Found], ...] = (sleeps, emergency, restarts)
+RULES: tuple[Callable[[Any], Placed], ...] = (sleeps, emergency, restarts)

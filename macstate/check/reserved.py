@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from macstate.document import Path
+from macstate.document import Placed
 from macstate.document.mistakes import near
 from macstate.services.pages import AGENTS, PAGE
 from macstate.services.reach import variable
 from macstate.spec_model import view
 
-Found = Iterator[tuple[Path, str]]
 
-
-def variables(root: Any) -> Found:
+def variables(root: Any) -> Placed:
     """Two endpoints do not become one variable: ``a-b`` and ``a_b`` are both A_B_API_BASE."""
     for mac in root.macs:
         owners: dict[str, str] = {}
@@ -25,7 +23,7 @@ def variables(root: Any) -> Found:
                 yield ("endpoints", name), f"{name}: {why}; give one of them another name"
 
 
-def references(root: Any) -> Found:
+def references(root: Any) -> Placed:
     """A client's Mac and key are in the spec."""
     if not root.clients:
         return
@@ -40,7 +38,7 @@ def references(root: Any) -> Found:
         yield (*path, "key"), f"key: the gateway has no key {client.key}; {there}{near(client.key, keys)}"
 
 
-def pages(root: Any) -> Found:
+def pages(root: Any) -> Placed:
     """No route takes the guide's paths, on the ports where the gateway has it."""
     for mac in root.macs:
         sections = view(root, mac).sections
@@ -51,4 +49,4 @@ def pages(root: Any) -> Found:
                     yield ("endpoints", name, field), f"{field}: {path} is where the guide is; type another path"
 
 
-RULES: tuple[Callable[[Any], Found], ...] = (variables, references, pages)
+RULES: tuple[Callable[[Any], Placed], ...] = (variables, references, pages)

@@ -12,6 +12,8 @@ import yaml
 from macstate.document.traps import TRAPS
 
 Path = tuple[str | int, ...]
+Placed = Iterator[tuple[Path, str]]
+"""What a rule says, and about which value."""
 
 KINDS = ("null", "bool", "int", "float", "str", "timestamp", "merge", "value", "map", "seq")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Has a server of Ollama pull a model: `pull ENDPOINT PORT FOLDER NAME [DIGEST]` sees whether the model exists, is the
-# version that begins with DIGEST, and fits below FOLDER, queues it, and leaves one worker behind that pulls through the server's own API, the smallest first. A dropped connection
-# is taken up again: Ollama keeps what it has. How far it is stands in one line a model, below ~/.local/state/macstate/pulls:
+# version that begins with DIGEST, and fits below FOLDER, queues it, and leaves one worker behind that pulls through the
+# server's own API, the smallest first. A dropped connection is taken up again: Ollama keeps what it has. How far it is
+# stands in one line a model, below ~/.local/state/macstate/pulls:
 # NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE;
 # -1 behind an error that came after more bytes).
 set -eu
@@ -52,7 +53,7 @@ manifest() { # what the model's registry says of it, and the HTTP status in the 
     */*) where=registry.ollama.ai/v2/$bare ;;
     *) where=registry.ollama.ai/v2/library/$bare ;;
   esac
-  curl -sL --max-time 20 -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' -w '\n%{http_code}' \
+  curl -qsL --max-time 20 -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' -w '\n%{http_code}' \
     "https://$where/manifests/$tag" 2>/dev/null || :
 }
 missing() { # MANIFEST: bytes that are still to come
