@@ -106,6 +106,19 @@ def shown(reviews: list[Review]) -> Iterator[None]:
         terminal.show = show
 
 
+def copy(source: Path, target: Path) -> None:
+    """Put a whole copy in the target's place; once more, where a pull in the background has moved a file meanwhile."""
+    for last in (False, False, False, False, True):
+        try:
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, symlinks=True)
+        except OSError:  # shutil's own Error is one
+            if last:
+                raise
+        else:
+            return
+
+
 @dataclass
 class Laptop:
     """A folder with specs and rehearsals."""
@@ -121,13 +134,12 @@ class Laptop:
         """Copy a Mac aside."""
         self.count += 1
         aside = self.folder / f"kept{self.count}"
-        shutil.copytree(self.mac(name), aside, symlinks=True)
+        copy(self.mac(name), aside)
         return aside
 
     def put_back(self, kept: Path, name: str = "macstudio") -> None:
         """Make a Mac what was copied aside."""
-        shutil.rmtree(self.mac(name))
-        shutil.copytree(kept, self.mac(name), symlinks=True)
+        copy(kept, self.mac(name))
 
     def run(
         self,
