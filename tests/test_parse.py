@@ -358,7 +358,7 @@ def test_an_output_without_its_end_is_refused() -> None:
     whole = "\n".join(mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}))
     sections(whole.rstrip().split("\n"))
     for end in range(len(whole.rstrip())):
-        with pytest.raises(IncompleteError):
+        with pytest.raises(IncompleteError, match="it ends in the middle"):
             sections(whole[:end].split("\n"))
 
 
