@@ -22,6 +22,8 @@ class Entry(BaseModel):
     named: ClassVar[Any] = None
     """What its names are made of, if the section is a collection keyed by name."""
 
+    former: ClassVar[Mapping[str, str]] = {}
+    """Fields that it had once, and what to type instead."""
     becomes: ClassVar[Mapping[str, str]] = {}
     """What a field becomes on the Mac, for `macstate explain`: the command, or the key in a plist."""
 
@@ -29,6 +31,16 @@ class Entry(BaseModel):
         """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
         del name
         yield from ()
+
+    def listens_on(self, scope: Scope) -> tuple[int, ...]:
+        """Give the loopback ports of its server."""
+        del scope
+        return ()
+
+    def leads_here(self, port: int, https: int) -> bool:
+        """Say whether a route of Serve to this loopback port, from this HTTPS port, was made for it."""
+        del port, https
+        return False
 
     def warnings(self, scope: Scope) -> Iterator[str]:
         """Tell what a person should know of it beforehand."""

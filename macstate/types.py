@@ -8,6 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
+LONGEST_NAME = 63
+LONGEST_PATH = 255
+"""Characters; a word of nginx' configuration ends at 4,096 bytes."""
 SIZES = {"KB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
@@ -53,9 +56,42 @@ def _label(value: str) -> str:
 
 
 def _name(value: str) -> str:
+    if len(value) > LONGEST_NAME:
+        raise ValueError(f"a name has at most {LONGEST_NAME} characters, and this has {len(value)}; type a shorter one")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
         raise ValueError(f"{value!r} is not a name here; use small letters, digits, - and _: {_suggest(value)}")
     return value
+
+
+def _url_path(value: str) -> str:
+    _is_short(value)
+    path = value.partition("?")[0]
+    if not re.fullmatch(r"/([A-Za-z0-9._~!&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", value):
+        raise ValueError(
+            f"{value!r} is not a path as a URL has it; begin with / and write each other character as its %XX: /x%20y"
+        )
+    if re.search(r"//|/\.{1,2}(/|$)|%([01][0-9a-f]|7f|2e|2f|5c)", path, re.IGNORECASE):
+        raise ValueError(
+            f"{value!r} has a doubled slash, dots for a folder, or hides one of these behind %; type the path itself"
+        )
+    return value
+
+
+def _open_path(value: str) -> str:
+    _is_short(value)
+    path = value.removesuffix("*") if value.endswith("/*") else value
+    if not re.fullmatch(r"/[A-Za-z0-9._~!&()+,;=:@/-]*", path):
+        raise ValueError(
+            f"{value!r} is not a path to open; type it from the root, in plain letters: /x, or all below it: /x/*"
+        )
+    if re.search(r"//|/\.{1,2}(/|$)", path):
+        raise ValueError(f"{value!r} has a doubled slash or dots for a folder; type the path itself: /x, or /x/*")
+    return value
+
+
+def _is_short(value: str) -> None:
+    if len(value) > LONGEST_PATH:
+        raise ValueError(f"a path has at most {LONGEST_PATH} characters here, and this has {len(value)}")
 
 
 def _suggest(value: str) -> str:
@@ -81,6 +117,10 @@ Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=Annotated[st
 Rate = Annotated[str, AfterValidator(_rate)]
 """Requests for each second or minute."""
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+"""A path to ask a server for, as it stands in a request, perhaps with a query."""
+OpenPath = Annotated[str, AfterValidator(_open_path)]
+"""A path of a server, decoded: exact, or with ``/*`` at its end all below it. Upper and lower case differ."""
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, AfterValidator(_name)]
 Word = Annotated[str, AfterValidator(_word)]

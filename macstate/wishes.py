@@ -109,9 +109,8 @@ def made_for(name: str, entry: Entry, identifier: str, found: Found) -> bool:
     kind, _, key = identifier.partition("/")
     if kind == "serve":
         target = getattr(found.resources.get(identifier), "target", None) or ""
-        return any(
-            re.match(rf"http://127\.0\.0\.1:{port}(/|$)", target) for port in getattr(entry, "loopback_ports", ())
-        )
+        port, https = re.match(r"http://127\.0\.0\.1:(\d+)(/|$)", target), re.match(r"(\d+)/", key)
+        return bool(port and https and entry.leads_here(int(port[1]), int(https[1])))
     if entry.section != "endpoints":
         return False
     label = entry.job_label(name)  # type: ignore[attr-defined]

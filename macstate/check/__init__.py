@@ -10,6 +10,7 @@ from typing import Any
 from macstate.check import internet, loopback, power, reserved
 from macstate.document import Document, Mistake, Path, Placed
 from macstate.ollama import names
+from macstate.services.doors import doors
 from macstate.spec_model import alone, chosen
 
 Finding = tuple[Mistake, bool]
@@ -42,22 +43,31 @@ def chosen_names(root: Any) -> Placed:
 def ports(root: Any) -> Placed:
     """A loopback port has one owner."""
     for mac in root.macs.values():
-        owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in _endpoints(root, mac)]
-        if gateway := alone(root, mac, "gateway"):
-            owners += [(gateway.ports.tailnet, "gateway.ports.tailnet"), (gateway.ports.funnel, "gateway.ports.funnel")]
-        for port, first, path in _twice(owners):
-            why = "two servers cannot listen on one port"
-            where = path if path[0] == "gateway" else (*path, "port")
-            yield where, f"port: {port} is taken by {first}; {why}: type another"
+        endpoints = dict(_endpoints(root, mac))
+        owners: dict[int, str] = {}
+        for name, endpoint in endpoints.items():
+            first = owners.setdefault(endpoint.port, f"endpoints.{name}")
+            if first != f"endpoints.{name}":
+                taken = f"port: {endpoint.port} is taken by {first}; two servers cannot listen on one port: type another"
+                yield ("endpoints", name, "port"), taken
+        gateway = alone(root, mac, "gateway")
+        for door in doors(gateway, endpoints) if gateway else ():
+            first = owners.setdefault(door.port, f"the door of {door.name}")
+            if first != f"the door of {door.name}":
+                taken = f"port: {door.port} is taken by {first}, and the door of {door.name} has it too"
+                typed = f"`gateway: {{ports: {{{door.audience}: {{{door.https}: PORT}}}}}}`"
+                yield gateway.ports.place(door.audience, door.https), f"{taken}; type another: {typed}"
 
 
 def mounts(root: Any) -> Placed:
-    """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount."""
+    """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount, and so that nobody errs ``/X`` is no other."""
     for mac, field in product(root.macs.values(), ("serve", "funnel")):
-        routes = ((getattr(endpoint, field), f"endpoints.{name}") for name, endpoint in _endpoints(root, mac))
-        owners = (((route.https, route.path), owner) for route, owner in routes if route)
-        for (https, mount), first, path in _twice(owners):
-            taken = f"{mount} on port {https} is taken by {first}"
+        routes = {name: route for name, each in _endpoints(root, mac) if (route := getattr(each, field))}
+        owners = (((route.https, route.path.lower()), f"endpoints.{name}") for name, route in routes.items())
+        for (https, _), first, path in _twice(owners):
+            mount, other = routes[str(path[1])].path, routes[first.partition(".")[2]].path
+            differs = "" if mount == other else f": {other}, which differs in case alone"
+            taken = f"{mount} on port {https} is taken by {first}{differs}"
             yield (*path, field), f"{field}: {taken}; type another path or https port"
 
 
@@ -78,7 +88,7 @@ def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]
     first: dict[Any, str] = {}
     for value, owner in owners:
         if first.setdefault(value, owner) != owner:
-            yield value, first[value], tuple(owner.split(".", 2 if owner.startswith("gateway") else 1))
+            yield value, first[value], tuple(owner.split(".", 1))
 
 
 def commands(root: Any) -> Placed:

@@ -72,7 +72,7 @@ def gate_options_without_a_gate(root: Any) -> Placed:
     """What only a gateway can do needs one."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
-            for option in ("require_key", "closed"):
+            for option in ("require_key", "open"):
                 if gateway is None and getattr(endpoint, option) is not None:
                     yield ("endpoints", name, option), f"{option}: only a gateway can do that; add `gateway:`"
 

@@ -45,10 +45,12 @@ def mistake(root: type[BaseModel], document: Document, error: ErrorDetails) -> M
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     name = next((part for part in reversed(loc) if isinstance(part, str)), "")
     if error["type"] == "extra_forbidden":
-        known = _keys(root, loc[:-1])
+        model = _model(root, loc[:-1])
+        known = model.model_fields if model else ()
         line, column = document.at(loc, key=True)
         hint = near(name, known) or f"; known here: {', '.join(known)}"
-        return Mistake(line, column, f"{name}: unknown here{hint}")
+        former: str | None = getattr(model, "former", {}).get(name)
+        return Mistake(line, column, f"{name}: {former or f'unknown here{hint}'}")
     if error["type"] == "missing":
         line, column = document.at(loc[:-1], key=len(loc) > 1)
     else:
@@ -64,15 +66,13 @@ def mistake(root: type[BaseModel], document: Document, error: ErrorDetails) -> M
     return Mistake(line, column, f"{name}: {text}")
 
 
-def _keys(model: Any, loc: tuple[Any, ...]) -> list[str]:
-    """List the keys that a place in the spec knows."""
+def _model(model: Any, loc: tuple[Any, ...]) -> type[BaseModel] | None:
+    """Give the model whose fields may stand at a place in the spec."""
     if isinstance(model, type) and issubclass(model, BaseModel):
         if not loc:
-            return list(model.model_fields)
-        return _keys(model.model_fields[loc[0]].annotation, loc[1:]) if loc[0] in model.model_fields else []
+            return model
+        return _model(model.model_fields[loc[0]].annotation, loc[1:]) if loc[0] in model.model_fields else None
     arguments = [argument for argument in get_args(model) if argument is not type(None)]
     is_mapping = getattr(model, "__origin__", None) is dict
-    for argument in arguments[-1:] if is_mapping else arguments:
-        if keys := _keys(argument, loc[1:] if is_mapping else loc):
-            return keys
-    return []
+    found = (_model(each, loc[1:] if is_mapping else loc) for each in (arguments[-1:] if is_mapping else arguments))
+    return next((each for each in found if each), None)

@@ -53,8 +53,9 @@ def ports(flight: Flight) -> Iterator[Finding]:
         if isinstance(was, Launchd) and (was.id in flight.found.record.lines or was.id in _wished(flight))
     }
     leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
+    scope = flight.wishes.scope(flight.found.facts)
     for place, entry in flight.entries("endpoints", "gateway").items():
-        for port in entry.loopback_ports:
+        for port in entry.listens_on(scope):
             for holder in flight.found.facts.machine.at(port):
                 if holder.group in mine | leaving or holder.pid in mine | leaving:
                     continue

@@ -14,7 +14,7 @@ from macstate.facts import Node
 from macstate.outputs import Outputs, UnreadableError
 from macstate.resource import Resource
 from macstate.steps import Run, Same, Step
-from macstate.types import Port
+from macstate.types import LONGEST_PATH, Port
 
 MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
 URL = "http://local-tailscaled.sock/localapi/v0/serve-config"
@@ -28,6 +28,8 @@ def _mount(value: str) -> str:
         raise ValueError(f"{value!r} is not a path to serve at; type it from the root, in plain letters: /vllm")
     if any(part in {".", ".."} for part in value.split("/")):
         raise ValueError(f"{value!r} has dots for a folder; type the path itself: /vllm")
+    if len(value) > LONGEST_PATH:
+        raise ValueError(f"a path has at most {LONGEST_PATH} characters here, and this has {len(value)}")
     return canonical(value)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from macstate.services.engines import ENGINES
 from macstate.services.pages import STATE, page_port
+
+USUAL = ("GET", "HEAD", "POST", "OPTIONS")
+"""The methods that an engine's own routes take: by others a server is managed. What the spec opens takes any."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,13 @@ class Way:
     asks: bool
     """Whether it wants a key."""
     host: str
-    """The Host header for the server; empty: the client's."""
+    """The Host header for the server; empty: this Mac's name."""
     origin: bool
     """Whether the server sees Origin."""
-    closed: tuple[str, ...]
-    """Paths, with the mount, that nobody reaches."""
+    usual: tuple[str, ...] | None
+    """The server's paths that people use, below the mount; None: all of them."""
+    open: tuple[str, ...] = ()
+    """Further ones, by the spec."""
 
     @property
     def route(self) -> str:
@@ -43,11 +49,24 @@ class Way:
         return "key" if self.asks else "open"
 
     @property
-    def locations(self) -> tuple[tuple[str, str], ...]:
-        """Give nginx' locations behind the door's entrance, and the path that each becomes for the server."""
-        target = "" if self.stripped else self.path
-        below = (f"/{self.https}{self.path}/", f"{target}/")
-        return ((f"= /{self.https}{self.path}", target or "/"), below) if self.path else (below,)
+    def below(self) -> str:
+        """A regular expression for every path of it, as the client asks and decoded: what decides is never a prefix."""
+        return rf"{re.escape(self.path)}(?:/.*)?" if self.path else "/.*"
+
+    @property
+    def usual_paths(self) -> str:
+        """Give such an expression for what people use of the server; empty: nothing, but what the spec opens."""
+        return self.below if self.usual is None else self._any(self.usual) if self.usual else ""
+
+    @property
+    def open_paths(self) -> tuple[str, ...]:
+        """Give such an expression for each path that the spec opens."""
+        return tuple(self._any((path,)) for path in self.open)
+
+    def _any(self, paths: tuple[str, ...]) -> str:
+        mount = re.escape(self.path)
+        words = (f"{re.escape(path[:-1])}.*" if path.endswith("/*") else re.escape(path) for path in paths)
+        return f"{mount}(?:{'|'.join('/?' if mount and word == '/' else word for word in words)})"
 
 
 @dataclass(frozen=True)
@@ -60,21 +79,31 @@ class State:
     port: int
     health: str
     host: str
-    """The Host header for the server; empty: the client's."""
+    """The Host header for the server; empty: this Mac's name."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """One loopback port of the gateway."""
+    """One loopback port of the gateway: all that one audience may ask for on one HTTPS port."""
 
-    name: str
+    audience: str
+    """``tailnet`` or ``funnel``."""
+    https: int
     port: int
-    public: bool
-    """Whether the internet comes in here: then there is nothing without a key, not even a 404."""
     ways: tuple[Way, ...]
-    page_ports: tuple[int, ...] = ()
-    """The HTTPS ports where the guide is."""
+    """The longest mount first, as the templates need it."""
+    has_guide: bool = False
     states: tuple[State, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration and the log: ``tailnet/443``."""
+        return f"{self.audience}/{self.https}"
+
+    @property
+    def public(self) -> bool:
+        """Whether the internet comes in here: then there is nothing without a key, not even a 404."""
+        return self.audience == "funnel"
 
     @property
     def asks(self) -> bool:
@@ -82,15 +111,19 @@ class Door:
         return self.public or all(way.asks for way in self.ways)
 
     @property
-    def entrances(self) -> tuple[int, ...]:
-        """The HTTPS ports that lead here."""
-        return tuple(sorted({way.https for way in self.ways}))
+    def authority(self) -> str:
+        """What stands behind the Mac's name in its URLs: a port, where it is not HTTPS' own."""
+        return "" if self.https == 443 else f":{self.https}"  # noqa: PLR2004 - https
 
 
 def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
-    """Give both doors; the longest mount first, as the templates need it."""
-    found = {"tailnet": gateway.ports.tailnet, "funnel": gateway.ports.funnel}
-    return tuple(_door(gateway, endpoints, name, port) for name, port in found.items())
+    """Give all doors, the tailnet's first, each audience's by HTTPS port."""
+    return tuple(
+        _door(gateway, endpoints, audience, https, min(ports))
+        for audience in ("tailnet", "funnel")
+        for ports in [{way.https for way in _ways(gateway, endpoints, audience)}]
+        for https in sorted(ports)
+    )
 
 
 def asks(gateway: Any, endpoint: Any) -> bool:
@@ -99,40 +132,37 @@ def asks(gateway: Any, endpoint: Any) -> bool:
     return bool(gateway.require_key == "always" if own is None else own)
 
 
-def _door(gateway: Any, endpoints: Mapping[str, Any], name: str, port: int) -> Door:
-    ways = tuple(sorted(_ways(gateway, endpoints, name), key=_order))
-    if name == "funnel":  # no mount is added to what the internet sees
+def _door(gateway: Any, endpoints: Mapping[str, Any], audience: str, https: int, lowest: int) -> Door:
+    found = (way for way in _ways(gateway, endpoints, audience) if way.https == https)
+    ways = tuple(sorted(found, key=lambda way: (-len(way.path), way.path)))
+    if audience == "funnel":  # no mount is added to what the internet sees
         shown = sorted(way.name for way in ways)
-        pages = tuple(sorted({way.https for way in ways if not way.path}))
+        has_guide = any(not way.path for way in ways)
     else:  # the page has a card for every endpoint, whether or not a route leads to it
         shown = sorted(each for each, endpoint in endpoints.items() if not asks(gateway, endpoint))
-        pages = () if (page := page_port(endpoints)) is None else (page,)
-    states = tuple(_state(each, endpoints[each]) for each in shown)
-    return Door(name, port, name == "funnel", ways, pages, states)
+        has_guide = page_port(endpoints) == https
+    states = tuple(_state(each, endpoints[each]) for each in shown) if has_guide else ()
+    return Door(audience, https, gateway.ports.door(audience, https, lowest), ways, has_guide, states)
 
 
 def _state(name: str, endpoint: Any) -> State:
     return State(f"{STATE}{name}", name, endpoint.port, endpoint.health_path, endpoint.host_header)
 
 
-def _order(way: Way) -> tuple[int, int, str]:
-    return way.https, -len(way.path), way.path
-
-
-def _ways(gateway: Any, endpoints: Mapping[str, Any], door: str) -> Iterator[Way]:
+def _ways(gateway: Any, endpoints: Mapping[str, Any], audience: str) -> Iterator[Way]:
     for name, endpoint in endpoints.items():
-        route = endpoint.funnel if door == "funnel" else endpoint.serve
+        route = endpoint.funnel if audience == "funnel" else endpoint.serve
         if route is None:
             continue
-        mount = route.path.rstrip("/")
         yield Way(
             name=name,
             https=route.https,
-            path=mount,
+            path=route.path.rstrip("/"),
             port=endpoint.port,
             stripped=not route.keep_path,
-            asks=door == "funnel" or asks(gateway, endpoint),
+            asks=audience == "funnel" or asks(gateway, endpoint),
             host=endpoint.host_header,
             origin=ENGINES[endpoint.engine].origin,
-            closed=tuple(f"{mount}{path}" for path in endpoint.closed_paths),
+            usual=endpoint.routes,
+            open=endpoint.open or (),
         )

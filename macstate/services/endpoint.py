@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import BeforeValidator, Strict
 
 from macstate.resource import Resource
 from macstate.resources.model import PROGRAM
 from macstate.resources.serve import Route, Serve, short
 from macstate.services import models
+from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
 from macstate.services.job import Job
 from macstate.services.models import Models
 from macstate.services.watchdog import Watchdog
-from macstate.types import AbsolutePath, Label, Name, Port, Seconds
+from macstate.types import Label, Name, OpenPath, Port, Seconds, UrlPath
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
-UrlPath = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")]
-Paths = Annotated[tuple[AbsolutePath, ...], Strict(strict=False)]
+Paths = Annotated[tuple[OpenPath, ...], Strict(strict=False)]
 Where = Annotated[Route, BeforeValidator(short, json_schema_input_type=str | Route)]
 
 
@@ -31,6 +31,10 @@ class Endpoint(Job):
 
     section: ClassVar[str] = "endpoints"
     named: ClassVar[Any] = Name
+    former: ClassVar[Mapping[str, str]] = {
+        "closed": "everything is closed but what people use of an engine; take this out, and name what else is open: "
+        "`open: [/x]`, or `open: [/x/*]` for all below it"
+    }
 
     becomes: ClassVar[Mapping[str, str]] = {
         **Job.becomes,
@@ -40,7 +44,7 @@ class Endpoint(Job):
         "serve": "a mount of Tailscale Serve, to the server or to the gateway's tailnet port",
         "funnel": "a mount of Tailscale Serve with Funnel on, to the gateway's other port",
         "require_key": "the answer 401 for a request without a key, from the gateway",
-        "closed": "the answer 403 for these paths, from the gateway",
+        "open": "paths that the gateway passes on; every other one gets the answer 403",
         "models": "models below ~/.ollama/models, pulled through /api/pull (ollama only)",
         "prune_models": "`DELETE /api/delete` of what macstate had pulled",
         "example": "the guide's request that shows how to use it",
@@ -60,8 +64,8 @@ class Endpoint(Job):
     """Where the internet reaches it, always with a key: as ``serve``, on HTTPS port 443, 8443 or 10000."""
     require_key: bool | None = None
     """Whether the tailnet needs a key for it too; default: as the gateway says."""
-    closed: Paths | None = None
-    """Paths of the server that nobody reaches through the gateway; default: what manages an Ollama."""
+    open: Paths | None = None
+    """Paths of the server that the gateway lets through beside those of the engine; with ``rest`` all that it does."""
     models: Models | None = None
     """Its models: identifier, and what it is. An Ollama pulls what is missing, in the background."""
     prune_models: bool = False
@@ -81,19 +85,24 @@ class Endpoint(Job):
         return self.health or ENGINES[self.engine].health
 
     @property
-    def closed_paths(self) -> tuple[str, ...]:
-        """What nobody reaches of it through the gateway."""
-        return ENGINES[self.engine].closed if self.closed is None else self.closed
+    def routes(self) -> tuple[str, ...] | None:
+        """What its engine opens of it; None: everything, unless the entry names what."""
+        return ENGINES[self.engine].routes if self.open is None else ENGINES[self.engine].routes or ()
 
     @property
     def host_header(self) -> str:
         """The Host header that it wants; empty: the client's."""
         return ENGINES[self.engine].host.replace("{port}", str(self.port))
 
-    @property
-    def loopback_ports(self) -> tuple[int, ...]:
-        """What it listens on."""
+    def listens_on(self, scope: Scope) -> tuple[int, ...]:
+        """Give its port."""
+        del scope
         return (self.port,)
+
+    def leads_here(self, port: int, https: int) -> bool:
+        """Say whether that is its port."""
+        del https
+        return port == self.port
 
     def job_label(self, name: str) -> str:
         """Give the launchd label."""
@@ -123,7 +132,7 @@ class Endpoint(Job):
         environment = {**ENGINES[self.engine].environment, **self.environment}
         filled = {key: value.replace("{port}", port) for key, value in environment.items()}
         job = self.job(self.job_label(name), scope.facts, command, filled)
-        yield job.model_copy(update={"ports": self.loopback_ports})
+        yield job.model_copy(update={"ports": self.listens_on(scope)})
         if self.watchdog:
             yield from self.watchdog.resources(name, self, job, scope.facts)
         yield from models.resources(name, self, scope)
@@ -132,7 +141,7 @@ class Endpoint(Job):
         if gateway := scope.one("gateway"):
             yield from (
                 Serve.to(way.https, way.path, f"http://127.0.0.1:{door.port}{way.path}", funnel=door.public)
-                for door in gateway.doors(scope)
+                for door in doors(gateway, scope.all("endpoints"))
                 for way in door.ways
                 if way.name == name
             )

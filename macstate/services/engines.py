@@ -15,19 +15,49 @@ class Engine:
     """The Host header it wants; empty: the client's. Ollama answers 403 to any but a local one (measured)."""
     origin: bool = True
     """Whether it may see the Origin header. Ollama answers 403 to a page on any other site (measured)."""
-    closed: tuple[str, ...] = ()
-    """Paths that manage the server, and that nobody reaches through the gateway unless the entry opens them."""
+    routes: tuple[str, ...] | None = None
+    """What people use of it, and all that the gateway lets through (see ``OpenPath``); None: everything."""
     health: str = "/"
     """The path that tells whether it is well."""
 
 
+OPENAI = (
+    "/v1/models",
+    "/v1/models/*",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/moderations",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/v1/realtime",
+)
+"""OpenAI's inference routes. No ``/v1/*``: vLLM's ``/v1/load_lora_adapter`` lies there, and others' management."""
+ANTHROPIC = ("/v1/messages", "/v1/messages/count_tokens")
+OLLAMA = (
+    "/",
+    "/api/version",
+    "/api/tags",
+    "/api/ps",
+    "/api/show",
+    "/api/generate",
+    "/api/chat",
+    "/api/embed",
+    "/api/embeddings",
+)
+"""Ollama's own. What else it has manages it (server/routes.go of 0.17.4), and each release brings more of that."""
 ENGINES = {
     "ollama": Engine(
         environment={"OLLAMA_HOST": "127.0.0.1:{port}"},
         host="localhost:{port}",
         origin=False,
-        closed=("/api/blobs", "/api/copy", "/api/create", "/api/delete", "/api/pull", "/api/push"),
+        routes=(*OLLAMA, *OPENAI, *ANTHROPIC),
     ),
-    "openai": Engine(health="/v1/models"),
+    "openai": Engine(routes=(*OPENAI, *ANTHROPIC), health="/v1/models"),
     "rest": Engine(),
 }

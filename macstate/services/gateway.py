@@ -18,8 +18,8 @@ from macstate.resources.secret import Secret, look_at
 from macstate.scope import Scope
 from macstate.secrets import Reference
 from macstate.services import guide, pages
-from macstate.services.doors import Door, doors
-from macstate.services.gate import ERRORS, SERVERS, Ports, RateLimit, check_program
+from macstate.services.doors import USUAL, doors
+from macstate.services.gate import EARLY, ERRORS, FRIENDS, REFUSALS, SERVERS, Ports, RateLimit, check_program
 from macstate.services.job import Job
 from macstate.types import AbsolutePath, Label, Name
 
@@ -68,11 +68,6 @@ class Gateway(Entry):
         return self.program or f"/opt/homebrew/bin/{self.server}"
 
     @property
-    def loopback_ports(self) -> tuple[int, ...]:
-        """What it listens on."""
-        return self.ports.tailnet, self.ports.funnel
-
-    @property
     def config(self) -> str:
         """Its configuration."""
         return f"{FOLDER}/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
@@ -89,7 +84,15 @@ class Gateway(Entry):
         yield "file", self.config
         yield look_at(self.key_file)
         yield "gateway", f"{self.server} {self.path}"
-        yield from (("port", str(port)) for port in self.loopback_ports)
+        yield "port", "all"
+
+    def listens_on(self, scope: Scope) -> tuple[int, ...]:
+        """Give the port of every door."""
+        return tuple(door.port for door in doors(self, scope.all("endpoints")))
+
+    def leads_here(self, port: int, https: int) -> bool:
+        """Say whether that is a door, or was one."""
+        return self.ports.knows(port, https)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the keys, the configuration, and the job."""
@@ -105,14 +108,18 @@ class Gateway(Entry):
         content = render.template(
             f"{self.server}.conf",
             gateway=self,
-            doors=(found := self.doors(scope)),
-            entrances=sorted({port for door in found for port in door.entrances}),
+            doors=(found := doors(self, scope.all("endpoints"))),
             name=facts.node.name,
             errors=ERRORS,
+            early=EARLY,
+            refusals=REFUSALS,
+            friends=FRIENDS,
+            usual=USUAL,
+            methods=f"(?:{'|'.join(USUAL)})",
             pages=pages,
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
-        yield from guide.resources(scope, found[0])
+        yield from guide.resources(scope, found)
         yield Secret.wish(self.key_file, text, facts.user, facts.uid)
         as_user = ("sudo", "-u", facts.user, "--", *valid)
         yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=as_user)
@@ -121,15 +128,11 @@ class Gateway(Entry):
         )
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
-                "ports": self.loopback_ports,
+                "ports": self.listens_on(scope),
                 "config_digest": None if text is None else _digest(content, text),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
             }
         )
-
-    def doors(self, scope: Scope) -> tuple[Door, ...]:
-        """Give what each door leads to."""
-        return doors(self, scope.all("endpoints"))
 
     def _keys(self, scope: Scope) -> list[tuple[str, str]] | None:
         found = []

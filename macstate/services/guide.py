@@ -45,6 +45,11 @@ class Guide:
         return cls(mac, tailnet_name(mac.entry.hostname, nodes), f"/Users/{mac.entry.user}")
 
     @property
+    def doors(self) -> tuple[Door, ...]:
+        """The gateway's doors."""
+        return doors(self.gateway, self.endpoints) if self.gateway else ()
+
+    @property
     def page(self) -> str:
         """The page's URL for the tailnet; empty: there is none."""
         port = page_port(self.endpoints) if self.gateway else None
@@ -63,8 +68,7 @@ class Guide:
     @property
     def public_pages(self) -> list[str]:
         """The page's URLs for the internet, which gets it with a key."""
-        found = doors(self.gateway, self.endpoints) if self.gateway else ()
-        return [self._page_at(port) for door in found if door.public for port in door.page_ports]
+        return [self._page_at(door.https) for door in self.doors if door.public and door.has_guide]
 
     def _page_at(self, port: int) -> str:
         return f"https://{self.host}{'' if port == HTTPS else f':{port}'}{PAGE}"
@@ -101,11 +105,11 @@ class Guide:
         }
 
 
-def resources(scope: Scope, door: Door) -> Iterator[Resource]:
-    """Give the pages, and where Serve leads to them at the tailnet's door."""
+def resources(scope: Scope, found: tuple[Door, ...]) -> Iterator[Resource]:
+    """Give the pages, and where Serve leads to them at the tailnet's door that has them."""
     (mac,) = scope.macs
     name = scope.facts.node.name or tailnet_name(mac.entry.hostname, ())
     yield GuidePages.of(Guide(mac, name, scope.facts.home).files())
-    for port in door.page_ports:
-        for path in mounts(scope.all("endpoints")):
-            yield Serve.to(port, path, f"http://127.0.0.1:{door.port}{path}", funnel=False)
+    for door in found:
+        for path in mounts(scope.all("endpoints")) if door.has_guide and not door.public else ():
+            yield Serve.to(door.https, path, f"http://127.0.0.1:{door.port}{path}", funnel=False)

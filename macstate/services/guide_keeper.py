@@ -80,9 +80,10 @@ def _security(guide: Guide) -> Iterator[str]:
         yield "From the internet: nothing."
     if guide.gateway:
         for each in guide.reaches:
-            if (each.tailnet or each.internet) and (closed := guide.endpoints[each.name].closed_paths):
-                paths = ", ".join(f"`{path}`" for path in closed)
-                yield f"Closed to everybody, with a key too, through the gateway: {paths} of {each.name}."
+            endpoint = guide.endpoints[each.name]
+            if (each.tailnet or each.internet) and endpoint.routes is not None:
+                paths = ", ".join(f"`{path}`" for path in (*endpoint.routes, *(endpoint.open or ())))
+                yield f"Open of {each.name} through the gateway, and nothing else, with a key neither: {paths}."
         yield "A page of another web site gets nothing without a key, in whosever browser it is."
 
 
@@ -98,7 +99,7 @@ def _access(guide: Guide) -> Iterator[Block]:
 
 
 def _adding(guide: Guide) -> Iterator[Block]:
-    taken = {each.port for each in guide.reaches} | set(guide.gateway.loopback_ports if guide.gateway else ())
+    taken = {each.port for each in guide.reaches} | {door.port for door in guide.doors}
     port = next(port for port in range(8100, 65535) if port not in taken)
     own = guide.mac.entry.endpoints
     named = "" if own is None else f", its name in `macs.{guide.name}.endpoints`"

@@ -40,10 +40,10 @@ def _drawing(guide: Guide) -> Iterator[str]:
     width = max(map(len, places), default=0)
     for each in guide.reaches:
         server = f"{each.name} 127.0.0.1:{each.port}"
-        door, public = ("", "")
-        if guide.gateway:
-            door = f"{guide.gateway.server} 127.0.0.1:{guide.gateway.ports.tailnet} -> "
-            public = f"{guide.gateway.server} 127.0.0.1:{guide.gateway.ports.funnel}, wants a key -> "
+        doors = {door.audience: door.port for door in guide.doors if each.name in {way.name for way in door.ways}}
+        gate = f"{guide.gateway.server} 127.0.0.1:" if guide.gateway else ""
+        door = f"{gate}{doors['tailnet']} -> " if "tailnet" in doors else ""
+        public = f"{gate}{doors['funnel']}, wants a key -> " if "funnel" in doors else ""
         if each.tailnet:
             yield f"tailnet  {each.place('tailnet'):<{width}} -> Tailscale Serve  -> {door}{server}"
         if each.internet:

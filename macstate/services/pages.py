@@ -10,6 +10,8 @@ PAGE = "/macstate/"
 AGENTS = "/llms.txt"
 STATE = f"{PAGE}state/"
 """Below it, by an endpoint's name: whether it answers."""
+KEY = f"{PAGE}key"
+"""At every door: 204 for whoever has a key. It leads to no server, so that a change of keys can be proven by it."""
 FILES = {PAGE: "index.html", f"{PAGE}guide.md": "guide.md", AGENTS: "llms.txt"}
 """What is asked for, and the file that answers."""
 HTTPS = 443

@@ -93,14 +93,14 @@ class Gate:
 
     def __init__(self, server: str, folder: Path, backends: dict[str, Backend], **options: Any) -> None:
         self.server, self.folder = server, folder
-        self.tailnet, self.funnel = free_port(), free_port()
+        self.tailnet, self.ui, self.funnel = free_port(), free_port(), free_port()
         self.guide = TemporaryDirectory()  # where nginx, started by root, reads it as nobody
         Path(self.guide.name).chmod(0o755)
         self.spec = {
             "macs": {"studio": {"hostname": NAME, "user": "me"}},
             "gateway": {
                 "server": server,
-                "ports": {"tailnet": self.tailnet, "funnel": self.funnel},
+                "ports": {"tailnet": {443: self.tailnet, 7860: self.ui}, "funnel": self.funnel},
                 "keys": {name: f"env:{name}" for name in KEYS},
                 **options,
             },
