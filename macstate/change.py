@@ -73,11 +73,14 @@ class Batch:
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     order: tuple[int, int]
+    closes: tuple[Change, ...] = ()
+    """Changes of a later batch, whose things are out of the way from this one on."""
 
     @property
     def titles(self) -> tuple[str, ...]:
         """Sign and id of each change: never a value."""
-        return tuple(f"{SIGNS[change.action]} {change.id}" for change in self.changes)
+        closed = (f"- {change.id} until the end" for change in self.closes)
+        return (*(f"{SIGNS[change.action]} {change.id}" for change in self.changes), *closed)
 
     @property
     def title(self) -> str:
@@ -87,7 +90,7 @@ class Batch:
     @property
     def root(self) -> bool:
         """Whether it needs root."""
-        return any(change.root for change in self.changes)
+        return any(change.root for change in (*self.changes, *self.closes))
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,10 @@ class Plan:
     """How many wishes are as they should be."""
     owned: int = 0
     """How many objects macstate has made here so far."""
-    public: tuple[str, ...] = ()
-    """What answers the internet, and stays as it is."""
+    public: Mapping[str, str] = field(default_factory=dict)
+    """What answers the internet, and stays as it is; with what it leads to past every key."""
+    against: tuple[str, ...] = ()
+    """Why it cannot be carried out."""
     notes: tuple[tuple[str, str], ...] = ()
     """What goes on by itself, or is worth knowing."""
 

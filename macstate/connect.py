@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 from paramiko import SSHException
@@ -16,6 +17,7 @@ from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.options import Options
 from macstate.probe.sections import IncompleteError
+from macstate.resources.secret import known_sources
 from macstate.review import Review
 from macstate.review import review as reviewed
 from macstate.saved import Saved
@@ -38,17 +40,29 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def keys(host: Host, *, dry: bool) -> Keys:
-    """Give what resolves this Mac's references to keys; a dry run makes none, and does without what it cannot get."""
-    folder = getattr(host.connector, "key_folder", None) or user_config_path("macstate") / "keys" / host.name
+def key_folder(host: Host) -> Path:
+    """Say where this laptop keeps the keys that macstate has made for a Mac."""
+    return getattr(host.connector, "key_folder", None) or user_config_path("macstate") / "keys" / host.name
+
+
+def keys(host: Host, found: Found, *, dry: bool, anew: bool = False) -> Keys:
+    """Give what resolves this Mac's references to keys; a dry run makes none.
+
+    A key that the Mac's record knows is made a second time only ``anew``: it would lock out whoever has the first one.
+    """
+    folder = key_folder(host)
+    known = known_sources(found.facts.recorded)
 
     def key(reference: str, name: str) -> Secret | None:
-        try:
-            return secrets.resolve(reference, name, folder, create=not dry, say=say)
-        except MacstateError:
+        if secrets.is_to_be_made(reference, name, folder):
+            if secrets.source(reference, name) in known and not anew:
+                raise MacstateError(
+                    f"{name}: this laptop does not have the key that was made for this Mac; copy {folder / name} from "
+                    "the laptop that has it, or have another one made, which ends the first: `--data allow=new-key`"
+                )
             if dry:
                 return None
-            raise
+        return secrets.resolve(reference, name, folder)
 
     return key
 
@@ -125,5 +139,6 @@ def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
         raise MacstateError(f"only={','.join(options.only)}: the saved plan says what it is about; leave this out")
     wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
     found = look(host, wishes)
-    seen = reviewed(host.name, wishes, found, keys(host, dry=dry))
+    anew = "new-key" in options.allowed
+    seen = reviewed(host.name, wishes, found, keys(host, found, dry=dry, anew=anew))
     return replace(seen, spec=spec.load().digest, options=options)

@@ -17,6 +17,7 @@ OVERRIDES = {
     "cut-ssh": "it turns off the Tailscale SSH that this run may come through",
     "lose-key": "it asks for a key now, and would no longer",
     "removal": "much of what macstate made would be removed",
+    "new-key": "this Mac has a key that is not on this laptop, and whoever has that one would be locked out",
     "firewall-off": "the firewall would be turned off",
 }
 SHARE = 1 / 3

@@ -15,7 +15,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, report, scripts, sudo
+from macstate import connect, report, scripts, secrets, sudo
 from macstate.change import Batch
 from macstate.errors import MacstateError
 from macstate.health import healths, routes
@@ -74,6 +74,7 @@ def verify(session: Session, wishes: Wishes, keys: Keys) -> Generator[FunctionCo
 def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     del state
     try:
+        secrets.keep(connect.key_folder(host), connect.say)
         session.sums[batch.root] = _sent(host, session, session.payload(batch, _who(host)), root=batch.root)
         session.entry.done.extend(batch.titles)
     except MacstateError as error:

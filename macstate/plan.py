@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from macstate.change import Batch, Change, Plan, kind_of
 from macstate.errors import MacstateError
@@ -14,6 +13,8 @@ from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.steps import Step
 
+FIRST = (-1, 0)
+"""The place of what is closed before anything else is changed."""
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
@@ -30,17 +31,19 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     problems = list(_unknown(wishes, found))
     if problems:
         raise MacstateError("\n".join(problems))
-    changes = sorted((*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found)), key=_order)
+    differing = (*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
+    changes = sorted((*differing, *_disturbed(wishes, found, differing)), key=_order)
     settings = dict(_left(wishes, found))
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
     unmanaged = (*_unmanaged(wishes, found), *left) if only is None else ()
     notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
+    against = tuple(why for name, wish in wishes.items() if (why := wish.against(found.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
     still = sorted({*wishes, *dict(unmanaged)} - {change.id for change in changes})
-    public = tuple(name for name in still if (was := found.resources.get(name)) and was.public)
+    public = {name: was.unguarded(wishes) for name in still if (was := found.resources.get(name)) and was.public}
     owned = sum(line.state != SETTING for line in found.record.lines.values())
     same = len(wishes) - sum(change.wish is not None for change in changes)
-    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, notes)
+    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, against, notes)
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
@@ -100,32 +103,49 @@ def _order(change: Change) -> tuple[int, int, str]:
     return (0, -place, change.id) if change.action == "remove" else (1, place, change.id)
 
 
-def _batches(changes: list[Change], found: Found) -> Iterator[Batch]:
-    def batch(change: Change) -> str:
-        return change.kind.kind if change.kind.document else change.id
-
-    batches = []
-    for _, group in groupby(sorted(changes, key=batch), key=batch):
-        members = tuple(sorted(group, key=_order))
-        steps = tuple(_steps(members, found))
-        batches.append((max(map(_order, members)), members, steps))
-    for order, members, steps in sorted(batches, key=lambda entry: entry[0]):
-        yield Batch(members, steps, order[:2])
+def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:
+    """Give what stays as it is, and must be closed while the rest is changed."""
+    known = {change.id for change in changes}
+    for kind in KINDS:
+        for was in kind.closed_first(changes, found):
+            if was.id not in known:
+                why = "closed until the end of this run: a port behind it changes hands"
+                yield Change(was.id, "update", wishes.get(was.id, was), was, why)
 
 
-def _steps(members: tuple[Change, ...], found: Found) -> Iterator[Step]:
+def _batches(changes: list[Change], found: Found) -> list[Batch]:
+    batches = [_alone(change) for change in changes if not change.kind.document]
+    for kind in KINDS:
+        if members := tuple(change for change in changes if kind.document and change.kind is kind):
+            batches += _of_document(members, changes, found)
+    return sorted(batches, key=lambda batch: batch.order)
+
+
+def _alone(change: Change) -> Batch:
+    return Batch((change,), tuple(_steps(change)), _order(change)[:2])
+
+
+def _steps(change: Change) -> Iterator[Step]:
+    if change.wish and (change.fields or change.wish.reload):
+        yield from change.wish.converge(change.was)
+    elif change.was and not change.wish:
+        yield from change.was.displace() if change.foreign else change.was.remove()
+
+
+def _of_document(members: tuple[Change, ...], changes: Sequence[Change], found: Found) -> Iterator[Batch]:
+    """Give what is taken out of a document before all, and what is put into it when the rest is done."""
     kind = members[0].kind
-    if kind.document:
-        wished = [change.wish for change in members if change.wish and change.fields]
-        gone = [change.was for change in members if change.was and not change.wish]
-        if wished or gone:
-            yield from kind.write(found.outputs[kind.kind], wished, gone)
-        return
-    for change in members:
-        if change.wish and (change.fields or change.wish.reload):
-            yield from change.wish.converge(change.was)
-        elif change.was and not change.wish:
-            yield from change.was.displace() if change.foreign else change.was.remove()
+    outputs, gone = found.outputs[kind.kind], kind.closed_first(changes, found)
+    leaving = tuple(change for change in members if change.wish is None)
+    coming = tuple(change for change in members if change.wish is not None)
+    closed = {was.id for was in gone}
+    if gone or leaving:
+        steps = tuple(kind.write(outputs, (), gone)) if gone else ()
+        yield Batch(leaving, steps, FIRST, tuple(change for change in coming if change.id in closed))
+    if coming:
+        wished = [change.wish for change in coming if change.wish]
+        steps = tuple(kind.write(kind.written(outputs, gone) if gone else outputs, wished, ()))
+        yield Batch(coming, steps, _order(coming[0])[:2])
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from macstate.change import Plan
+from macstate.change import Batch, Change, Plan
 from macstate.resource import Resource
 
 FORMAT_VERSION = "1.0"
@@ -31,7 +31,9 @@ def host(plan: Plan) -> dict[str, Any]:
             "before": _fields(change.was),
             "after": _fields(change.wish),
             "sensitive": list(change.kind.sensitive),
-            "steps": [str(step) for step in batch.steps],
+            "steps": [
+                str(step) for part in plan.batches if change in (*part.closes, *part.changes) for step in part.steps
+            ],
         }
         for batch in plan.batches
         for change in batch.changes
@@ -44,6 +46,10 @@ def host(plan: Plan) -> dict[str, Any]:
         "unmanaged": [identifier for identifier, _ in plan.unmanaged],
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
     }
+
+
+def _carries(batch: Batch, change: Change) -> bool:
+    return any(each is change for each in (*batch.closes, *batch.changes))
 
 
 def _secret(changes: Any) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate.entry import Entry
 from macstate.outputs import Outputs, Readable
 
 if TYPE_CHECKING:
+    from macstate.change import Change
     from macstate.found import Found
     from macstate.steps import Step
 
@@ -71,6 +72,11 @@ class Resource(Readable):
         """Whether the internet reaches it."""
         return False
 
+    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+        """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
+        del wishes
+        return ""
+
     def as_text(self, field: str) -> str | None:
         """Give a field that is best told line by line as text."""
         value = getattr(self, field)
@@ -88,6 +94,11 @@ class Resource(Readable):
 
     def note(self, was: Self | None) -> str:
         """Tell what a person should know of it though nothing is to be done."""
+        del was
+        return ""
+
+    def against(self, was: Self | None) -> str:
+        """Say why it can neither be made nor left as it was found; empty: it can."""
         del was
         return ""
 
@@ -135,6 +146,20 @@ class Resource(Readable):
         yield from ()
 
     @classmethod
-    def write(cls, outputs: Outputs, wished: list[Self], gone: list[Self]) -> Iterator[Step]:
+    def closed_first(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
+        """Give what was found and must be out of the document before anything else is changed (document kinds only).
+
+        What of it stays wished is put back by the kind's own batch, whether or not it changes.
+        """
+        del changes, found
+        return ()
+
+    @classmethod
+    def written(cls, outputs: Outputs, gone: Sequence[Self]) -> Outputs:
+        """Give what would be read after ``gone`` was taken out (document kinds only)."""
+        raise NotImplementedError(cls.kind, outputs, gone)
+
+    @classmethod
+    def write(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Write the kind's document with ``wished`` put in and ``gone`` taken out (document kinds only)."""
         raise NotImplementedError(cls.kind, outputs, wished, gone)

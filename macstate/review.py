@@ -62,7 +62,10 @@ class Review:
             saved.check(self.name, self.plan, self.spec)
         serves = any(entry.section == "endpoints" for _, entry in self.wishes.entries)
         guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
-        if errors := [f"{each.about}: {each.text}" for each in self.findings if each.level == "error"]:
+        if errors := [
+            *self.plan.against,
+            *(f"{each.about}: {each.text}" for each in self.findings if each.level == "error"),
+        ]:
             raise MacstateError("\n".join(errors))
 
 

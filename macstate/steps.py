@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+CHECK = "/var/db/macstate/check"
+"""Where ``Check`` puts its files: a folder in root's own, for as long as the command runs."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Write:
     """A whole file: written beside its target with the final owner and mode, then renamed over it."""
 
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
     mode: str = "0644"
     owner: str = ""
     """``user:group``; empty keeps whoever carries out the step."""
@@ -91,6 +94,60 @@ class Write:
         """The payload line for ``apply.sh``."""
         words = ("write", self.path, self.mode, self.owner, b64encode(self.content).decode())
         return shlex.join((*words, *(word.replace("{}", f"{self.path}.macstate") for word in self.valid)))
+
+
+@dataclass(frozen=True)
+class Check:
+    """A command must accept files that lie in ``CHECK``, before any of them takes the place of another."""
+
+    command: tuple[str, ...]
+    files: tuple[tuple[str, bytes], ...] = field(repr=False)
+    """(name, content); what they hold is never shown."""
+    owner: str
+
+    def __str__(self) -> str:
+        names = ", ".join(name for name, _ in self.files)
+        return f"{shlex.join(self.command)}  # must accept the new {names}; else nothing is written"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        files = [word for name, content in self.files for word in (name, b64encode(content).decode())]
+        return shlex.join(("check", self.owner, str(len(self.files)), *files, *self.command))
+
+
+@dataclass(frozen=True)
+class Preserve:
+    """What a file of secrets holds is kept beside root's record, behind what is kept there already."""
+
+    path: str
+    kept: str
+
+    def __str__(self) -> str:
+        return f"keep what {shlex.quote(self.path)} holds in {shlex.quote(self.kept)}  # root's, 0600"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("preserve", self.path, self.kept))
+
+
+@dataclass(frozen=True)
+class Prove:
+    """The gate must let each key of a file in, and none that is only in what was kept; then that goes."""
+
+    url: str
+    host: str
+    keys: str
+    kept: str
+
+    def __str__(self) -> str:
+        return f"curl {shlex.quote(self.url)}  # 204 for each key in {self.keys}, 401 for those that were there before"
+
+    @property
+    def line(self) -> str:
+        """The payload line for ``apply.sh``."""
+        return shlex.join(("prove", self.url, self.host, self.keys, self.kept))
 
 
 @dataclass(frozen=True)
@@ -143,4 +200,4 @@ class HeadLine:
         return shlex.join(("head_line", self.path, self.old, self.new))
 
 
-Step = Run | Wait | Same | Write | Delete | Aside | HeadLine
+Step = Run | Wait | Same | Write | Check | Preserve | Prove | Delete | Aside | HeadLine

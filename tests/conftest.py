@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ os.environ["MACSTATE_TEST_KEY"] = "a-key-of-the-tests-and-of-nobody-else"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run what takes minutes too")
+    parser.addoption("--long", action="store_true", help="try all of the random examples, where else a tenth is tried")
     parser.addoption("--lab", action="store_true", help="run that, and the tests against real daemons and real sudo")
 
 
@@ -65,6 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if left := left_out(config):
         terminalreporter.write_line(f"left out: {'; '.join(left.values())}; have all of it with --lab")
+
+
+@pytest.fixture(scope="session")
+def share(pytestconfig: pytest.Config) -> Callable[[int], int]:
+    """Give how many random examples to try, of all that a test has: a tenth, and with --long every one."""
+    return lambda whole: whole if pytestconfig.getoption("--long") else whole // 10
 
 
 @pytest.fixture(scope="session")

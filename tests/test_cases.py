@@ -60,7 +60,7 @@ def recordings() -> set[str]:
 
 
 def planned(kind: Any, case: dict[str, Any]) -> str:
-    facts = replace(FACTS, recorded=frozenset(case.get("record", ())))
+    facts = replace(FACTS, recorded=dict.fromkeys(case.get("record", ()), ""))
     read = spec.parse(yaml.safe_dump({"macs": MACS, **case["spec"]}), "macs.yml")
     wishes = (read.for_laptop() if kind.laptop else read.for_host("studio")).expand(facts, key)
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}

@@ -132,22 +132,73 @@ def test_the_page_is_told_of_every_endpoint_that_asks_the_tailnet_for_no_key(
     }
     found = expand({"server": "nginx", "keys": {"agents": "generate"}, **gateway}, endpoints)
     config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
-    tailnet, _, funnel = config.partition("set $door funnel")
+    health, _, host = config.partition("$health_host {")
 
-    assert re.findall(r"location = /443/macstate/state/(\w+)", tailnet) == shown
-    assert re.findall(r"location = /8443/macstate/state/(\w+)", funnel) == ["ollama", "public"]
+    assert re.findall(r'"~\^tailnet/443 /macstate/state/(\w+)\\z" "\d', health) == shown
+    assert re.findall(r'"~\^funnel/8443 /macstate/state/(\w+)\\z" "\d', health) == ["ollama", "public"]
     if shown:
-        assert "proxy_pass http://127.0.0.1:8002/ok;" in tailnet
-        public = tailnet[tailnet.index("state/public") :]
-        assert "Host localhost:8001;" in public[: public.index("proxy_pass")]
+        assert '"~^tailnet/443 /macstate/state/nobodys\\z" "8002/ok";' in health
+        assert '"~^tailnet/443 /macstate/state/public\\z" localhost:8001;' in host
     unseen = set(re.findall(r'data-endpoint="(\w+)" data-state="unknown"', found["guide/pages"].managed["page"]))
     assert unseen == {*endpoints} - {*shown}
 
 
 def test_one_endpoint_may_ask_where_the_others_do_not() -> None:
-    endpoints = {**ENDPOINTS, "vllm": {**ENDPOINTS["vllm"], "require_key": True, "closed": ["/admin"]}}
+    endpoints = {**ENDPOINTS, "vllm": {**ENDPOINTS["vllm"], "require_key": True}}
     found = expand({"server": "nginx", "keys": {"agents": "generate"}}, endpoints)
     config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
-    vllm = config[config.index("location /443/vllm/ {") :]
-    assert 'if ($key_name = "")' in vllm[: vllm.index("}")]
-    assert "location /443/vllm/admin {" in config
+    (wants,) = re.findall(r"map \$way \$wants_key \{(.*?)\n  \}", config, re.DOTALL)
+    assert re.findall(r"(\S+) 1;", wants) == ["key", "tailnet/vllm", "funnel/ollama"]
+
+
+SHAPES = {
+    **ENDPOINTS,
+    "ui": {"engine": "rest", "command": ["/c"], "port": 7860, "serve": {"https": 7860}},
+    "kept": {
+        "engine": "rest",
+        "command": ["/d"],
+        "port": 8001,
+        "serve": {"path": "/k", "keep_path": True},
+        "open": ["/x"],
+    },
+}
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+def test_access_is_decided_by_expressions_that_heed_case(server: str) -> None:
+    """On macOS nginx compares every location without case, and Caddy's ``path`` does everywhere."""
+    found = expand({"server": server, "keys": {"agents": "generate"}}, SHAPES)
+    (config,) = (each.content for name, each in found.items() if name.endswith(("nginx.conf", "Caddyfile")))  # type: ignore[attr-defined]
+    if server == "nginx":
+        locations = set(re.findall(r"^ *location (.*) \{", config, re.MULTILINE))
+        assert {each for each in locations if not each.startswith("@")} == {
+            "/",
+            *(f"= /macstate/{n}" for n in (400, 414, 431)),
+        }
+        assert config.count("internal;") == 3 * config.count("  server {")
+        keyed = re.findall(r'map (?:\$uri|"[^"]*\$(?:uri|request_uri)") \S+ \{(.*?)\n  \}', config, re.DOTALL)
+        words = [
+            line.split('"')[1]
+            for block in keyed
+            for line in block.splitlines()
+            if '"' in line and "default" not in line
+        ]
+        assert len(words) > 40
+        assert [word for word in words if not word.startswith(("~^", "~(?s)^"))] == []
+    else:
+        assert re.findall(r"^\s*(?:@\S+ )?path .*$|^\s*handle_path.*$|^\s*handle /.*$", config, re.MULTILINE) == []
+        assert re.findall(r"^\t+(?:@\S+ )?(?:not )?path_regexp", config, re.MULTILINE) == []
+        assert config.count("vars_regexp {http.request.uri.path}") > 20
+
+
+def test_a_door_is_a_port_of_its_own_for_each_audience_and_https_port() -> None:
+    found = expand({"server": "nginx", "keys": {"agents": "generate"}, "ports": {"tailnet": {7860: 9082}}}, SHAPES)
+    targets = {name: each.managed["target"] for name, each in found.items() if "serve/" in name}
+    assert targets == {
+        "serve/443/": "http://127.0.0.1:20167",
+        "serve/443/vllm": "http://127.0.0.1:20167/vllm",
+        "serve/443/k": "http://127.0.0.1:20167/k",
+        "serve/7860/": "http://127.0.0.1:9082",
+        "serve/8443/": "http://127.0.0.1:8081",
+    }
+    assert found["launchd/system/macstate.gateway"].ports == (20167, 9082, 8081)  # type: ignore[attr-defined]

@@ -250,15 +250,23 @@ def test_every_endpoint_with_a_model_has_a_chat_and_the_library_means_one_that_h
 
 
 @pytest.mark.parametrize(
-    ("closed", "told"),
-    [(None, "`/api/blobs`, `/api/copy`"), ([], None), (["/admin"], "through the gateway: `/admin` of ollama.")],
+    ("entry", "told"),
+    [
+        ({}, "`/`, `/api/version`"),
+        ({"open": ["/api/pull"]}, "`/v1/messages/count_tokens`, `/api/pull`"),
+        ({"engine": "rest", "models": None, "watchdog": None}, None),
+        ({"engine": "rest", "models": None, "watchdog": None, "open": ["/x/*"]}, ": `/x/*`"),
+    ],
 )
-def test_what_is_closed_is_told_as_it_is(closed: list[str] | None, told: str | None) -> None:
+def test_what_is_open_is_told_as_it_is(entry: dict[str, Any], told: str | None) -> None:
     ollama = yaml.safe_load(REFERENCE)["endpoints"]["ollama"]
-    text = markdown(changed(endpoints={"ollama": {**ollama, "closed": closed}}))
+    text = markdown(changed(endpoints={"ollama": {**ollama, **entry}}))
 
-    assert told is None or told in text
-    assert ("Closed to everybody" in text) == (told is not None)
+    said = [line for line in text.splitlines() if "and nothing else, with a key neither" in line]
+    assert [told in line and "Open of ollama through the gateway" in line for line in said if told] == [True] * bool(
+        told
+    )
+    assert bool(said) == bool(told)
 
 
 @pytest.mark.parametrize("field", sorted(Power.model_fields.keys() - Resource.model_fields.keys() - {"key"}))

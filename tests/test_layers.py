@@ -28,7 +28,7 @@ SHELL = {
 """The only modules that may import pyinfra; all others are pure, or know the Mac's own tools alone."""
 KERNEL = ("resource", "outputs", "found", "record", "probe/__init__", "change", "plan", "steps", "ops", "session")
 """What carries a wish to a proven change and knows no kind by name; specs, logins, secrets and texts lie around it."""
-LONGEST = {".py": 150, ".sh": 250}
+LONGEST = {".py": 300, ".sh": 250}
 """A script that runs on the Mac is one file."""
 TOP = ["deploy.py", "inventory.py", "group_data", "templates", "macstate", "tests", "benchmarks", "pyproject.toml"]
 TOP += ["README.md", "CHANGELOG.md", "LICENSE", ".ci/run"]
@@ -104,7 +104,7 @@ def test_the_kernel_stays_small_and_knows_no_kind_by_name() -> None:
     sources = [(PACKAGE / f"{module}.py").read_text() for module in KERNEL]
 
     assert code('"""Text."""\n# why\na = 1\n\nb = (\n    2\n)\n') == {3, 5, 6, 7}
-    assert sum(len(code(source)) for source in sources) <= 620
+    assert sum(len(code(source)) for source in sources) <= 660
     assert [source for source in sources if "from macstate.resources." in source or "macstate.services" in source] == []
 
 

@@ -25,7 +25,8 @@ from macstate.resources.launchd import Launchd
 from macstate.resources.power import Power
 from macstate.resources.screen_sharing import ScreenSharing
 from macstate.resources.secret import Secret
-from macstate.resources.serve import STATUS, Serve
+from macstate.resources.serve import Serve
+from macstate.resources.serve_document import STATUS
 from macstate.resources.sysctl import Sysctl
 from macstate.resources.tailscale import Tailscale
 

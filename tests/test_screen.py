@@ -28,7 +28,7 @@ from macstate.plan import plan
 from macstate.record import Line, Record
 from macstate.report.styled import Styled
 from macstate.resource import Resource
-from macstate.resources.serve import STATUS
+from macstate.resources.serve_document import STATUS
 from macstate.review import Review
 
 SCREENS = ROOT / "tests/screens"

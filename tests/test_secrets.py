@@ -23,10 +23,9 @@ TOOLS = {
 }
 
 
-def resolve(reference: str, folder: Path, *, create: bool = True, said: list[str] | None = None) -> Secret:
+def resolve(reference: str, folder: Path) -> Secret:
     """Resolve without the memory of a run."""
-    say = (said if said is not None else []).append
-    return secrets.resolve.__wrapped__(reference, "gateway.keys.agents", folder, create=create, say=say)
+    return secrets.resolve.__wrapped__(reference, "gateway.keys.agents", folder)
 
 
 def refused(reference: str, folder: Path) -> str:
@@ -122,33 +121,64 @@ def test_what_would_keep_nobody_out_is_refused(value: str, line: str, tmp_path: 
 
 
 def test_a_key_is_made_once_and_kept_where_nobody_else_can_read(tmp_path: Path) -> None:
-    folder = tmp_path / "keys/macstudio"
-    said: list[str] = []
-    with pytest.raises(MacstateError, match="not made yet"):
-        resolve("generate", folder, create=False)
-    assert not folder.exists()
+    folder, said = tmp_path / "keys/macstudio", []  # type: tuple[Path, list[str]]
+    assert secrets.is_to_be_made("generate", "gateway.keys.agents", folder)
 
-    made = resolve("generate", folder, said=said)
+    made = resolve("generate", folder)
 
+    assert resolve("generate", folder) == made
+    assert not folder.exists()  # a run that is refused now leaves nothing
+    secrets.keep(tmp_path / "keys/macmini", said.append)
+    assert not folder.exists()  # nor does it for the Mac beside it
+    secrets.keep(folder, said.append)
     file = folder / "gateway.keys.agents"
     assert said == [f"gateway.keys.agents: made a key, and keeps it in {file}"]
     assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert len(made.reveal()) == 43  # 256 bits
-    assert resolve("generate", folder, said=said) == made
+    assert resolve("generate", folder) == made
+    secrets.keep(folder, said.append)
     assert len(said) == 1
     assert [path.name for path in folder.iterdir()] == ["gateway.keys.agents"]
     file.chmod(0o644)
     assert "chmod 600" in refused("generate", folder)
 
 
-def test_two_runs_at_once_make_one_key(tmp_path: Path) -> None:
+def test_of_two_runs_at_once_one_makes_the_key(tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from macstate import secrets; import sys; "
-        "print(secrets.resolve('generate', 'k', Path(sys.argv[1]), create=True, say=lambda _: None).reveal())"
+        "from pathlib import Path; from macstate import secrets; import sys; folder = Path(sys.argv[1]); "
+        "made = secrets.resolve('generate', 'k', folder); print(flush=True); input(); "
+        "secrets.keep(folder, lambda _: None); print(made.reveal())"
     )
     words = [sys.executable, "-c", script, str(tmp_path / "keys")]
-    runs = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    assert len({run.communicate()[0] for run in runs}) == 1
+    runs = [
+        subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for run in runs:
+        assert run.stdout
+        run.stdout.readline()  # it has made its own
+    said = [run.communicate("\n") for run in runs]
+    assert [line for line, _ in said if line] == [(tmp_path / "keys/k").read_text()]
+    refusals = [errors for line, errors in said if not line]
+    assert len(refusals) == 3
+    assert all("k: another run has made this key meanwhile; run again" in errors for errors in refusals)
+
+
+def test_a_key_that_cannot_be_kept_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("a file")
+    resolve("generate", tmp_path / "keys")
+    with pytest.raises(MacstateError, match="File exists, and the key is kept nowhere else; nothing was done"):
+        secrets.keep(tmp_path / "keys", print)
+    secrets.MADE.clear()
+
+
+def test_a_key_has_a_length_that_both_servers_take(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.touch(0o600)
+    file.write_text("." * secrets.LONGEST)
+    assert resolve(f"file:{file}", tmp_path).reveal() == "." * secrets.LONGEST
+    file.write_text("." * (secrets.LONGEST + 1))
+    assert "the key has 1025 characters, and both servers take 1024" in refused(f"file:{file}", tmp_path)
 
 
 def test_a_secret_shows_itself_to_nobody() -> None:

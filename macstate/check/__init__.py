@@ -48,7 +48,9 @@ def ports(root: Any) -> Placed:
         for name, endpoint in endpoints.items():
             first = owners.setdefault(endpoint.port, f"endpoints.{name}")
             if first != f"endpoints.{name}":
-                taken = f"port: {endpoint.port} is taken by {first}; two servers cannot listen on one port: type another"
+                taken = (
+                    f"port: {endpoint.port} is taken by {first}; two servers cannot listen on one port: type another"
+                )
                 yield ("endpoints", name, "port"), taken
         gateway = alone(root, mac, "gateway")
         for door in doors(gateway, endpoints) if gateway else ():

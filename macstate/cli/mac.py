@@ -41,7 +41,7 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
             while True:
                 wishes = spec.load().for_host(host.name)
                 found = connect.look(host, wishes, healths=True)
-                todo = plan(wishes.expand(found.facts, connect.keys(host, dry=True)), found)
+                todo = plan(wishes.expand(found.facts, connect.keys(host, found, dry=True)), found)
                 seen = status.Status(wishes, found, todo, connect.reaches(host))
                 if not (follow and seen.goes_on):
                     break

@@ -115,8 +115,8 @@ class Facts:
     node: Node = Node()
     machine: Machine = field(default_factory=Machine)
     laptop: Laptop = Laptop()
-    recorded: frozenset[str] = frozenset()
-    """What macstate made here, by id."""
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    """What macstate made here: the fingerprint of what it wrote last, by id."""
     programs: Mapping[str, str] = field(default_factory=dict)
     """What servers said of themselves, by path: version and modules; what is missing could not be run."""
 

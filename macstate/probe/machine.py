@@ -18,7 +18,7 @@ def mac(common: Mapping[str, Section], known: Record) -> Facts:
         uid=int(common["uid"].output),
         home=common["home"].output,
         sudo=common["sudo"].status == 0,
-        recorded=frozenset(known.lines),
+        recorded={name: line.fingerprint for name, line in known.lines.items()},
         version=common["sw_vers -productVersion"].output.strip(),
         real={
             name.partition(" ")[2]: section.output.strip()
@@ -45,7 +45,7 @@ def laptop(common: Mapping[str, Section], known: Record) -> Facts:
         user=common["user"].output.strip(),
         uid=int(common["uid"].output),
         home=common["home"].output,
-        recorded=frozenset(known.lines),
+        recorded={name: line.fingerprint for name, line in known.lines.items()},
         laptop=Laptop(common["uname"].output.strip(), own),
     )
 

@@ -34,6 +34,9 @@ def _lines(plan: Plan, *, steps: bool) -> Iterator[Styled]:
             yield from (line.indented(4) for line in diff.lines(change, new=steps, repeated=alone))
             yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts)
         if steps:
+            yield from (
+                Styled(f"- {change.id}  # until the end of this run", COLOURS["remove"]) for change in batch.closes
+            )
             yield from (Styled(f"    {step}", fixed=True) for step in batch.steps)
     for identifier, remark in plan.unmanaged:
         yield Styled(f"unmanaged: {identifier}" + (f" ({remark})" if remark else ""))
@@ -97,8 +100,10 @@ def _public(plan: Plan) -> Iterator[str]:
             yield f"{change.id} answers the internet, and asks it for a key"
         elif change.was and change.was.public:
             yield f"{change.id} answers the internet now; that ends"
-    for identifier in plan.public:
-        if identifier in foreign:
+    for identifier, unguarded in plan.public.items():
+        if unguarded:
+            yield f"{identifier} answers the internet WITHOUT A KEY for {unguarded}, and macstate did not make it"
+        elif identifier in foreign:
             yield f"{identifier} answers the internet, and macstate did not make it"
         elif plan.changes:
             yield f"{identifier} answers the internet already, and asks it for a key"

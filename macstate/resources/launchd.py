@@ -10,7 +10,7 @@ from macstate import scripts
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
 from macstate.resources import launchctl, launchd_conflicts
-from macstate.steps import Aside, Delete, Run, Step, Write
+from macstate.steps import Aside, Delete, Prove, Run, Step, Write
 
 if TYPE_CHECKING:
     from macstate.found import Found
@@ -24,7 +24,13 @@ class Launchd(Resource):
     kind: ClassVar[str] = "launchd"
     reload: ClassVar[bool] = True
     implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"config_digest", "refresh", "pid", "ports"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {
+        "config_digest",
+        "refresh",
+        "proof",
+        "pid",
+        "ports",
+    }
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
@@ -45,14 +51,16 @@ class Launchd(Resource):
     running: bool | None = None
     last_exit: str | None = None
     """How the process ended last time; found only."""
-    config_digest: str | None = ""
-    """A digest of the files that it reads when it starts or is told to; None where that is not known."""
+    config_digest: str = ""
+    """A digest of the files that it reads when it starts or is told to."""
     pid: int | None = None
     """Its process; found only."""
     ports: tuple[int, ...] = ()
     """The loopback ports that it needs; wished only."""
     refresh: tuple[str, ...] = ()
     """The command that tells it to read them again; empty: it is started anew."""
+    proof: tuple[str, ...] = ()
+    """The words of ``Prove``, by which is seen that it has taken them in; empty: nothing shows that."""
 
     @property
     def label(self) -> str:
@@ -63,10 +71,6 @@ class Launchd(Resource):
     def last_failure(self) -> str:
         """How the process ended last time."""
         return f"last exit: {self.last_exit}" if self.last_exit else ""
-
-    def config_loaded(self, recorded: str) -> bool:
-        """Say whether it has read its files as they are wished; what cannot be known is not asked."""
-        return self.config_digest is None or recorded == self.fingerprint
 
     def as_text(self, field: str) -> str | None:
         """Give the plist as readable XML."""
@@ -116,10 +120,18 @@ class Launchd(Resource):
             )
 
     def converge(self, was: Self | None) -> Iterator[Step]:
-        """Write, enable, boot out and wait until it is gone (a hasty bootstrap fails with 5), bootstrap, kickstart."""
+        """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
+
+        A hasty bootstrap fails with 5.
+        """
         if self.refresh and not self.unlike(was):
             yield Run(self.refresh)
-            return
+        else:
+            yield from self._started(was)
+        if self.proof:
+            yield Prove(*self.proof)
+
+    def _started(self, was: Self | None) -> Iterator[Step]:
         if {"file", "permissions"} & set(self.unlike(was)):
             content = plistlib.dumps(self.file or {}, sort_keys=True)
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")

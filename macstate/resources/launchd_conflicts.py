@@ -37,12 +37,12 @@ def _why(was: Launchd, wanted: Sequence[Launchd], machine: Machine) -> str:
         for port in wish.ports:
             if port in held:
                 return f"holds port {port}, which {wish.key} needs"
-            if port in _claims(was):
+            if port in claims(was):
                 return f"would take port {port}, which {wish.key} needs"
     return ""
 
 
-def _claims(was: Launchd) -> set[int]:
+def claims(was: Launchd) -> set[int]:
     """Give the ports that a job's own words tell of."""
     told = was.file or was.loaded or {}
     words = told.get("ProgramArguments") or told.get("arguments") or []

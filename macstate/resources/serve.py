@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator
 
 from macstate.entry import Entry
 from macstate.facts import Node
-from macstate.outputs import Outputs, UnreadableError
+from macstate.outputs import Outputs
 from macstate.resource import Resource
+from macstate.resources import serve_document
+from macstate.resources.launchd import Launchd
+from macstate.resources.serve_document import ETAG, READ, SOCKET, STATUS, URL, Document
+from macstate.resources.serve_hands import changes_hands
 from macstate.steps import Run, Same, Step
 from macstate.types import LONGEST_PATH, Port
 
+if TYPE_CHECKING:
+    from macstate.change import Change
+    from macstate.found import Found
+
 MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
-URL = "http://local-tailscaled.sock/localapi/v0/serve-config"
-SOCKET = "/var/run/tailscaled.socket"
-READ = f"curl -si --unix-socket {SOCKET} {URL}"
-STATUS = "tailscale serve status --json"
 
 
 def _mount(value: str) -> str:
@@ -76,17 +80,27 @@ section "{STATUS}" {STATUS}
         """Whether Funnel is on for its port."""
         return bool(self.funnel)
 
+    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+        """Name the server of ours that Funnel would lead straight to, past the gateway."""
+        port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)(/|$)", self.target or "")
+        servers = (each for each in wishes.values() if isinstance(each, Launchd) and not each.refresh)
+        return next((each.label for each in servers if self.public and port and int(port[1]) in each.ports), "")
+
     @classmethod
     def to(cls, https: int, mount: str, target: str, *, funnel: bool) -> Self:
         """Wish for a route from an HTTPS port and a mount to a URL on loopback."""
         return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel)
+
+    def interrupts(self, was: Self | None) -> str:
+        """Tell that it is closed while what it leads to changes."""
+        return "" if was is None or was is self else "nobody reaches it from the first step of this run to the last"
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read every handler and forward of the node's own configuration."""
         if STATUS not in outputs and READ not in outputs:
             return
-        document, name = _document(outputs), _name(outputs)
+        document, name = serve_document.found_in(outputs), _name(outputs)
         funnel = document.get("AllowFunnel") or {}
         for host, web in (document.get("Web") or {}).items():
             owner, _, port = host.rpartition(":")
@@ -99,9 +113,37 @@ section "{STATUS}" {STATUS}
                 yield cls(key=f"tcp:{port}", target=target, funnel=bool(funnel.get(f"{name}:{port}")))
 
     @classmethod
-    def write(cls, outputs: Outputs, wished: list[Self], gone: list[Self]) -> Iterator[Step]:
+    def closed_first(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
+        """Give the routes that go or change, and all of ours where a port behind them changes hands.
+
+        Until the last step a route would lead to what is no longer, or not yet, what it was made for.
+        """
+        ours = [was for was in found.resources.values() if isinstance(was, cls) and was.id in found.record.lines]
+        changed = {change.id: change.was for change in changes if isinstance(change.was, cls)}
+        if changes_hands(changes, found):
+            changed |= {was.id: was for was in ours}
+        return tuple(was for _, was in sorted(changed.items()))
+
+    @classmethod
+    def write(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
-        document, name = json.loads(json.dumps(_document(outputs))), _name(outputs)
+        text = serve_document.as_stored(cls._changed(outputs, wished, gone))
+        if etag := ETAG.search(outputs.get(READ, "")):
+            words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
+            yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
+        else:  # the app builds have no such socket, and their command takes no ETag
+            yield Same(tuple(STATUS.split()), outputs.get(STATUS, ""), MOVED)
+            yield Run(("tailscale", "serve", "set-raw"), stdin=text)
+
+    @classmethod
+    def written(cls, outputs: Outputs, gone: Sequence[Self]) -> Outputs:
+        """Give what would be read after these were taken out."""
+        now = serve_document.after(cls._changed(outputs, (), gone))
+        return {**outputs, **{name: text for name, text in now.items() if name in outputs}}
+
+    @classmethod
+    def _changed(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Document:
+        document, name = serve_document.found_in(outputs), _name(outputs)
         for route in gone:
             _take_out(document, name, route)
         for route in wished:
@@ -113,16 +155,10 @@ section "{STATUS}" {STATUS}
             web.setdefault("Handlers", {})[f"/{mount}"] = {"Proxy": route.target}
             document.setdefault("AllowFunnel", {}).pop(host, None)
             document["AllowFunnel"] |= {host: True} if route.funnel else {}
-        text = json.dumps({key: value for key, value in document.items() if value}, sort_keys=True)
-        if etag := re.search(r"(?im)^etag: *(\S+)\s*$", outputs.get(READ, "")):
-            words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
-            yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
-        else:  # the app builds have no such socket, and their command takes no ETag
-            yield Same(tuple(STATUS.split()), outputs.get(STATUS, ""), MOVED)
-            yield Run(("tailscale", "serve", "set-raw"), stdin=text)
+        return document
 
 
-def _take_out(document: dict[str, Any], name: str, route: Serve) -> None:
+def _take_out(document: Document, name: str, route: Serve) -> None:
     port, _, mount = route.key.partition("/")
     host = f"{name}:{port}"
     handlers = document.get("Web", {}).get(host, {}).get("Handlers", {})
@@ -132,18 +168,6 @@ def _take_out(document: dict[str, Any], name: str, route: Serve) -> None:
         del document["Web"][host]
         document.get("TCP", {}).pop(port, None)
         (document.get("AllowFunnel") or {}).pop(host, None)
-
-
-def _document(outputs: Outputs) -> dict[str, Any]:
-    body = re.split(r"\r?\n\r?\n", outputs.get(READ, ""), maxsplit=1)[1:] or [outputs.get(STATUS, "")]
-    try:
-        document = json.loads(body[0])
-    except ValueError:
-        document = False
-    document = {} if document is None else document  # null on a node that never served (measured)
-    if not isinstance(document, dict):  # the app's command prints errors with exit status 0
-        raise UnreadableError(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
-    return document
 
 
 def _name(outputs: Outputs) -> str:

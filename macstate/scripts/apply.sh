@@ -142,6 +142,49 @@ write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and
   fi
   mv -f "$path.macstate" "$path"
 }
+check() { # OWNER COUNT, then NAME BASE64 of each file, then COMMAND...: it takes these files, which lie in one folder
+  place=$folder/check owner=$1 left=$2
+  shift 2
+  rm -rf "$place"
+  mkdir -m 0700 "$place"
+  while [ "$left" -gt 0 ]; do
+    (umask 077 && printf %s "$2" | base64 --decode >"$place/$1") || fail "$place/$1 cannot be written"
+    chown -h "$owner" "$place/$1"
+    left=$((left - 1))
+    shift 2
+  done
+  chown -h "$owner" "$place"
+  status=0
+  out=$(in_root "$@" 2>&1 </dev/null) || status=$?
+  rm -rf "$place"
+  [ "$status" -eq 0 ] || fail "$* refuses the new files, and the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
+}
+preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept already
+  [ ! -f "$root$1" ] || (umask 077 && cat "$root$1" >>"$root$2") || fail "$2 cannot be written"
+}
+keys_in() { # FILE: the keys in a gateway's file, whichever server reads it
+  sed -n 's/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/p' "$root$1" 2>/dev/null | tr -d '\\'
+}
+gate_says() { # KEY URL HOST STATUS: within ten seconds; a key is in no process list
+  tries=50
+  until [ "$(printf 'header = "Authorization: Bearer %s"\n' "$1" | curl -qs --noproxy '*' --max-time 2 -o /dev/null \
+    -w '%{http_code}' -H "Host: $3" -K - "$2")" = "$4" ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.2
+  done
+}
+prove() { # URL HOST KEYS KEPT: each key is let in, and none that was there before
+  now=$(keys_in "$3")
+  for key in $now; do
+    gate_says "$key" "$1" "$2" 204 || fail "the gateway does not take a key that is in $3; see its log in ~/Library/Logs"
+  done
+  for key in $(keys_in "$4"); do
+    printf '%s\n' "$now" | grep -qxF -- "$key" || gate_says "$key" "$1" "$2" 401 ||
+      fail "the gateway still takes a key that is in $3 no more; see its log in ~/Library/Logs"
+  done
+  rm -f "$root$4"
+}
 delete() { # PATH
   rm -f "$root$1" "$root$1.macstate"
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import re
@@ -21,6 +22,8 @@ from macstate.secrets import fetch
 
 SHORTEST = 20
 """Characters of a key; fewer could be guessed."""
+LONGEST = 1024
+"""Characters; twice as many, as all may need an escape, are a word that nginx still reads (its words end at 4,096)."""
 ALLOWED = r"[A-Za-z0-9._~+/=-]+"
 """What a bearer token is made of (RFC 6750, 2.1)."""
 TIMEOUT = 60
@@ -64,17 +67,35 @@ Reference = Annotated[str, AfterValidator(_reference)]
 """Where a key is to be had from."""
 
 
+MADE: dict[Path, Secret] = {}
+"""Keys that this run has made and not kept yet, by the file that will hold each."""
+
+
+def source(reference: str, name: str) -> str:
+    """Say where a key comes from, for the record on the Mac, which everybody there can read: a short digest."""
+    return hashlib.sha256(f"{name} {reference}".encode()).hexdigest()[:12]
+
+
+def is_to_be_made(reference: str, name: str, folder: Path) -> bool:
+    """Say whether a reference's key is one that macstate makes, and has not."""
+    return reference == "generate" and not (folder / name).exists()
+
+
 @cache
-def resolve(reference: str, name: str, folder: Path, *, create: bool, say: Callable[[str], None]) -> Secret:
+def resolve(reference: str, name: str, folder: Path) -> Secret:
     """Give the key that a reference of the field ``name`` leads to; ``generate`` keeps its keys in ``folder``.
 
+    One that is not there yet is made now and kept by ``keep``, so that a run which is refused leaves nothing.
+
     Raises:
-        MacstateError: it cannot be had, is not made yet and ``create`` is off, or would keep nobody out.
+        MacstateError: it cannot be had, or would keep nobody out.
     """
     scheme, _, rest = reference.partition(":")
     match scheme:
+        case "generate" if is_to_be_made(reference, name, folder):
+            return MADE.setdefault(folder / name, Secret(secrets.token_urlsafe(32)))
         case "generate":
-            value = _generated(folder / name, name, create=create, say=say)
+            value = _file(folder / name, name)
         case "env":
             value = os.environ.get(rest) or _fail(name, f"the variable {rest} is not set; type `export {rest}=…`")
         case "file":
@@ -95,6 +116,8 @@ def _checked(value: str, name: str) -> Secret:
         _fail(name, "the key is empty, which would let everybody in; `generate` makes one")
     if len(value) < SHORTEST:
         _fail(name, f"the key has {len(value)} characters, fewer than {SHORTEST} can be guessed; `generate` makes one")
+    if len(value) > LONGEST:
+        _fail(name, f"the key has {len(value)} characters, and both servers take {LONGEST}; take a shorter one")
     if not re.fullmatch(ALLOWED, value):
         _fail(name, "the key holds characters that no bearer token may have: take letters, digits and ._~+/=-")
     return Secret(value)
@@ -112,22 +135,28 @@ def _file(path: Path, name: str) -> str:
         _fail(name, f"{path} does not hold a key alone")
 
 
-def _generated(path: Path, name: str, *, create: bool, say: Callable[[str], None]) -> str:
-    if not path.exists():
-        if not create:
-            _fail(name, "the key is not made yet")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f".{name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{secrets.token_urlsafe(32)}\n")
+def keep(folder: Path, say: Callable[[str], None]) -> None:
+    """Write the keys that this run has made for this folder, before anything is sent that holds them.
+
+    Raises:
+        MacstateError: it cannot be written, or another run has made one of that name meanwhile.
+    """
+    for path in [path for path in MADE if path.parent == folder]:
         try:
-            os.link(draft, path)  # whole, and never over a key that another run has made meanwhile
-            say(f"{name}: made a key, and keeps it in {path}")
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return _file(path, name)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(f"{MADE[path].reveal()}\n")
+            try:
+                os.link(draft, path)  # whole, and never over a key that another run has made
+            finally:
+                draft.unlink()
+        except OSError as error:
+            if path.exists():
+                _fail(path.name, "another run has made this key meanwhile; run again")
+            _fail(path.name, f"{path}: {error.strerror}, and the key is kept nowhere else; nothing was done")
+        del MADE[path]
+        say(f"{path.name}: made a key, and keeps it in {path}")
 
 
 def _tool(name: str, *words: str) -> str:

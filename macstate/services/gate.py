@@ -17,11 +17,9 @@ from macstate.facts import Facts
 from macstate.types import UNITS, Port, Rate
 
 
-
-
 def _doors(value: object) -> object:
-    ports = [*value.keys(), *value.values()] if isinstance(value, dict) and value else [value]
-    if not all(re.fullmatch(r"\d{1,5}", str(port)) and 0 < int(port) < 65536 for port in ports):  # noqa: PLR2004 - TCP
+    ports = map(str, [*value.keys(), *value.values()] if isinstance(value, dict) and value else [value])
+    if not all(re.fullmatch(r"\d{1,5}", port) and 0 < int(port) < 65536 for port in ports):  # noqa: PLR2004 - TCP
         raise ValueError(f"{json.dumps(value)} is neither a port nor ports by HTTPS port; type 8080, or {{443: 8080}}")
     return {int(https): port for https, port in value.items()} if isinstance(value, dict) else value
 
@@ -114,7 +112,7 @@ SERVERS = {
     ),
 }
 CADDY = (2, 11, 7)
-"""The first one that was tried: it takes SIGUSR1 for a reload, and evaluates nothing that stands in a request's path."""
+"""The first one that was tried: it takes SIGUSR1 for a reload, and evaluates nothing that stands in a path."""
 ERRORS = {
     400: ("invalid_request_error", "the gateway does not understand this request"),
     401: ("invalid_request_error", "a valid key is missing: send it as Authorization: Bearer KEY"),
@@ -166,8 +164,8 @@ def check_program(gateway: Any, facts: Facts) -> None:
         version = re.search(r"v(\d+)\.(\d+)\.(\d+)", about)
         if not version or tuple(map(int, version.groups())) < CADDY:
             raise MacstateError(
-                f"gateway: this Caddy is older than {'.'.join(map(str, CADDY))}, which is the first that macstate knows "
-                "to be safe here; type `brew upgrade caddy` on the Mac"
+                f"gateway: this Caddy is older than {'.'.join(map(str, CADDY))}, the first that is known to be safe "
+                "here; type `brew upgrade caddy` on the Mac"
             )
         if gateway.rate_limit.per_key and "http.handlers.rate_limit" not in about:
             raise MacstateError(

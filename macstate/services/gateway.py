@@ -11,16 +11,18 @@ from pydantic import BeforeValidator, Field
 
 from macstate import render
 from macstate.entry import Entry
+from macstate.errors import MacstateError
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.guide import FOLDER as GUIDE
-from macstate.resources.secret import Secret, look_at
+from macstate.resources.secret import Secret, look_at, replaced
 from macstate.scope import Scope
-from macstate.secrets import Reference
+from macstate.secrets import Reference, source
 from macstate.services import guide, pages
 from macstate.services.doors import USUAL, doors
 from macstate.services.gate import EARLY, ERRORS, FRIENDS, REFUSALS, SERVERS, Ports, RateLimit, check_program
 from macstate.services.job import Job
+from macstate.steps import CHECK, Check
 from macstate.types import AbsolutePath, Label, Name
 
 FOLDER = "/usr/local/etc/macstate"
@@ -100,11 +102,13 @@ class Gateway(Entry):
         facts = scope.facts
         check_program(self, facts)
         prefix = f"{facts.home}/{PREFIX}/"
-        server = SERVERS[self.server]
+        server, file = SERVERS[self.server], self.config.rpartition("/")[2]
         words = server.command(server.run, self.path, prefix, self.config)
-        valid = server.command(server.check, self.path, prefix, "{}")
+        valid, both = (
+            ("sudo", "-u", facts.user, "--", *server.command(server.check, self.path, prefix, config))
+            for config in ("{}", f"{CHECK}/{file}")
+        )
         keys = self._keys(scope)
-        text = None if keys is None else render.template(f"{self.server}.keys", keys=keys)
         content = render.template(
             f"{self.server}.conf",
             gateway=self,
@@ -120,31 +124,49 @@ class Gateway(Entry):
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
         yield from guide.resources(scope, found)
-        yield Secret.wish(self.key_file, text, facts.user, facts.uid)
-        as_user = ("sudo", "-u", facts.user, "--", *valid)
-        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=as_user)
+        checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
+        yield keys.checked_by(Check(both, checked, keys.owner))
+        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=valid)
         job = Job(
             command=words, open_files=OPEN_FILES, working_directory=prefix.rstrip("/"), process_type="Interactive"
         )
+        proof = [
+            (f"http://127.0.0.1:{door.port}{pages.KEY}", facts.node.name, self.key_file, replaced(self.key_file))
+            for door in found[:1]
+            if self.keys
+        ]
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
                 "ports": self.listens_on(scope),
-                "config_digest": None if text is None else _digest(content, text),
+                "config_digest": _digest(content, keys.fingerprint or "what is to be made"),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
+                "proof": proof[0] if proof else (),
             }
         )
 
-    def _keys(self, scope: Scope) -> list[tuple[str, str]] | None:
-        found = []
+    def _keys(self, scope: Scope) -> Secret:
+        """Give the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
+        facts, found, lacking = scope.facts, [], []
         for name, references in self.keys.items():
             for place, reference in enumerate(references):
-                secret = scope.key(reference, f"gateway.keys.{name}" + (f".{place}" if place else ""))
-                if secret is None:
-                    return None
-                found.append((name, secret.reveal()))
-        return found
+                field = f"gateway.keys.{name}" + (f".{place}" if place else "")
+                try:
+                    found.append((name, source(reference, field), scope.key(reference, field)))
+                except MacstateError as error:
+                    lacking.append(error.message)
+                    found.append((name, source(reference, field), None))
+        known = all(key for _, _, key in found)
+        keys = [(name, key.reveal()) for name, _, key in found if key]
+        return Secret.wish(
+            self.key_file,
+            render.template(f"{self.server}.keys", keys=keys) if known else None,
+            facts.user,
+            facts.uid,
+            sources=[self.server, *(each for _, each, _ in found)],
+            lacking="; ".join(lacking),
+            recorded=facts.recorded.get(f"secret/{self.key_file.lstrip('/')}", ""),
+        )
 
 
 def _digest(config: str, keys: str) -> str:
-    # slow on purpose: the record on the Mac can be read by everybody
-    return hashlib.scrypt(keys.encode(), salt=config.encode(), n=2**12, r=8, p=1, dklen=16).hex()
+    return hashlib.sha256(f"{config}\n{keys}".encode()).hexdigest()

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from lab import build
@@ -26,18 +27,21 @@ from macstate.facts import Facts, Node
 from macstate.resources.file import File
 from macstate.resources.secret import Secret as KeyFile
 from macstate.secrets import Secret
+from macstate.services.gate import SERVERS
 
 NAME = "studio.tail1.ts.net"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
 KEYS = {"agents": "aGoodKeyOfTheAgents-0123456789", "phone": "another.Key_of~the+phone/123="}
 RELATIVE = b"../../../../usr/local/share/macstate/guide"
 """The guide's folder, seen from where the gateway runs on a Mac."""
+AUDIENCES = {"tailnet": "serve", "funnel": "funnel"}
+"""Each, and the field of an endpoint that lets it in."""
 PIECES = 300
 """What a stream brings, ten a second."""
 
 
 class Backend(ThreadingHTTPServer):
-    """A model server that notes every request that reaches it."""
+    """A model server that notes every request that reaches it, however it came there."""
 
     daemon_threads = True
     request_queue_size = 512
@@ -45,8 +49,18 @@ class Backend(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[tuple[str, str, dict[str, str]]] = []
+        """Method, path byte for byte, headers."""
+        self.bodies: list[bytes] = []
+        self.broken: list[str] = []
+        """First lines of what reached it and is no request."""
         self.port = int(self.server_address[1])
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_: Any) -> None:
+        """Tell a gateway that has hung up from one that has sent what is no request."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.broken.append(repr(error))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,17 +69,35 @@ class Handler(BaseHTTPRequestHandler):
     server: Backend
 
     def answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        self.rfile.read(length)
-        self.server.seen.append((self.command, self.path, dict(self.headers)))
-        if self.path.endswith("/stream"):
+        path = self.requestline.split()[1]  # self.path has one slash for two
+        self.server.seen.append((self.command, path, dict(self.headers)))
+        body = self.body()
+        self.server.bodies.append(body)
+        if path.endswith("/stream"):
             self.stream()
             return
-        body = json.dumps({"path": self.path, "headers": dict(self.headers)}).encode()
+        if path.endswith("/ws") and self.headers["Upgrade"] == "websocket":
+            self.echo()
+            return
+        told = {"port": self.server.port, "method": self.command, "path": path, "headers": dict(self.headers)}
+        body = json.dumps(told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Own", "of the server")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def body(self) -> bytes:
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"] or 0))
+        whole = b""
+        while (line := self.rfile.readline()) and (size := int(line, 16)):  # no line: the gateway has hung up
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return whole
 
     def stream(self) -> None:
         self.send_response(200)
@@ -79,6 +111,20 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.1)
         self.wfile.write(b"0\r\n\r\n")
 
+    def echo(self) -> None:
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "websocket")
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while piece := self.connection.recv(65536):
+                self.connection.sendall(piece)
+
+    def send_error(self, *_: Any, **__: Any) -> None:
+        self.server.broken.append(self.requestline)
+        self.close_connection = True
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
             return self.answer
@@ -88,34 +134,27 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class Gate:
-    """A running gateway."""
+class AnyGate:
+    """A running gateway of any endpoints."""
 
-    def __init__(self, server: str, folder: Path, backends: dict[str, Backend], **options: Any) -> None:
-        self.server, self.folder = server, folder
-        self.tailnet, self.ui, self.funnel = free_port(), free_port(), free_port()
+    def __init__(
+        self, server: str, folder: Path, endpoints: dict[str, Any], keys: dict[str, str] = KEYS, **options: Any
+    ) -> None:
+        self.server, self.folder, self.keys = server, folder, keys
+        routes = [(audience, each.get(field)) for audience, field in AUDIENCES.items() for each in endpoints.values()]
+        https = {(audience, route.get("https", 443) if isinstance(route, dict) else 443) for audience, route in routes if route}
+        self.doors = {place: free_port() for place in sorted(https)}
+        """The loopback port of each audience's HTTPS port."""
         self.guide = TemporaryDirectory()  # where nginx, started by root, reads it as nobody
         Path(self.guide.name).chmod(0o755)
+        ports: dict[str, dict[int, int]] = {}
+        for (audience, number), port in self.doors.items():
+            ports.setdefault(audience, {})[number] = port
         self.spec = {
             "macs": {"studio": {"hostname": NAME, "user": "me"}},
-            "gateway": {
-                "server": server,
-                "ports": {"tailnet": {443: self.tailnet, 7860: self.ui}, "funnel": self.funnel},
-                "keys": {name: f"env:{name}" for name in KEYS},
-                **options,
-            },
-            "endpoints": {
-                "ollama": self._endpoint("ollama", backends, serve="/", funnel={"https": 8443}),
-                "open": self._endpoint("openai", backends, serve="/open", funnel={"https": 8443, "path": "/open"}),
-                "inner": self._endpoint("openai", backends, serve="/inner"),
-                "dead": {"engine": "rest", "command": ["/bin/x"], "port": free_port(), "serve": "/dead"},
-                "asking": self._endpoint("rest", backends, serve={"https": 7860}, require_key=True),
-            },
+            "gateway": {"server": server, "ports": ports, "keys": {name: f"env:{name}" for name in keys}, **options},
+            "endpoints": endpoints,
         }
-
-    def _endpoint(self, engine: str, backends: dict[str, Backend], **more: Any) -> dict[str, Any]:
-        backend = backends.setdefault(f"{engine}{len(backends)}", Backend())
-        return {"engine": engine, "command": ["/bin/x"], "port": backend.port, **more}
 
     def write(self) -> None:
         """Write the configuration as the product would."""
@@ -123,8 +162,9 @@ class Gate:
         node = Node(name=NAME, capabilities=frozenset({"https", "funnel", FUNNEL}))
         facts = Facts(user="me", home="/Users/me", node=node, programs={program: "v2.11.7"})
         wishes = spec.parse(yaml.safe_dump(self.spec), "x").for_host("studio")
-        found = wishes.expand(facts, lambda reference, _: Secret(KEYS[reference.removeprefix("env:")]))
-        (self.folder / "etc").mkdir(exist_ok=True)
+        found = wishes.expand(facts, lambda reference, _: Secret(self.keys[reference.removeprefix("env:")]))
+        for place in ("etc", "Caches", "Logs"):
+            (self.folder / place).mkdir(exist_ok=True)
         for each in found.values():
             if isinstance(each, File | KeyFile):
                 (write,) = each.converge(None)
@@ -133,18 +173,22 @@ class Gate:
         for step in found["guide/pages"].converge(None):
             (Path(self.guide.name) / Path(step.path).name).write_bytes(step.content)  # type: ignore[union-attr]
 
-    def words(self) -> list[str]:
-        """Give the command that the product has launchd run."""
-        if self.server == "nginx":
-            prefix, config = f"{self.folder}/Caches/", f"{self.folder}/etc/nginx.conf"
-            return [str(build.nginx()), "-e", "stderr", "-p", prefix, "-c", config]
-        return [str(build.caddy()), "run", "--adapter", "caddyfile", "--config", f"{self.folder}/etc/Caddyfile"]
+    def words(self, *, check: bool = False) -> list[str]:
+        """Give the command that the product has launchd run, or that by which it tries a configuration."""
+        server = SERVERS[self.server]
+        program = build.nginx() if self.server == "nginx" else build.caddy()
+        config = f"{self.folder}/etc/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
+        return [*server.command(server.check if check else server.run, str(program), f"{self.folder}/Caches/", config)]
+
+    def refusal(self) -> str:
+        """Say what the server has against the configuration, as before it takes an old one's place."""
+        words = self.words(check=True)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder / "Caches")
+        return done.stdout + done.stderr if done.returncode else ""
 
     @contextmanager
-    def running(self) -> Iterator[Gate]:
+    def running(self) -> Iterator[Self]:
         """Run it."""
-        for place in ("Caches", "Logs"):
-            (self.folder / place).mkdir(exist_ok=True)
         self.write()
         with (self.folder / "said.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -155,7 +199,7 @@ class Gate:
                 env={**os.environ, "HOME": str(self.folder)},
             )
         try:
-            wait_for(lambda: listens(self.funnel), f"{self.server}: {(self.folder / 'said.log').read_text()[-500:]}")
+            wait_for(lambda: all(map(listens, self.doors.values())), f"{self.server}, see {self.folder}/said.log")
             yield self
         finally:
             self.process.terminate()
@@ -168,7 +212,33 @@ class Gate:
 
     def log(self) -> str:
         """Read the access log."""
-        return (self.folder / "Logs/macstate.gateway.access.log").read_text()
+        return (self.folder / "Logs/macstate.gateway.access.log").read_text(errors="replace")
+
+    def said(self) -> str:
+        """Read what it said itself."""
+        return (self.folder / "said.log").read_text(errors="replace")
+
+
+class Gate(AnyGate):
+    """The gateway of most tests."""
+
+    def __init__(self, server: str, folder: Path, backends: dict[str, Backend], **options: Any) -> None:
+        self.backends = backends
+        more = ["/", "/x", "/ws", "/stream", "/deep/*"]
+        endpoints = {
+            "ollama": self._endpoint("ollama", serve="/", funnel={"https": 8443}),
+            "open": self._endpoint("openai", serve="/open", funnel={"https": 8443, "path": "/open"}, open=more),
+            "inner": self._endpoint("openai", serve="/inner", open=more),
+            "dead": {"engine": "rest", "command": ["/bin/x"], "port": free_port(), "serve": "/dead"},
+            "asking": self._endpoint("rest", serve={"https": 7860}, require_key=True),
+        }
+        super().__init__(server, folder, endpoints, **options)
+        self.tailnet, self.ui = self.doors["tailnet", 443], self.doors["tailnet", 7860]
+        self.funnel = self.doors["funnel", 8443]
+
+    def _endpoint(self, engine: str, **more: Any) -> dict[str, Any]:
+        backend = self.backends.setdefault(f"{engine}{len(self.backends)}", Backend())
+        return {"engine": engine, "command": ["/bin/x"], "port": backend.port, **more}
 
 
 def ask(port: int, request: bytes, seconds: float = 10) -> bytes:
@@ -176,11 +246,19 @@ def ask(port: int, request: bytes, seconds: float = 10) -> bytes:
     answer = b""
     with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         connection.settimeout(seconds)
-        connection.sendall(request)
         with contextlib.suppress(OSError):
+            connection.sendall(request)
             while piece := connection.recv(65536):
                 answer += piece
     return answer
+
+
+def until(connection: socket.socket, end: bytes) -> bytes:
+    """Read until something comes, or all is over."""
+    found = b""
+    while not found.endswith(end) and (piece := connection.recv(1)):
+        found += piece
+    return found
 
 
 def get(port: int, path: str, host: str = f"{NAME}:8443", method: str = "GET", **headers: str) -> tuple[int, bytes]:

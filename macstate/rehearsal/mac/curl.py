@@ -11,15 +11,17 @@ from .machine import Failure, Mac
 ALIASES = {
     "-s": "--silent", "-S": "--show-error", "-f": "--fail", "-i": "--include", "-D": "--dump-header", "-o": "--output",
     "-w": "--write-out", "-H": "--header", "-X": "--request", "-d": "--data", "-m": "--max-time", "-L": "--location",
-    "-k": "--insecure", "-N": "--no-buffer", "-q": "--disable",
+    "-k": "--insecure", "-N": "--no-buffer", "-q": "--disable", "-K": "--config",
 }  # fmt: skip
 VALUES = {
     "--dump-header", "--output", "--write-out", "--header", "--request", "--data", "--data-binary", "--data-raw",
-    "--max-time", "--unix-socket", "--connect-timeout", "--json", "--noproxy",
+    "--max-time", "--unix-socket", "--connect-timeout", "--json", "--noproxy", "--config",
 }  # fmt: skip
 LOOPBACK = re.compile(r"(?:http://)?(?:127\.0\.0\.1|localhost|\[::1\])(?=[:/]|$)")
 REASONS = {
     200: "OK",
+    204: "No Content",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -33,6 +35,8 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     options, url = _options(words)
     if LOOPBACK.match(url) and "--unix-socket" not in options:
         real.ask(mac, words)
+    if options.get("--config") == ["-"]:
+        options.setdefault("--header", []).extend(re.findall(r'^header = "(.*)"$', sys.stdin.read(), re.MULTILINE))
     body = _body(options)
     method = (options.get("--request") or ["POST" if body is not None else "GET"])[-1]
     found = re.fullmatch(r"(?:https?://)?([^/:]+)(?::(\d+))?(/.*)?", url)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Answer = tuple[int, dict[str, str], str]
 
+KEY = "/macstate/key"
 JSON = {"Content-Type": "application/json"}
 MANIFEST = re.compile(r"https://registry\.ollama\.ai/v2/library/([^/]+)/manifests/([^/]+)")
 
@@ -44,6 +45,8 @@ def loopback(mac: Mac, url: re.Match[str], method: str, body: str, options: dict
     if found[1] == "ollama":
         status, text = ollama_api.api(mac, method, path, body)
         return status, JSON if text[:1] in {"{", ""} else {"Content-Type": "text/plain"}, text
+    if found[1] in {"nginx", "caddy"} and path == KEY:
+        return _gate(mac, port, options)
     models = _served(mac, port) if path == "/v1/models" else None  # nothing really runs there
     return 200, JSON, json.dumps({"object": "list", "data": models} if models else {})
 
@@ -59,6 +62,22 @@ def _served(mac: Mac, port: int) -> list[dict[str, Any]]:
         if port in {number for _, number in ports.of(mac, job)}:
             return [{"id": after, "object": "model"} for word, after in pairwise(words) if word in {"serve", "--model"}]
     return []
+
+
+def _gate(mac: Mac, port: int, options: dict[str, list[str]]) -> Answer:
+    """Answer for the gateway where it asks for a key and leads to no server."""
+    given = [
+        header.partition(":")[2].strip()
+        for header in options.get("--header", [])
+        if header[:14].lower() == "authorization:"
+    ]
+    for job in mac.state["launchd"]["jobs"].values():
+        if port in {number for _, number in ports.of(mac, job)}:
+            file = mac.file(str(job["plist"]["ProgramArguments"][-1])).with_name("gateway.keys")
+            text = file.read_text().replace("\\", "") if file.is_file() else ""
+            keys = {f"Bearer {key}" for key in re.findall(r"\(\?i:bearer\) \+(\S+)\$", text)}
+            return (204, {}, "") if keys & given else (401, JSON, "{}")
+    return 401, JSON, "{}"
 
 
 def _pull(mac: Mac, port: int, body: str, options: dict[str, list[str]]) -> Answer:
