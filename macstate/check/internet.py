@@ -77,10 +77,23 @@ def gate_options_without_a_gate(root: Any) -> Placed:
                     yield ("endpoints", name, option), f"{option}: only a gateway can do that; add `gateway:`"
 
 
+def closed_example(root: Any) -> Placed:
+    """The guide's example is a request that works."""
+    for gateway, endpoints in _macs(root):
+        for name, endpoint in endpoints.items():
+            if gateway and endpoint.example and not endpoint.lets_through(endpoint.example.partition("?")[0]):
+                yield (
+                    ("endpoints", name, "example"),
+                    f"example: the gateway lets {endpoint.example} of engine {endpoint.engine} through only where it "
+                    f"is open; add `open: [{endpoint.example.partition('?')[0]}]`",
+                )
+
+
 RULES = (
     funnel_without_a_key,
     key_gate_without_keys,
     funnel_ports,
     ollama_without_a_gateway,
     gate_options_without_a_gate,
+    closed_example,
 )

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from macstate.found import Found
 from macstate.health import SERVER_ERROR, healths
@@ -33,18 +34,22 @@ class Route:
 def asked(wishes: Wishes, found: Found) -> list[Route]:
     """Ask for every route that macstate made, all at once."""
     starting = {each.name for each in healths(wishes, found) if each.state == "starting"}
-    young = {
-        f"{route.https}{route.path}"
+    endpoints: dict[str, tuple[str, Any]] = {
+        f"{route.https}{route.path}": (name, entry)
         for name, entry in wishes.entries
-        if entry.section == "endpoints" and name in starting
+        if entry.section == "endpoints"
         for route in (getattr(entry, "serve", None), getattr(entry, "funnel", None))
         if route
     }
+    young = {key for key, (name, _) in endpoints.items() if name in starting}
+    open_ones = {key: entry.open_path for key, (_, entry) in endpoints.items()}
     about = wishes.ids(wishes.only, found.facts) if wishes.only else found.record.lines
     mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
     mine = [was for was in mine if was.id in about]
     with ThreadPoolExecutor(max(len(mine), 1)) as pool:
-        return list(pool.map(lambda was: _ask(_url(found.facts.node.name, was), young=was.key in young), mine))
+        urls = ((was, _url(found.facts.node.name, was)) for was in mine)
+        jobs = [(url, open_ones.get(was.key, ""), was.key in young) for was, url in urls]
+        return list(pool.map(lambda job: _ask(job[0], job[1], young=job[2]), jobs))
 
 
 def ill(wishes: Wishes, found: Found, *, ask: bool) -> Iterator[str]:
@@ -59,9 +64,11 @@ def _url(name: str, was: Serve) -> str:
     return f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
 
 
-def _ask(url: str, *, young: bool) -> Route:
+def _ask(url: str, path: str, *, young: bool) -> Route:
+    """Ask for what the gateway lets through to the server: it answers for all else itself."""
+    where = url if path in {"", "/"} else f"{url.rstrip('/')}{path}"
     try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
+        with urllib.request.urlopen(where, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
             return Route(url, "answers", str(answer.status))
     except urllib.error.HTTPError as error:
         if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key

@@ -120,18 +120,16 @@ done
     def fingerprint(self) -> str:
         """Give ``SALT:DIGEST:SOURCES``: slow to guess from, for the record on the Mac can be read by everybody.
 
-        Where this laptop does not have the text, it is what was written last.
+        Where this laptop does not have the text, it is what was written last; of one that is to be made, its sources.
         """
         if self._value is None:
-            return self.recorded
+            return self.recorded if self.lacking else f"::{','.join(self.sources)}"
         own = hashlib.scrypt(self.text.encode(), salt=b"macstate", n=2**12, r=8, p=1, dklen=8).hex()
         return f"{own}:{_slow(hashlib.sha256((own + self.text).encode()).hexdigest(), own)}:{','.join(self.sources)}"
 
     def config_loaded(self, recorded: str) -> bool:
         """Say whether the record knows what is there, and where that came from."""
-        if self._value is None:  # this laptop does not have it, or it is to be made
-            return bool(self.lacking) or recorded.rpartition(":")[2] == ",".join(self.sources)
-        return recorded == self.fingerprint
+        return bool(self.lacking) or recorded == self.fingerprint
 
     def against(self, was: Self | None) -> str:
         """Say why a file whose text this laptop does not have cannot stay as it is."""

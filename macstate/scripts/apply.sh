@@ -143,7 +143,7 @@ write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and
   mv -f "$path.macstate" "$path"
 }
 check() { # OWNER COUNT, then NAME BASE64 of each file, then COMMAND...: it takes these files, which lie in one folder
-  place=$folder/check owner=$1 left=$2
+  place=$folder/check owner=$1 left=$2 status=0
   shift 2
   rm -rf "$place"
   mkdir -m 0700 "$place"
@@ -154,16 +154,15 @@ check() { # OWNER COUNT, then NAME BASE64 of each file, then COMMAND...: it take
     shift 2
   done
   chown -h "$owner" "$place"
-  status=0
   out=$(in_root "$@" 2>&1 </dev/null) || status=$?
   rm -rf "$place"
-  [ "$status" -eq 0 ] || fail "$* refuses the new files, and the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
+  [ "$status" -eq 0 ] || fail "$* refuses the new files, the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
 }
 preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept already
   [ ! -f "$root$1" ] || (umask 077 && cat "$root$1" >>"$root$2") || fail "$2 cannot be written"
 }
 keys_in() { # FILE: the keys in a gateway's file, whichever server reads it
-  sed -n 's/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/p' "$root$1" 2>/dev/null | tr -d '\\'
+  sed -n '/(?i:bearer) +/{s/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/;s/\\//g;p;}' "$root$1" 2>/dev/null || :
 }
 gate_says() { # KEY URL HOST STATUS: within ten seconds; a key is in no process list
   tries=50

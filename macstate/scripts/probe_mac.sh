@@ -35,6 +35,10 @@ room() { # FOLDER: of its disk
   df -Pk "$place/"
 }
 
+asked() { # PORT PATH: what a server answers, as long as it is short, and the status behind it
+  curl -qs --noproxy '*' --max-time 10 --max-filesize 1000000 -w '\n%{http_code}' "http://127.0.0.1:$1$2" | tail -c 1000000
+}
+
 # the very program that changes run, and no ticket of an earlier sudo
 section sudo sudo -k -n sh -c true
 section 'sw_vers -productVersion' sw_vers -productVersion
@@ -54,7 +58,7 @@ if [ -n "$(listed port)" ]; then
   section ps holders
 fi
 listed health | while read -r endpoint port path target; do
-  section "health $endpoint" curl -qs --noproxy '*' --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port$path"
+  section "health $endpoint" asked "$port" "$path"
   case $target in
     gui/*) target=gui/$uid/${target#gui/} ;;
   esac
@@ -62,7 +66,7 @@ listed health | while read -r endpoint port path target; do
   [ -z "$pid" ] || section "age $endpoint" ps -o etime= -p "$pid"
 done
 listed served | while read -r endpoint port; do
-  section "served $endpoint" curl -qs --noproxy '*' --max-time 10 -w '\n%{http_code}' "http://127.0.0.1:$port/v1/models"
+  section "served $endpoint" asked "$port" /v1/models
 done
 listed gateway | while read -r server path; do
   section "about $path" about "$server" "$root$path"

@@ -90,6 +90,20 @@ class Endpoint(Job):
         return ENGINES[self.engine].routes if self.open is None else ENGINES[self.engine].routes or ()
 
     @property
+    def open_path(self) -> str:
+        """A path of it that a gateway lets through: that of its health, if that is one."""
+        if self.lets_through(self.health_path.partition("?")[0]):
+            return self.health_path
+        return next((path for path in (*(self.open or ()), *(self.routes or ())) if not path.endswith("*")), "/")
+
+    def lets_through(self, path: str) -> bool:
+        """Say whether a gateway passes a path of the server on."""
+        known = (*(self.routes or ()), *(self.open or ()))
+        return self.routes is None or any(
+            path.startswith(each[:-1]) if each.endswith("/*") else path == each for each in known
+        )
+
+    @property
     def host_header(self) -> str:
         """The Host header that it wants; empty: the client's."""
         return ENGINES[self.engine].host.replace("{port}", str(self.port))

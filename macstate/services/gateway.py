@@ -138,7 +138,7 @@ class Gateway(Entry):
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
                 "ports": self.listens_on(scope),
-                "config_digest": _digest(content, keys.fingerprint or "what is to be made"),
+                "config_digest": _digest(content, keys.fingerprint),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
                 "proof": proof[0] if proof else (),
             }

@@ -15,7 +15,7 @@ ALIASES = {
 }  # fmt: skip
 VALUES = {
     "--dump-header", "--output", "--write-out", "--header", "--request", "--data", "--data-binary", "--data-raw",
-    "--max-time", "--unix-socket", "--connect-timeout", "--json", "--noproxy", "--config",
+    "--max-time", "--unix-socket", "--connect-timeout", "--json", "--noproxy", "--config", "--max-filesize",
 }  # fmt: skip
 LOOPBACK = re.compile(r"(?:http://)?(?:127\.0\.0\.1|localhost|\[::1\])(?=[:/]|$)")
 REASONS = {

@@ -66,11 +66,7 @@ def _served(mac: Mac, port: int) -> list[dict[str, Any]]:
 
 def _gate(mac: Mac, port: int, options: dict[str, list[str]]) -> Answer:
     """Answer for the gateway where it asks for a key and leads to no server."""
-    given = [
-        header.partition(":")[2].strip()
-        for header in options.get("--header", [])
-        if header[:14].lower() == "authorization:"
-    ]
+    given = {value.strip() for _, _, value in (each.partition(":") for each in options.get("--header", []))}
     for job in mac.state["launchd"]["jobs"].values():
         if port in {number for _, number in ports.of(mac, job)}:
             file = mac.file(str(job["plist"]["ProgramArguments"][-1])).with_name("gateway.keys")
