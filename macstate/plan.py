@@ -24,6 +24,7 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     Raises:
         MacstateError: something that is wished or owned cannot be read.
     """
+    whole = found
     if only is not None:
         wishes = {name: wish for name, wish in wishes.items() if name in only}
         record = Record({name: line for name, line in found.record.lines.items() if name in only}, found.record.sums)
@@ -32,7 +33,7 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     if problems:
         raise MacstateError("\n".join(problems))
     differing = (*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
-    changes = sorted((*differing, *_disturbed(wishes, found, differing)), key=_order)
+    changes = sorted((*differing, *_disturbed(wishes, whole, differing)), key=_order)
     settings = dict(_left(wishes, found))
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
     unmanaged = (*_unmanaged(wishes, found), *left) if only is None else ()
@@ -107,7 +108,7 @@ def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[C
     """Give what stays as it is, and must be closed while the rest is changed."""
     known = {change.id for change in changes}
     for kind in KINDS:
-        for was in kind.closed_first(changes, found):
+        for was in kind.disturbed(changes, found):
             if was.id not in known:
                 why = "closed until the end of this run: a port behind it changes hands"
                 yield Change(was.id, "update", wishes.get(was.id, was), was, why)
@@ -117,7 +118,7 @@ def _batches(changes: list[Change], found: Found) -> list[Batch]:
     batches = [_alone(change) for change in changes if not change.kind.document]
     for kind in KINDS:
         if members := tuple(change for change in changes if kind.document and change.kind is kind):
-            batches += _of_document(members, changes, found)
+            batches += _of_document(members, found)
     return sorted(batches, key=lambda batch: batch.order)
 
 
@@ -132,20 +133,23 @@ def _steps(change: Change) -> Iterator[Step]:
         yield from change.was.displace() if change.foreign else change.was.remove()
 
 
-def _of_document(members: tuple[Change, ...], changes: Sequence[Change], found: Found) -> Iterator[Batch]:
-    """Give what is taken out of a document before all, and what is put into it when the rest is done."""
+def _of_document(members: tuple[Change, ...], found: Found) -> Iterator[Batch]:
+    """Give what is taken out of a document before all else, and what is put into it when the rest is done.
+
+    Between the two, what a thing leads to is no longer, or not yet, what it was made for.
+    """
     kind = members[0].kind
-    outputs, gone = found.outputs[kind.kind], kind.closed_first(changes, found)
+    outputs = found.outputs[kind.kind]
     leaving = tuple(change for change in members if change.wish is None)
     coming = tuple(change for change in members if change.wish is not None)
-    closed = {was.id for was in gone}
-    if gone or leaving:
-        steps = tuple(kind.write(outputs, (), gone)) if gone else ()
-        yield Batch(leaving, steps, FIRST, tuple(change for change in coming if change.id in closed))
+    closed = tuple(change for change in coming if change.was)
+    if leaving or closed:
+        gone = [change.was for change in (*leaving, *closed) if change.was]
+        yield Batch(leaving, tuple(kind.write(outputs, (), gone)) if gone else (), FIRST, closed)
+        outputs = kind.written(outputs, gone)
     if coming:
         wished = [change.wish for change in coming if change.wish]
-        steps = tuple(kind.write(kind.written(outputs, gone) if gone else outputs, wished, ()))
-        yield Batch(coming, steps, _order(coming[0])[:2])
+        yield Batch(coming, tuple(kind.write(outputs, wished, ())), _order(coming[0])[:2])
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:

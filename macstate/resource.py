@@ -146,11 +146,8 @@ class Resource(Readable):
         yield from ()
 
     @classmethod
-    def closed_first(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
-        """Give what was found and must be out of the document before anything else is changed (document kinds only).
-
-        What of it stays wished is put back by the kind's own batch, whether or not it changes.
-        """
+    def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
+        """Give what is to stay as it was found, and must be out of the document while these changes are carried out."""
         del changes, found
         return ()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from macstate.facts import Facts
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from macstate.secrets import Secret
 
 
+T = TypeVar("T")
 Keys = Callable[[str, str], "Secret | None"]
 """Resolves a reference, for the field of that name, to a secret; None where a plan goes on without it."""
 
@@ -46,6 +47,15 @@ class Scope:
     key: Keys
     macs: tuple[MacView, ...] = ()
     """The Mac itself; for the laptop all of them."""
+    known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was worked out of all entries already."""
+
+    def once(self, name: str, work_out: Callable[[], T]) -> T:
+        """Give what is worked out of all entries, and is asked for by each of them."""
+        if name not in self.known:
+            self.known[name] = work_out()
+        found: T = self.known[name]
+        return found
 
     def all(self, section: str) -> dict[str, Any]:
         """Give the entries of one section by name."""

@@ -17,7 +17,12 @@ from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
 TOGETHER = (
     *("tests/test_interrupted.py", "tests/test_cli.py", "tests/test_screen.py", "tests/test_preflight.py"),
-    *("tests/lab/test_gate.py", "tests/lab/test_sudo.py"),
+    *(
+        "tests/lab/test_gate.py",
+        "tests/lab/test_gate_rules.py",
+        "tests/lab/test_gate_specs.py",
+        "tests/lab/test_sudo.py",
+    ),
 )
 SLOW = "what is slow (a kill between any two steps, many random Macs)"
 LAB = "the lab (a real tailnet, real sudo, real servers)"

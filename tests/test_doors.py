@@ -189,9 +189,9 @@ def test_access_is_decided_by_expressions_that_heed_case(server: str) -> None:
         locations = set(re.findall(r"^ *location (.*) \{", config, re.MULTILINE))
         assert {each for each in locations if not each.startswith("@")} == {
             "/",
-            *(f"= /macstate/{n}" for n in (400, 414, 431)),
+            *(f"= /macstate/{n}" for n in (400, 405, 414, 431)),
         }
-        assert config.count("internal;") == 3
+        assert config.count("internal;") == 5
         keyed = re.findall(r'map (?:\$uri|"[^"]*\$(?:uri|request_uri)") \S+ \{(.*?)\n  \}', config, re.DOTALL)
         words = [
             line.split('"')[1]

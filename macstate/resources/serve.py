@@ -113,16 +113,12 @@ section "{STATUS}" {STATUS}
                 yield cls(key=f"tcp:{port}", target=target, funnel=bool(funnel.get(f"{name}:{port}")))
 
     @classmethod
-    def closed_first(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
-        """Give the routes that go or change, and all of ours where a port behind them changes hands.
-
-        Until the last step a route would lead to what is no longer, or not yet, what it was made for.
-        """
-        ours = [was for was in found.resources.values() if isinstance(was, cls) and was.id in found.record.lines]
-        changed = {change.id: change.was for change in changes if isinstance(change.was, cls)}
-        if changes_hands(changes, found):
-            changed |= {was.id: was for was in ours}
-        return tuple(was for _, was in sorted(changed.items()))
+    def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
+        """Give all routes of ours where a port behind them changes hands: for a while they would lead elsewhere."""
+        if not changes_hands(changes, found):
+            return ()
+        ours = (was for was in found.resources.values() if isinstance(was, cls) and was.id in found.record.lines)
+        return tuple(sorted(ours, key=lambda was: was.id))
 
     @classmethod
     def write(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:

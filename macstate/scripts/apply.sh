@@ -165,11 +165,10 @@ keys_in() { # FILE: the keys in a gateway's file, whichever server reads it
   sed -n '/(?i:bearer) +/{s/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/;s/\\//g;p;}' "$root$1" 2>/dev/null || :
 }
 gate_says() { # KEY URL HOST STATUS: within ten seconds; a key is in no process list
-  tries=50
+  end=$(($(date +%s) + 10))
   until [ "$(printf 'header = "Authorization: Bearer %s"\n' "$1" | curl -qs --noproxy '*' --max-time 2 -o /dev/null \
     -w '%{http_code}' -H "Host: $3" -K - "$2")" = "$4" ]; do
-    tries=$((tries - 1))
-    [ "$tries" -gt 0 ] || return 1
+    [ "$(date +%s)" -lt "$end" ] || return 1
     sleep 0.2
   done
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
+from macstate.scope import Scope
 from macstate.services.engines import ENGINES
 from macstate.services.pages import STATE, page_port
 
@@ -116,14 +118,21 @@ class Door:
         return "" if self.https == 443 else f":{self.https}"  # noqa: PLR2004 - https
 
 
+def of(scope: Scope) -> tuple[Door, ...]:
+    """Give all doors of a Mac; none without a gateway."""
+    gateway = scope.one("gateway")
+    return scope.once("doors", lambda: doors(gateway, scope.all("endpoints")) if gateway else ())
+
+
 def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
     """Give all doors, the tailnet's first, each audience's by HTTPS port."""
-    return tuple(
-        _door(gateway, endpoints, audience, https, min(ports))
-        for audience in ("tailnet", "funnel")
-        for ports in [{way.https for way in _ways(gateway, endpoints, audience)}]
-        for https in sorted(ports)
-    )
+    found = []
+    for audience in ("tailnet", "funnel"):
+        ways = sorted(_ways(gateway, endpoints, audience), key=lambda way: (way.https, -len(way.path), way.path))
+        for https, behind in groupby(ways, key=lambda way: way.https):
+            port = gateway.ports.door(audience, https, ways[0].https)
+            found.append(_door(gateway, endpoints, Door(audience, https, port, tuple(behind))))
+    return tuple(found)
 
 
 def asks(gateway: Any, endpoint: Any) -> bool:
@@ -132,17 +141,16 @@ def asks(gateway: Any, endpoint: Any) -> bool:
     return bool(gateway.require_key == "always" if own is None else own)
 
 
-def _door(gateway: Any, endpoints: Mapping[str, Any], audience: str, https: int, lowest: int) -> Door:
-    found = (way for way in _ways(gateway, endpoints, audience) if way.https == https)
-    ways = tuple(sorted(found, key=lambda way: (-len(way.path), way.path)))
-    if audience == "funnel":  # no mount is added to what the internet sees
-        shown = sorted(way.name for way in ways)
-        has_guide = any(not way.path for way in ways)
+def _door(gateway: Any, endpoints: Mapping[str, Any], door: Door) -> Door:
+    """Add the guide, where it is."""
+    if door.public:  # no mount is added to what the internet sees
+        shown = sorted(way.name for way in door.ways)
+        has_guide = any(not way.path for way in door.ways)
     else:  # the page has a card for every endpoint, whether or not a route leads to it
         shown = sorted(each for each, endpoint in endpoints.items() if not asks(gateway, endpoint))
-        has_guide = page_port(endpoints) == https
-    states = tuple(_state(each, endpoints[each]) for each in shown) if has_guide else ()
-    return Door(audience, https, gateway.ports.door(audience, https, lowest), ways, has_guide, states)
+        has_guide = page_port(endpoints) == door.https
+    states = tuple(_state(each, endpoints[each]) for each in shown)
+    return replace(door, has_guide=True, states=states) if has_guide else door
 
 
 def _state(name: str, endpoint: Any) -> State:

@@ -10,8 +10,7 @@ from pydantic import BeforeValidator, Strict
 from macstate.resource import Resource
 from macstate.resources.model import PROGRAM
 from macstate.resources.serve import Route, Serve, short
-from macstate.services import models
-from macstate.services.doors import doors
+from macstate.services import doors, models
 from macstate.services.engines import ENGINES
 from macstate.services.job import Job
 from macstate.services.models import Models
@@ -152,10 +151,10 @@ class Endpoint(Job):
         yield from models.resources(name, self, scope)
         if self.serve or self.funnel:
             scope.facts.node.check_serve(self.funnel.https if self.funnel else None)
-        if gateway := scope.one("gateway"):
+        if scope.one("gateway"):
             yield from (
                 Serve.to(way.https, way.path, f"http://127.0.0.1:{door.port}{way.path}", funnel=door.public)
-                for door in doors(gateway, scope.all("endpoints"))
+                for door in doors.of(scope)
                 for way in door.ways
                 if way.name == name
             )

@@ -118,6 +118,7 @@ ERRORS = {
     401: ("invalid_request_error", "a valid key is missing: send it as Authorization: Bearer KEY"),
     403: ("invalid_request_error", "a page of another site asks, and has no key; or Funnel was turned on by hand here"),
     404: ("invalid_request_error", "there is nothing here: ask the guide of this Mac for its endpoints"),
+    405: ("invalid_request_error", "this method leads to no server"),
     413: ("invalid_request_error", "the request is too large"),
     414: ("invalid_request_error", "the path is too long"),
     431: ("invalid_request_error", "the headers are too large"),
@@ -126,7 +127,7 @@ ERRORS = {
     504: ("api_error", "the model server did not answer in time"),
 }
 """The gateway's own answers, in OpenAI's shape: status -> (type, message); no quotes, for they stand in quotes."""
-EARLY = (400, 414, 431)
+EARLY = (400, 405, 414, 431)
 """Those that may come before nginx knows the path."""
 REFUSALS = {
     "crooked": (

@@ -18,8 +18,7 @@ from macstate.resources.guide import FOLDER as GUIDE
 from macstate.resources.secret import Secret, look_at, replaced
 from macstate.scope import Scope
 from macstate.secrets import Reference, source
-from macstate.services import guide, pages
-from macstate.services.doors import USUAL, doors
+from macstate.services import doors, guide, pages
 from macstate.services.gate import EARLY, ERRORS, FRIENDS, REFUSALS, SERVERS, Ports, RateLimit, check_program
 from macstate.services.job import Job
 from macstate.steps import CHECK, Check
@@ -90,7 +89,7 @@ class Gateway(Entry):
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
         """Give the port of every door."""
-        return tuple(door.port for door in doors(self, scope.all("endpoints")))
+        return tuple(door.port for door in doors.of(scope))
 
     def leads_here(self, port: int, https: int) -> bool:
         """Say whether that is a door, or was one."""
@@ -112,14 +111,14 @@ class Gateway(Entry):
         content = render.template(
             f"{self.server}.conf",
             gateway=self,
-            doors=(found := doors(self, scope.all("endpoints"))),
+            doors=(found := doors.of(scope)),
             name=facts.node.name,
             errors=ERRORS,
             early=EARLY,
             refusals=REFUSALS,
             friends=FRIENDS,
-            usual=USUAL,
-            methods=f"(?:{'|'.join(USUAL)})",
+            usual=doors.USUAL,
+            methods=f"(?:{'|'.join(doors.USUAL)})",
             pages=pages,
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
@@ -156,7 +155,8 @@ class Gateway(Entry):
                     lacking.append(error.message)
                     found.append((name, source(reference, field), None))
         known = all(key for _, _, key in found)
-        keys = [(name, key.reveal()) for name, _, key in found if key]
+        values = {key.reveal(): name for name, _, key in reversed(found) if key}  # of two names with one key, the first
+        keys = [(name, value) for value, name in reversed(values.items())]
         return Secret.wish(
             self.key_file,
             render.template(f"{self.server}.keys", keys=keys) if known else None,

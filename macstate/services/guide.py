@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 from macstate import render
@@ -44,7 +45,7 @@ class Guide:
         """Tell of a Mac by the spec, and by the names of the tailnet's nodes where they are known."""
         return cls(mac, tailnet_name(mac.entry.hostname, nodes), f"/Users/{mac.entry.user}")
 
-    @property
+    @cached_property
     def doors(self) -> tuple[Door, ...]:
         """The gateway's doors."""
         return doors(self.gateway, self.endpoints) if self.gateway else ()

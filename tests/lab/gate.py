@@ -28,6 +28,7 @@ from macstate.resources.file import File
 from macstate.resources.secret import Secret as KeyFile
 from macstate.secrets import Secret
 from macstate.services.gate import SERVERS
+from macstate.steps import Write
 
 NAME = "studio.tail1.ts.net"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -142,7 +143,11 @@ class AnyGate:
     ) -> None:
         self.server, self.folder, self.keys = server, folder, keys
         routes = [(audience, each.get(field)) for audience, field in AUDIENCES.items() for each in endpoints.values()]
-        https = {(audience, route.get("https", 443) if isinstance(route, dict) else 443) for audience, route in routes if route}
+        https = {
+            (audience, route.get("https", 443) if isinstance(route, dict) else 443)
+            for audience, route in routes
+            if route
+        }
         self.doors = {place: free_port() for place in sorted(https)}
         """The loopback port of each audience's HTTPS port."""
         self.guide = TemporaryDirectory()  # where nginx, started by root, reads it as nobody
@@ -167,8 +172,8 @@ class AnyGate:
             (self.folder / place).mkdir(exist_ok=True)
         for each in found.values():
             if isinstance(each, File | KeyFile):
-                (write,) = each.converge(None)
-                content = write.content.replace(RELATIVE, self.guide.name.encode())  # type: ignore[union-attr]
+                write = next(step for step in each.converge(None) if isinstance(step, Write))
+                content = write.content.replace(RELATIVE, self.guide.name.encode())
                 (self.folder / "etc" / Path(each.key).name).write_bytes(content)
         for step in found["guide/pages"].converge(None):
             (Path(self.guide.name) / Path(step.path).name).write_bytes(step.content)  # type: ignore[union-attr]
@@ -189,7 +194,8 @@ class AnyGate:
     @contextmanager
     def running(self) -> Iterator[Self]:
         """Run it."""
-        self.write()
+        if not (self.folder / "etc").exists():
+            self.write()
         with (self.folder / "said.log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *self.words()],

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from lab.gate import KEYS, NAME, PIECES, Backend, Gate, ask, bearer, get
+from lab.gate import KEYS, NAME, PIECES, Backend, Gate, ask, bearer, get, until
 from lab.hostile import requests
 from lab.tailnet import wait_for
 
@@ -41,9 +41,10 @@ def test_each_door_knows_its_own(gate: tuple[Gate, list[Backend]]) -> None:
     key = bearer("agents")
     assert get(door.tailnet, "/api/tags", NAME)[0] == 200
     assert json.loads(get(door.tailnet, "/inner/v1/models", NAME)[1])["path"] == "/v1/models"
-    assert get(door.tailnet, "/x", f"{NAME}:7860")[0] == 401
-    assert get(door.tailnet, "/x", f"{NAME}:7860", Authorization=key)[0] == 200
-    assert get(door.tailnet, "/x", f"{NAME}:8443")[0] == 404
+    assert get(door.ui, "/x", f"{NAME}:7860")[0] == 401
+    assert get(door.ui, "/x", f"{NAME}:7860", Authorization=key)[0] == 200
+    assert get(door.tailnet, "/x", f"{NAME}:7860", Authorization=key)[0] == 403  # no Host leads to another door
+    assert get(door.tailnet, "/x", "elsewhere")[0] == 404
     assert get(door.tailnet, "/api/tags", NAME, Tailscale_Funnel_Request="?1")[0] == 403
     assert get(door.funnel, "/api/tags", Authorization=key)[0] == 200
     assert json.loads(get(door.funnel, "/open/v1/models", Authorization=key)[1])["path"] == "/v1/models"
@@ -68,7 +69,7 @@ def test_the_guide_is_at_its_paths_and_for_the_internet_only_with_a_key(gate: tu
         assert (status, body[: len(begin)]) == (200, begin)
         assert get(door.funnel, path)[0] == 401
         assert get(door.funnel, path, Authorization=bearer("agents"))[:2] == (status, body)
-        assert get(door.tailnet, path, f"{NAME}:7860")[0] == 401  # that port belongs to a web UI
+        assert get(door.ui, path, f"{NAME}:7860")[0] == 401  # that port belongs to a web UI
     assert get(door.tailnet, "/macstate", NAME)[0] == 301
 
 
@@ -78,7 +79,7 @@ def test_the_page_is_told_which_server_answers(gate: tuple[Gate, list[Backend]])
     head = f"Host: {NAME}\r\nConnection: close\r\n\r\n"
 
     def state(name: str, port: int = 0, more: str = "") -> tuple[bytes, bytes]:
-        said = ask(port or door.tailnet, f"GET /macstate/state/{name} HTTP/1.1\r\n{more}{head}".encode(), 10).lower()
+        said = ask(port or door.tailnet, f"HEAD /macstate/state/{name} HTTP/1.1\r\n{more}{head}".encode(), 10).lower()
         return said.split(b" ")[1], said
 
     assert b"x-macstate: up" in state("ollama")[1]
@@ -125,8 +126,8 @@ def test_pages_of_other_sites(gate: tuple[Gate, list[Backend]]) -> None:
     assert get(door.funnel, "/open/v1", method="OPTIONS", Origin="https://page.example", **wish)[0] == 204
     assert get(door.tailnet, "/inner/v1", NAME, "OPTIONS", Origin="https://page.example", **wish)[0] == 403
     assert get(door.tailnet, "/inner/v1", NAME, "OPTIONS", Origin="http://localhost:3000", **wish)[0] == 204
-    assert get(door.tailnet, "/inner/v1", NAME, "POST", Origin="https://page.example1")[0] == 403
-    assert get(door.tailnet, "/inner/v1", NAME, Origin=f"https://{NAME}")[0] == 200
+    assert get(door.tailnet, "/inner/x", NAME, "POST", Origin="https://page.example1")[0] == 403
+    assert get(door.tailnet, "/inner/x", NAME, Origin=f"https://{NAME}")[0] == 200
 
 
 def test_errors_have_the_shape_that_clients_read(gate: tuple[Gate, list[Backend]]) -> None:
@@ -150,10 +151,16 @@ def test_the_log_names_the_key_and_never_tells_it(gate: tuple[Gate, list[Backend
 
 def test_a_websocket_passes(gate: tuple[Gate, list[Backend]]) -> None:
     door, backends = gate
-    get(door.tailnet, "/inner/ws", NAME, Connection="Upgrade", Upgrade="websocket", Sec_WebSocket_Key="x")
-    seen = [headers for each in backends for _, path, headers in each.seen if path == "/ws"]
-    assert seen[-1]["Upgrade"] == "websocket"
-    assert seen[-1]["Connection"].lower() == "upgrade"
+    for port, key in ((door.tailnet, ""), (door.funnel, f"Authorization: {bearer('agents')}\r\n")):
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            wish = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
+            connection.sendall(f"GET /open/ws HTTP/1.1\r\nHost: {NAME}\r\n{key}{wish}\r\n".encode())
+            assert until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+            connection.sendall(b"\x00\xff there")
+            assert until(connection, b"there") == b"\x00\xff there"
+        seen = [headers for each in backends for _, path, headers in each.seen if path == "/ws"]
+        assert seen[-1]["Upgrade"] == "websocket"
+        assert seen[-1]["Connection"].lower() == "upgrade"
 
 
 def test_hostile_requests_reach_nothing_without_a_key(gate: tuple[Gate, list[Backend]]) -> None:
