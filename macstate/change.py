@@ -72,7 +72,7 @@ class Batch:
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
-    order: tuple[int, int]
+    order: tuple[int, int, int]
     closes: tuple[Change, ...] = ()
     """Changes of a later batch, whose things are out of the way from this one on."""
 

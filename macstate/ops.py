@@ -25,7 +25,7 @@ from macstate.session import Session
 from macstate.wishes import Wishes
 
 DONE, FAILED, NOTICE = "macstate: done: ", "macstate: failed: ", "macstate: notice: "
-LAST = (99, 0)
+LAST = (99, 0, 0)
 """verify's place: behind every change."""
 PAUSES = (0.5, 1, 2, 4, 8)
 """Seconds between looks: pmset and launchd take a moment until they show what they were told."""
@@ -50,7 +50,7 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
 
 
 @contextmanager
-def row(host: Host, order: tuple[int, int], title: str) -> Iterator[None]:
+def row(host: Host, order: tuple[int, int, int], title: str) -> Iterator[None]:
     """Give pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
     host.loop_position.extend([*order, *title.encode()])
     try:

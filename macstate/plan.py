@@ -13,7 +13,7 @@ from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.steps import Step
 
-FIRST = (-1, 0)
+FIRST = (-1, 0, 0)
 """The place of what is closed before anything else is changed."""
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
@@ -99,9 +99,10 @@ def _make_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
             yield Change(was.id, "remove", None, was, why, foreign=True)
 
 
-def _order(change: Change) -> tuple[int, int, str]:
+def _order(change: Change) -> tuple[int, int, int, str]:
     place = PLACE[change.id.partition("/")[0]]
-    return (0, -place, change.id) if change.action == "remove" else (1, place, change.id)
+    late = int(change.wish.late) if change.wish else 0
+    return (0, -place, 0, change.id) if change.action == "remove" else (1, place, late, change.id)
 
 
 def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:
@@ -123,7 +124,7 @@ def _batches(changes: list[Change], found: Found) -> list[Batch]:
 
 
 def _alone(change: Change) -> Batch:
-    return Batch((change,), tuple(_steps(change)), _order(change)[:2])
+    return Batch((change,), tuple(_steps(change)), _order(change)[:3])
 
 
 def _steps(change: Change) -> Iterator[Step]:
@@ -149,7 +150,7 @@ def _of_document(members: tuple[Change, ...], found: Found) -> Iterator[Batch]:
         outputs = kind.written(outputs, gone)
     if coming:
         wished = [change.wish for change in coming if change.wish]
-        yield Batch(coming, tuple(kind.write(outputs, wished, ())), _order(coming[0])[:2])
+        yield Batch(coming, tuple(kind.write(outputs, wished, ())), _order(coming[0])[:3])
 
 
 def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:

@@ -58,6 +58,11 @@ class Resource(Readable):
         return True
 
     @property
+    def late(self) -> bool:
+        """Whether it is changed behind the others of its kind."""
+        return False
+
+    @property
     def exists(self) -> bool:
         """Whether it is there; of what is not, something may be known all the same."""
         return True

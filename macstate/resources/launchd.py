@@ -63,6 +63,11 @@ class Launchd(Resource):
     """The words of ``Prove``, by which is seen that it has taken them in; empty: nothing shows that."""
 
     @property
+    def late(self) -> bool:
+        """Whether it reads its files again when it is told to: a port that another job has is not tried twice then."""
+        return bool(self.refresh)
+
+    @property
     def label(self) -> str:
         """Its name in its domain."""
         return self.key.rpartition("/")[2]

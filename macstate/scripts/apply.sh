@@ -164,8 +164,8 @@ preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept alre
 keys_in() { # FILE: the keys in a gateway's file, whichever server reads it
   sed -n '/(?i:bearer) +/{s/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/;s/\\//g;p;}' "$root$1" 2>/dev/null || :
 }
-gate_says() { # KEY URL HOST STATUS: within ten seconds; a key is in no process list
-  end=$(($(date +%s) + 10))
+gate_says() { # KEY URL HOST STATUS: a key is in no process list; launchd may need ten seconds to start it
+  end=$(($(date +%s) + 15))
   until [ "$(printf 'header = "Authorization: Bearer %s"\n' "$1" | curl -qs --noproxy '*' --max-time 2 -o /dev/null \
     -w '%{http_code}' -H "Host: $3" -K - "$2")" = "$4" ]; do
     [ "$(date +%s)" -lt "$end" ] || return 1

@@ -317,6 +317,7 @@ class Forwarder:
                 return
             try:
                 far = self.node.dial(self.host, self.far_port)
+                far.settimeout(None)  # what was dialled may be silent for long
             except Exception:  # noqa: BLE001 - whatever it is: nobody is there
                 near.close()
                 continue
