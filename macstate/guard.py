@@ -65,8 +65,22 @@ def _unlocked(plan: Plan) -> Iterator[str]:
 
 
 def _routes(config: Resource | None) -> list[tuple[str, str]]:
+    return re.findall(r"^# route: (\S+ \S+) (key|open)$", _content(config), re.MULTILINE)
+
+
+def others(plan: Plan, only: tuple[str, ...]) -> list[str]:
+    """Give the endpoints that a run is not about, and for which a gateway that is there would do something else."""
+    servers = re.compile(r"^# server: (\S+ \S+ (\S+) .*)$", re.MULTILINE)
+    found: set[str] = set()
+    for change in plan.changes:
+        before, after = (set(servers.findall(_content(each))) for each in (change.was, change.wish))
+        found |= {f"endpoints.{name}" for _, name in before ^ after if change.was}
+    return sorted(found - set(only))
+
+
+def _content(config: Resource | None) -> str:
     text = getattr(config, "content", None)
-    return re.findall(r"^# route: (\S+ \S+) (key|open)$", text, re.MULTILINE) if isinstance(text, str) else []
+    return text if isinstance(text, str) else ""
 
 
 def _place(route: str) -> str:

@@ -15,6 +15,7 @@ from macstate.steps import Step
 
 FIRST = (-1, 0, 0)
 """The place of what is closed before anything else is changed."""
+TAKEN_IN = "changed since it was last taken in"
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
@@ -33,6 +34,7 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     if problems:
         raise MacstateError("\n".join(problems))
     differing = (*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
+    differing = (*differing, *_not_taken_in(wishes, found, differing))
     changes = sorted((*differing, *_disturbed(wishes, whole, differing)), key=_order)
     settings = dict(_left(wishes, found))
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
@@ -81,7 +83,7 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
         elif wish.reload and line and not wish.config_loaded(line.fingerprint):
-            yield Change(name, "update", wish, was, "changed since it was last taken in")
+            yield Change(name, "update", wish, was, TAKEN_IN)
 
 
 def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
@@ -103,6 +105,14 @@ def _order(change: Change) -> tuple[int, int, int, str]:
     place = PLACE[change.id.partition("/")[0]]
     late = int(change.wish.late) if change.wish else 0
     return (0, -place, 0, change.id) if change.action == "remove" else (1, place, late, change.id)
+
+
+def _not_taken_in(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:
+    """Give what reads something that changes: what it has in force may be what was there meanwhile."""
+    known = {change.id for change in changes}
+    for name, wish in wishes.items():
+        if name not in known and known.intersection(wish.reads):
+            yield Change(name, "update", wish, found.resources.get(name), TAKEN_IN)
 
 
 def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:

@@ -31,9 +31,7 @@ def host(plan: Plan) -> dict[str, Any]:
             "before": _fields(change.was),
             "after": _fields(change.wish),
             "sensitive": list(change.kind.sensitive),
-            "steps": [
-                str(step) for part in plan.batches if change in (*part.closes, *part.changes) for step in part.steps
-            ],
+            "steps": [str(step) for part in plan.batches if _carries(part, change) for step in part.steps],
         }
         for batch in plan.batches
         for change in batch.changes

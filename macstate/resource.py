@@ -77,6 +77,11 @@ class Resource(Readable):
         """Whether the internet reaches it."""
         return False
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The ids of what it takes in when it is changed: where one of these changes, it has to be changed too."""
+        return ()
+
     def unguarded(self, wishes: Mapping[str, Resource]) -> str:
         """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
         del wishes

@@ -86,6 +86,9 @@ def review(name: str, wishes: Wishes, found: Found, keys: Keys) -> Review:
     seen = Review(name, wishes, found, keys, todo, findings)
     if not wishes.only:
         return seen
+    if others := guard.others(todo, wishes.only):
+        why = f"what the gateway does for {', '.join(others)} changes too, and their servers would stay as they are"
+        raise MacstateError(f"only={','.join(wishes.only)}: {why}; add these, or leave `--only` out")
     shared = wishes.ids(wishes.needed, found.facts, keys)
     gone = {change.id for change in todo.changes}
     left = tuple(each for each in stale(wishes.expand(found.facts, keys), found) if each not in gone)

@@ -35,7 +35,8 @@ class Session:
                 begun.append(("record", SETTING, change.id, self._fields(change)))
                 continue
             if batch.steps:
-                begun.append(("record", "pending", change.id, "-"))
+                known = self.found.record.lines.get(change.id)  # a run that is cut off forgets nothing
+                begun.append(("record", "pending", change.id, known.fingerprint if known else "-"))
             wish = change.wish
             done = ("owned", change.id, wish.fingerprint) if wish else ("gone", change.id, "-")
             ended.append(("record", *done))

@@ -140,6 +140,8 @@ class Prove:
     host: str
     keys: str
     kept: str
+    config: str
+    """The digest of the configuration that it must have taken in, which it tells whoever has a key."""
 
     def __str__(self) -> str:
         return f"curl {shlex.quote(self.url)}  # 204 for each key in {self.keys}, 401 for those that were there before"
@@ -147,7 +149,7 @@ class Prove:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("prove", self.url, self.host, self.keys, self.kept))
+        return shlex.join(("prove", self.url, self.host, self.keys, self.kept, self.config))
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,41 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     refused = laptop.run(SPEC)
     assert (refused.failed, "port 8080 is held by" in "".join(refused.said)) == (True, True), refused.said
     assert kept(laptop) == []
+
+
+def test_what_is_put_back_is_taken_in_again(made: Laptop, tmp_path: Path) -> None:
+    """Whoever changed a file may have had the gateway read it."""
+    laptop = Laptop(tmp_path)
+    laptop.mac().mkdir(parents=True)
+    laptop.put_back(made.mac())
+    shutil.copytree(made.mac().parent / ".keys", laptop.mac().parent / ".keys")
+    for file, kind in ((KEYS, "secret"), ("usr/local/etc/macstate/nginx.conf", "file")):
+        forget()
+        laptop.command(f'cd "$MACSTATE_ROOT"; echo "# more" | sudo tee -a {file}')
+        outcome = laptop.run(SPEC)
+        assert not outcome.failed, outcome.said
+        assert changes(outcome) == [f"~ {kind}/{file}", "~ launchd/system/macstate.gateway"]
+        assert laptop.run(SPEC).rows == []
+
+
+def test_a_run_that_is_cut_off_forgets_no_key(made: Laptop, tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    laptop.mac().mkdir(parents=True)
+    laptop.put_back(made.mac())
+    shutil.copytree(made.mac().parent / ".keys", laptop.mac().parent / ".keys")
+    forget()
+    before = keys(laptop)
+    more = SPEC.replace("generate}", "generate, phone: generate}")
+    outcome = laptop.run(
+        more, wire=lambda _, lines: [each.replace("/opt/homebrew/bin/nginx -e", "/usr/bin/false -e") for each in lines]
+    )
+    assert (outcome.failed, keys(laptop)) == (True, before)
+    assert "refuses the new files, the old ones stay" in " ".join(outcome.said)
+
+    shutil.rmtree(laptop.mac().parent / ".keys")  # another laptop
+    forget()
+    outcome = laptop.run(SPEC)
+    assert outcome.failed
+    assert LACKS in " ".join(outcome.said)
+    assert keys(laptop) == before
+    assert kept(laptop) == []

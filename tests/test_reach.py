@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from macstate import spec
+from macstate import guard, spec
 from macstate.errors import MacstateError
 from macstate.facts import Facts, Node
 from macstate.facts.machine import Listener, Machine
@@ -254,6 +255,66 @@ def many(examples: int) -> int:
 
 def test_nobody_new_reaches_a_model_without_a_key_between_two_steps(share: Callable[[int], int]) -> None:
     assert many(share(700)) >= share(300)
+
+
+def keyed(ports: dict[int, int], **endpoints: dict[str, Any]) -> str:
+    """Give a spec with a gateway."""
+    gate = {"server": "nginx", "keys": {"k": "env:K"}, "ports": {"tailnet": ports}}
+    entries = {
+        name: {"engine": "rest", "command": [f"/opt/{name}", "--port", "{port}"], **each}
+        for name, each in endpoints.items()
+    }
+    return yaml.safe_dump({"macs": {"m": {"hostname": NAME, "user": "me"}}, "gateway": gate, "endpoints": entries})
+
+
+@pytest.mark.parametrize(
+    ("before", "after_", "named"),
+    [
+        (
+            keyed(
+                {443: 8080},
+                a={"port": 8000, "serve": "/a"},
+                b={"port": 8001, "serve": "/b"},
+                c={"port": 8002, "serve": "/c", "require_key": True},
+            ),
+            keyed(
+                {443: 8080},
+                a={"port": 8000, "serve": "/a", "open": ["/x"]},
+                b={"port": 8002, "serve": "/b"},
+                c={"port": 8003, "serve": "/c", "require_key": True},
+            ),
+            "endpoints.b, endpoints.c",
+        ),
+        (
+            keyed({443: 8080, 7860: 8082}, a={"port": 8000, "serve": "/a"}, b={"port": 8001, "serve": {"https": 7860}}),
+            keyed(
+                {443: 8082, 7860: 8080},
+                a={"port": 8000, "serve": "/a", "open": ["/x"]},
+                b={"port": 8001, "serve": {"https": 7860}},
+            ),
+            "endpoints.b",
+        ),
+    ],
+)
+def test_a_run_about_one_endpoint_changes_the_gateway_for_no_other(before: str, after_: str, named: str) -> None:
+    """Their servers would stay where they are, and the gateway would lead to somebody else's."""
+    old, new = wished(yaml.safe_load(before)), wished(yaml.safe_load(after_))
+    assert old
+    assert new
+    world = World()
+    carried_out(world, old, old)
+    ids = frozenset(name for name in new if "macstate.b" not in name and "macstate.c" not in name)
+    todo = plan(new, world.found({**old, **new}), ids)
+    assert ", ".join(guard.others(todo, ("endpoints.a",))) == named
+    assert guard.others(todo, ("endpoints.a", "endpoints.b", "endpoints.c")) == []
+    more = keyed({443: 8080}, a={"port": 8000, "serve": "/a"}, d={"port": 8004, "serve": "/d"})
+    one = keyed({443: 8080}, a={"port": 8000, "serve": "/a"})
+    old, new = wished(yaml.safe_load(one)), wished(yaml.safe_load(more))
+    assert old
+    assert new
+    world = World()
+    carried_out(world, old, old)
+    assert guard.others(plan(new, world.found({**old, **new}), frozenset(new)), ("endpoints.d",)) == []
 
 
 def test_who_reaches_what() -> None:

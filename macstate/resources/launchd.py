@@ -26,6 +26,7 @@ class Launchd(Resource):
     implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {
         "config_digest",
+        "files",
         "refresh",
         "proof",
         "pid",
@@ -53,6 +54,8 @@ class Launchd(Resource):
     """How the process ended last time; found only."""
     config_digest: str = ""
     """A digest of the files that it reads when it starts or is told to."""
+    files: tuple[str, ...] = ()
+    """The ids of these files; wished only."""
     pid: int | None = None
     """Its process; found only."""
     ports: tuple[int, ...] = ()
@@ -66,6 +69,11 @@ class Launchd(Resource):
     def late(self) -> bool:
         """Whether it reads its files again when it is told to: a port that another job has is not tried twice then."""
         return bool(self.refresh)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its files."""
+        return self.files
 
     @property
     def label(self) -> str:

@@ -12,7 +12,8 @@ from macstate.scope import Scope
 from macstate.services.engines import ENGINES
 from macstate.services.pages import STATE, page_port
 
-USUAL = ("GET", "HEAD", "POST", "OPTIONS")
+READING = ("GET", "HEAD", "OPTIONS")
+USUAL = (*READING, "POST")
 """The methods that an engine's own routes take: by others a server is managed. What the spec opens takes any."""
 
 
@@ -37,6 +38,8 @@ class Way:
     """Whether the server sees Origin."""
     usual: tuple[str, ...] | None
     """The server's paths that people use, below the mount; None: all of them."""
+    lists: frozenset[str] = frozenset()
+    """Those of them that are only read."""
     open: tuple[str, ...] = ()
     """Further ones, by the spec."""
 
@@ -56,9 +59,13 @@ class Way:
         return rf"{re.escape(self.path)}(?:/.*)?" if self.path else "/.*"
 
     @property
-    def usual_paths(self) -> str:
-        """Give such an expression for what people use of the server; empty: nothing, but what the spec opens."""
-        return self.below if self.usual is None else self._any(self.usual) if self.usual else ""
+    def rules(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """Give (methods, such an expression) for what people use of the server; no methods: any."""
+        if self.usual is None:
+            return (((), self.below),)
+        read = tuple(path for path in self.usual if path in self.lists)
+        used = tuple(path for path in self.usual if path not in self.lists)
+        return tuple((methods, self._any(paths)) for methods, paths in ((READING, read), (USUAL, used)) if paths)
 
     @property
     def open_paths(self) -> tuple[str, ...]:
@@ -172,5 +179,6 @@ def _ways(gateway: Any, endpoints: Mapping[str, Any], audience: str) -> Iterator
             host=endpoint.host_header,
             origin=ENGINES[endpoint.engine].origin,
             usual=endpoint.routes,
+            lists=frozenset(ENGINES[endpoint.engine].lists),
             open=endpoint.open or (),
         )

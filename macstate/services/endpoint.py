@@ -86,7 +86,10 @@ class Endpoint(Job):
     @property
     def routes(self) -> tuple[str, ...] | None:
         """What its engine opens of it; None: everything, unless the entry names what."""
-        return ENGINES[self.engine].routes if self.open is None else ENGINES[self.engine].routes or ()
+        engine = ENGINES[self.engine]
+        if engine.routes is None:
+            return None if self.open is None else ()
+        return (*engine.lists, *engine.routes)
 
     @property
     def open_path(self) -> str:

@@ -15,15 +15,16 @@ class Engine:
     """The Host header it wants; empty: the client's. Ollama answers 403 to any but a local one (measured)."""
     origin: bool = True
     """Whether it may see the Origin header. Ollama answers 403 to a page on any other site (measured)."""
+    lists: tuple[str, ...] = ()
+    """What people read of it (see ``OpenPath``), by GET alone: some servers load and unload models by POST there."""
     routes: tuple[str, ...] | None = None
-    """What people use of it, and all that the gateway lets through (see ``OpenPath``); None: everything."""
+    """What people use of it, with ``lists`` all that the gateway lets through; None: everything."""
     health: str = "/"
     """The path that tells whether it is well."""
 
 
+LISTS = ("/v1/models", "/v1/models/*")
 OPENAI = (
-    "/v1/models",
-    "/v1/models/*",
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
@@ -39,11 +40,8 @@ OPENAI = (
 )
 """OpenAI's inference routes. No ``/v1/*``: vLLM's ``/v1/load_lora_adapter`` lies there, and others' management."""
 ANTHROPIC = ("/v1/messages", "/v1/messages/count_tokens")
+OLLAMA_LISTS = ("/", "/api/version", "/api/tags", "/api/ps")
 OLLAMA = (
-    "/",
-    "/api/version",
-    "/api/tags",
-    "/api/ps",
     "/api/show",
     "/api/generate",
     "/api/chat",
@@ -56,8 +54,9 @@ ENGINES = {
         environment={"OLLAMA_HOST": "127.0.0.1:{port}"},
         host="localhost:{port}",
         origin=False,
+        lists=(*OLLAMA_LISTS, *LISTS),
         routes=(*OLLAMA, *OPENAI, *ANTHROPIC),
     ),
-    "openai": Engine(routes=(*OPENAI, *ANTHROPIC), health="/v1/models"),
+    "openai": Engine(lists=LISTS, routes=(*OPENAI, *ANTHROPIC), health="/v1/models"),
     "rest": Engine(),
 }

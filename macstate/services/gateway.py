@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
@@ -27,6 +28,8 @@ from macstate.types import AbsolutePath, Label, Name
 FOLDER = "/usr/local/etc/macstate"
 PREFIX = "Library/Caches"
 """Below the home: where the server keeps its temporary files, for it runs as the user."""
+UNSET = "0123456789abcdef" * 2
+"""What stands for the configuration's digest while that is worked out."""
 OPEN_FILES = 8192
 """Each stream takes two; launchd's own default is 256."""
 
@@ -117,11 +120,11 @@ class Gateway(Entry):
             early=EARLY,
             refusals=REFUSALS,
             friends=FRIENDS,
-            usual=doors.USUAL,
-            methods=f"(?:{'|'.join(doors.USUAL)})",
+            digest=UNSET,
             pages=pages,
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
+        content = content.replace(UNSET, hashlib.sha256(content.encode()).hexdigest()[: len(UNSET)])
         yield from guide.resources(scope, found)
         checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
         yield keys.checked_by(Check(both, checked, keys.owner))
@@ -132,14 +135,14 @@ class Gateway(Entry):
         proof = [
             (f"http://127.0.0.1:{door.port}{pages.KEY}", facts.node.name, self.key_file, replaced(self.key_file))
             for door in found[:1]
-            if self.keys
         ]
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
                 "ports": self.listens_on(scope),
                 "config_digest": _digest(content, keys.fingerprint),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
-                "proof": proof[0] if proof else (),
+                "proof": (*proof[0], _header(content)) if proof else (),
+                "files": (f"file/{self.config.lstrip('/')}", keys.id),
             }
         )
 
@@ -166,6 +169,11 @@ class Gateway(Entry):
             lacking="; ".join(lacking),
             recorded=facts.recorded.get(f"secret/{self.key_file.lstrip('/')}", ""),
         )
+
+
+def _header(content: str) -> str:
+    """Give what a gateway that has taken this configuration in says of it."""
+    return next(iter(re.findall(r"X-Macstate-Config (\w+)", content)), "")
 
 
 def _digest(config: str, keys: str) -> str:

@@ -63,6 +63,10 @@ ENDS = (
 )  # fmt: skip
 
 
+READ = ("/", "/v1/models", "/v1/models/*", "/api/version", "/api/tags", "/api/ps")
+"""What people only read."""
+
+
 @dataclass(frozen=True)
 class Way:
     """One route, as the spec above has it."""
@@ -79,7 +83,8 @@ class Way:
         """Say whether it is open, by the decoded path below the mount."""
         if self.used is None:
             return True
-        used = method in USUAL and any(_fits(path, each) for each in self.used)
+        methods = [each for each in USUAL if each != "POST" or not any(_fits(path, read) for read in READ)]
+        used = method in methods and any(_fits(path, each) for each in self.used)
         return used or any(_fits(path, each) for each in self.open)
 
 
@@ -175,6 +180,7 @@ class Attacker:
         queries = QUERIES[:-1] if self.behind_serve else QUERIES  # tailscaled takes out what has a semicolon
         path = f"{way.mount}{self.below(way)}?{chance.choice(queries)}n={number}"
         method = chance.choice(USUAL[:3])
+        method = method if reached(door, method, path) else "GET"
         https = chance.choice((443, 7860, 9000, door[1], door[1]))
         hosts = [self.name, f"{self.name}:{https}"] + [self.name.upper(), f"{self.name}."] * (not self.behind_serve)
         target = path if chance.random() < 0.9 or self.behind_serve else f"http://{self.name}:{https}{path}"
@@ -451,7 +457,7 @@ class Attacker:
         below = self.chance.choice((self.below(way), self.chance.choice(CLOSED)))
         target = self.numbered(f"{way.mount}{below}" or "/", number)
         keyed = self.chance.random() < 0.5
-        may = reached(door, "POST", target) if keyed or not way.asks else None
+        may = (reached(door, "POST", target) or reached(door, "GET", target)) if keyed or not way.asks else None
         return door, target, may, [self.host(door), *([self.bearer()] if keyed else [])]
 
     def smuggled(self, number: str) -> Shot | None:

@@ -543,3 +543,28 @@ def texts(shots: list[Shot], path: str) -> list[bytes]:
     """Give the requests that a path may come from, for whoever reads that this test has failed."""
     number = re.search(r"n=(\w+)", path)
     return [shot.text for shot in shots if number and f"n={number[1]}".encode() in shot.text][:2]
+
+
+def test_two_wishes_for_another_protocol_are_none(clean: Mac) -> None:
+    """One that would pass does not take the other along."""
+    for first, second in (("h2c", "websocket"), ("websocket", "h2c"), ("h2c, websocket", "websocket")):
+        clean.ask(ROOT, "/open/inside/only", "Connection: Upgrade", f"Upgrade: {first}", f"Upgrade: {second}")
+        assert [headers.get("Upgrade") for _, _, headers in clean.servers["open"].seen] in ([None], [])
+        clean.seen()
+
+
+def test_what_is_listed_is_only_read(clean: Mac) -> None:
+    """Some servers load and unload models by POST there."""
+    for method in ("POST", "PUT", "DELETE"):
+        for path in ("/v1/models", "/v1/models/llm/load"):
+            assert refusal(clean.ask(ROOT, f"/open{path}", method=method)) == (403, "closed"), (method, path)
+    assert clean.seen() == []
+
+
+def test_the_gateways_own_names_are_nowhere(clean: Mac) -> None:
+    for path in ("/macstate%20state", "/macstate%20400", "/macstate%20414", "/MACSTATE%20400", "/macstate/state/"):
+        for door in (PUBLIC, OTHER):
+            far = f"X-Forwarded-For: 192.0.2.{len(path)}"
+            assert refusal(clean.ask(door, path, far))[0] == 401, path
+        assert clean.ask(ROOT, path, method="HEAD")[0] in (403, 404), path
+    assert [path for _, path in clean.seen() if "macstate" in path] == []

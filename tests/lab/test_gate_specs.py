@@ -145,7 +145,7 @@ def answered(gate: AnyGate, door: Door, method: str, path: str, *headers: str) -
     lines = [f"{method} {path} HTTP/1.1", f"Host: {NAME}", *headers]
     answer = ask(gate.doors[door], "\r\n".join([*lines, "Connection: close", "", ""]).encode())
     head, _, body = answer.partition(b"\r\n\r\n")
-    state = [line for line in head.lower().splitlines() if line.startswith(b"x-macstate")]
+    state = [line for line in head.lower().splitlines() if line.startswith(b"x-macstate:")]
     said = json.loads(body) if body.startswith(b"{") else {}
     seen = [said["port"], said["method"], said["path"], said["headers"]["Host"]] if "port" in said else []
     return [*state, *seen] if state else [head.split()[1], said.get("error", {}).get("code"), *seen]

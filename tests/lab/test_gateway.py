@@ -123,7 +123,7 @@ def test_the_internet_sees_nothing_of_the_tailnet(deployed: Lab) -> None:
     for path in ("/vllm/v1/models", "/vllm/../vllm/v1/models", "/vllm%2fv1/models"):
         answer = deployed.tailnet.get_from_internet(path, 8443, **headers)
         assert "vllm" not in answer.body or "not found" in answer.body
-        assert answer.status in (301, 404)
+        assert answer.status in (301, 403, 404)  # what is closed is not told from what is not there
     for port in (443, 7860):
         answer = deployed.tailnet.get_from_internet("/vllm/v1/models", port, **headers)
         assert answer.status not in (200, 401)
@@ -240,7 +240,7 @@ def test_a_gateway_that_does_not_take_a_change_of_keys_in_fails_the_run(deployed
     finally:
         os.kill(int(pid), signal.SIGCONT)
     assert code == 1, said
-    assert "the gateway does not take a key that is in /usr/local/etc/macstate/gateway.keys" in said
+    assert "the gateway has not taken in its configuration, or a key in /usr/local/etc/macstate/gateway.keys" in said
     assert "verified" not in said
     old = deployed.mac.root / "var/db/macstate/gateway.keys.old"
     assert (old.stat().st_mode & 0o777, key(deployed) in old.read_text().replace("\\", "")) == (0o600, True)
@@ -265,5 +265,6 @@ def test_a_key_that_cannot_be_had_stops_an_apply(deployed: Lab) -> None:
     assert deployed.files() == before
     code, said = deployed.type("macstate", "plan", "inventory.py", "--data", "allow=userspace", spec=spec)
     assert code == 1, said
-    assert "the variable NO_SUCH_VARIABLE is not set; the Mac's key file was made from other references" in said
+    assert "the variable NO_SUCH_VARIABLE is not set" in said
+    assert "the Mac's key file was made from other references" in said
     assert "[macstudio] ~ guide/pages" in said

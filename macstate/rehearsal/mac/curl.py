@@ -58,8 +58,10 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     shown = (head if "--include" in options else "") + text
     if not failed:
         _put(mac, (options.get("--output") or ["-"])[-1], shown)
+    told = {name.lower(): value for name, value in headers.items()}
     for form in options.get("--write-out", []):
-        sys.stdout.write(re.sub(r"%\{(http_code|response_code)\}", str(status), form).replace("\\n", "\n"))
+        written = re.sub(r"%header\{([\w-]+)\}", lambda match: told.get(match[1].lower(), ""), form)
+        sys.stdout.write(re.sub(r"%\{(http_code|response_code)\}", str(status), written).replace("\\n", "\n"))
     if failed:
         quiet = "--silent" in options and "--show-error" not in options
         raise Failure(22, "" if quiet else f"curl: (22) The requested URL returned error: {status}")

@@ -69,10 +69,12 @@ def _gate(mac: Mac, port: int, options: dict[str, list[str]]) -> Answer:
     given = {value.strip() for _, _, value in (each.partition(":") for each in options.get("--header", []))}
     for job in mac.state["launchd"]["jobs"].values():
         if port in {number for _, number in ports.of(mac, job)}:
-            file = mac.file(str(job["plist"]["ProgramArguments"][-1])).with_name("gateway.keys")
+            config = mac.file(str(job["plist"]["ProgramArguments"][-1]))
+            file = config.with_name("gateway.keys")
             text = file.read_text().replace("\\", "") if file.is_file() else ""
+            said = dict(re.findall(r"(X-Macstate-Config) (\w+)", config.read_text()))
             keys = {f"Bearer {key}" for key in re.findall(r"\(\?i:bearer\) \+(\S+)\$", text)}
-            return (204, {}, "") if keys & given else (401, JSON, "{}")
+            return (204, said, "") if keys & given else (401, JSON, "{}")
     return 401, JSON, "{}"
 
 
