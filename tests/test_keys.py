@@ -39,6 +39,13 @@ def other(made: Laptop, tmp_path: Path) -> Laptop:
     return laptop
 
 
+@pytest.fixture
+def laptop(other: Laptop, made: Laptop) -> Laptop:
+    """The laptop that has it."""
+    shutil.copytree(made.mac().parent / ".keys", other.mac().parent / ".keys")
+    return other
+
+
 def forget() -> None:
     """Be a new process."""
     secrets.resolve.cache_clear()
@@ -114,12 +121,7 @@ def test_another_key_is_made_when_that_is_meant(other: Laptop) -> None:
     assert other.run(SPEC).rows == []
 
 
-def test_a_further_key_is_made_beside_one_that_is_here(made: Laptop, tmp_path: Path) -> None:
-    laptop = Laptop(tmp_path)
-    laptop.mac().mkdir(parents=True)
-    laptop.put_back(made.mac())
-    shutil.copytree(made.mac().parent / ".keys", laptop.mac().parent / ".keys")
-    forget()
+def test_a_further_key_is_made_beside_one_that_is_here(laptop: Laptop) -> None:
     more = SPEC.replace("generate}", "generate, phone: generate}")
 
     dry = laptop.run(more, dry=True)
@@ -159,12 +161,8 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     assert kept(laptop) == []
 
 
-def test_what_is_put_back_is_taken_in_again(made: Laptop, tmp_path: Path) -> None:
+def test_what_is_put_back_is_taken_in_again(laptop: Laptop) -> None:
     """Whoever changed a file may have had the gateway read it."""
-    laptop = Laptop(tmp_path)
-    laptop.mac().mkdir(parents=True)
-    laptop.put_back(made.mac())
-    shutil.copytree(made.mac().parent / ".keys", laptop.mac().parent / ".keys")
     for file, kind in ((KEYS, "secret"), ("usr/local/etc/macstate/nginx.conf", "file")):
         forget()
         laptop.command(f'cd "$MACSTATE_ROOT"; echo "# more" | sudo tee -a {file}')
@@ -174,12 +172,7 @@ def test_what_is_put_back_is_taken_in_again(made: Laptop, tmp_path: Path) -> Non
         assert laptop.run(SPEC).rows == []
 
 
-def test_a_run_that_is_cut_off_forgets_no_key(made: Laptop, tmp_path: Path) -> None:
-    laptop = Laptop(tmp_path)
-    laptop.mac().mkdir(parents=True)
-    laptop.put_back(made.mac())
-    shutil.copytree(made.mac().parent / ".keys", laptop.mac().parent / ".keys")
-    forget()
+def test_a_run_that_is_cut_off_forgets_no_key(laptop: Laptop) -> None:
     before = keys(laptop)
     more = SPEC.replace("generate}", "generate, phone: generate}")
     outcome = laptop.run(
