@@ -93,7 +93,9 @@ class Endpoint(Job):
 
     @property
     def open_path(self) -> str:
-        """A path of it that a gateway lets through: that of its health, if that is one."""
+        """A path of it that a gateway lets through: that of its health, if that is one; where all is open, its root."""
+        if self.routes is None:
+            return "/"
         if self.lets_through(self.health_path.partition("?")[0]):
             return self.health_path
         return next((path for path in (*(self.open or ()), *(self.routes or ())) if not path.endswith("*")), "/")
