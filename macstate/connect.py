@@ -12,7 +12,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import health, hosts, probe, secrets, spec
+from macstate import guard, health, hosts, probe, secrets, spec
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.options import Options
@@ -139,6 +139,6 @@ def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
         raise MacstateError(f"only={','.join(options.only)}: the saved plan says what it is about; leave this out")
     wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
     found = look(host, wishes)
-    anew = "new-key" in options.allowed
+    anew = "new-key" in guard.named(options.allow)
     seen = reviewed(host.name, wishes, found, keys(host, found, dry=dry, anew=anew))
     return replace(seen, spec=spec.load().digest, options=options)

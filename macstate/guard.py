@@ -24,6 +24,11 @@ SHARE = 1 / 3
 """More than this of all objects going at once is nobody's everyday change."""
 
 
+def named(allow: str) -> set[str]:
+    """Give the overrides that were typed, with commas between."""
+    return {name.strip() for name in allow.split(",")} - {""}
+
+
 def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[str, str]]:
     """Give (override, what it is about) of everything that nobody should do by accident.
 
@@ -94,7 +99,7 @@ def check(plan: Plan, node: Node, allow: str, *, serves: bool = True) -> None:
     Raises:
         MacstateError: it holds a danger that ``allow`` (names with commas between) does not name.
     """
-    allowed = {name.strip() for name in allow.split(",")} - {""}
+    allowed = named(allow)
     if unknown := sorted(allowed - set(OVERRIDES)):
         raise MacstateError(f"allow={unknown[0]}: no such override; there are {', '.join(OVERRIDES)}")
     refused = [

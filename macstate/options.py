@@ -22,11 +22,6 @@ class Options:
     lock_wait: int = LOCK_WAIT
     """Seconds to wait for a run that holds the lock."""
 
-    @property
-    def allowed(self) -> set[str]:
-        """The dangers that are meant, each by its name."""
-        return {name.strip() for name in self.allow.split(",")} - {""}
-
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Self:
         """Read them from what was typed; a word that is like none of ours is pyinfra's, or an inventory's own.

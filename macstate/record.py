@@ -29,6 +29,11 @@ class Record:
     lines: Mapping[str, Line] = field(default_factory=dict)
     sums: Mapping[bool, str] = field(default_factory=dict)
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What was carried out last, by id."""
+        return {name: line.fingerprint for name, line in self.lines.items()}
+
     def of(self, kinds: Collection[str]) -> Record:
         """Keep to some kinds: a Mac may be somebody's laptop too."""
         lines = {name: line for name, line in self.lines.items() if name.partition("/")[0] in kinds}

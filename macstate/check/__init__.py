@@ -44,17 +44,13 @@ def ports(root: Any) -> Placed:
     """A loopback port has one owner."""
     for mac in root.macs.values():
         endpoints = dict(_endpoints(root, mac))
-        owners: dict[int, str] = {}
-        for name, endpoint in endpoints.items():
-            first = owners.setdefault(endpoint.port, f"endpoints.{name}")
-            if first != f"endpoints.{name}":
-                taken = (
-                    f"port: {endpoint.port} is taken by {first}; two servers cannot listen on one port: type another"
-                )
-                yield ("endpoints", name, "port"), taken
-        gateway = alone(root, mac, "gateway")
+        owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
+        for port, first, path in _twice(owners):
+            why = "two servers cannot listen on one port"
+            yield (*path, "port"), f"port: {port} is taken by {first}; {why}: type another"
+        gateway, held = alone(root, mac, "gateway"), dict(reversed(owners))
         for door in doors(gateway, endpoints) if gateway else ():
-            first = owners.setdefault(door.port, f"the door of {door.name}")
+            first = held.setdefault(door.port, f"the door of {door.name}")
             if first != f"the door of {door.name}":
                 taken = f"port: {door.port} is taken by {first}, and the door of {door.name} has it too"
                 typed = f"`gateway: {{ports: {{{door.audience}: {{{door.https}: PORT}}}}}}`"

@@ -18,7 +18,7 @@ def mac(common: Mapping[str, Section], known: Record) -> Facts:
         uid=int(common["uid"].output),
         home=common["home"].output,
         sudo=common["sudo"].status == 0,
-        recorded={name: line.fingerprint for name, line in known.lines.items()},
+        recorded=known.fingerprints,
         version=common["sw_vers -productVersion"].output.strip(),
         real={
             name.partition(" ")[2]: section.output.strip()
@@ -45,7 +45,7 @@ def laptop(common: Mapping[str, Section], known: Record) -> Facts:
         user=common["user"].output.strip(),
         uid=int(common["uid"].output),
         home=common["home"].output,
-        recorded={name: line.fingerprint for name, line in known.lines.items()},
+        recorded=known.fingerprints,
         laptop=Laptop(common["uname"].output.strip(), own),
     )
 

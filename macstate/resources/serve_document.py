@@ -30,21 +30,16 @@ def reach(document: Mapping[str, Any]) -> dict[str, tuple[str, Audience]]:
     """
     foreground = [("", part) for part in (document.get("Foreground") or {}).values()]
     services = [(f"{name}/", part) for name, part in (document.get("Services") or {}).items()]
-    public = {
-        host for _, part in (*foreground, ("", document)) for host, on in (part.get("AllowFunnel") or {}).items() if on
-    }
+    parts = [*foreground, ("", document)]
+    public = {host for _, part in parts for host, on in (part.get("AllowFunnel") or {}).items() if on}
+    public |= {host.rpartition(":")[2] for host in public}  # a forward is known by its port alone
     found: dict[str, tuple[str, Audience]] = {}
     covered: set[str] = set()
-    for prefix, part in (*foreground, ("", document), *services):
+    for prefix, part in (*parts, *services):
         for address, host, target, served in _addresses(part):
-            port = host.rpartition(":")[2]
-            open_to_all = not prefix and (
-                host in public or any(host == port == each.rpartition(":")[2] for each in public)
-            )
-            nobody = not served or f"{prefix}{port}" in covered
-            found.setdefault(
-                prefix + address, (target, "nobody" if nobody else "internet" if open_to_all else "tailnet")
-            )
+            audience: Audience = "internet" if not prefix and host in public else "tailnet"
+            hidden = not served or f"{prefix}{host.rpartition(':')[2]}" in covered
+            found.setdefault(prefix + address, (target, "nobody" if hidden else audience))
         covered |= {f"{prefix}{port}" for port in part.get("TCP") or {}}
     return found
 
