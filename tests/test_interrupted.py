@@ -236,10 +236,10 @@ def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
 @pytest.mark.slow
 def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_next_run(laptop: Laptop) -> None:
     changed = REFERENCE.replace("serve: /vllm", "serve: /other")
-    cut = laptop.run(changed, cut_after=2)  # the probe and the file; not the job
+    cut = laptop.run(changed, cut_after=3)  # the probe, the route that goes, and the file; not the job
     assert cut.failed
     config = (laptop.mac() / "usr/local/etc/macstate/nginx.conf").read_text()
-    assert ("/443/other/" in config, "/443/vllm/" in config) == (True, False)
+    assert ("tailnet/443 /other" in config, "tailnet/443 /vllm" in config) == (True, False)
 
     healed = laptop.run(changed)
 
