@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -56,11 +57,15 @@ def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
 def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     laptop.command(STATES)
     spec = REFERENCE.replace("\n      llama4:scout: Llama 4 Scout", TOGETHER)
+    begun = time.monotonic()
     code, said = doctor(laptop, spec)
+    took = time.monotonic() - begun
     assert code == 1
     warnings = "\n".join(said["warning"])
     assert "FileVault: it is on: after a power cut nothing here starts until somebody gives the password" in warnings
-    assert re.search(r"clock: it is (4[5-9][0-9]|500) s ahead of this laptop's", warnings)
+    ahead = re.search(r"clock: it is (\d+) s ahead of this laptop's", warnings)
+    assert ahead
+    assert 499 - took <= int(ahead[1]) <= 500  # the laptop's clock is looked at when the Mac has answered
     assert "macOS: 13.7.2: what versions before 14 print may be read wrongly" in warnings
     assert "disk: 11 GB free below /Users" in warnings
     assert "sudo: asks for a password, once a run" in said["ok"]
