@@ -112,6 +112,8 @@ class Plan:
     """Why it cannot be carried out."""
     notes: tuple[tuple[str, str], ...] = ()
     """What goes on by itself, or is worth knowing."""
+    as_wished: frozenset[str] = frozenset()
+    """What is exactly as wished, and in no record: made by hand, or the record is lost."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

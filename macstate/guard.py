@@ -18,6 +18,7 @@ OVERRIDES = {
     "lose-key": "it asks for a key now, and would no longer",
     "removal": "much of what macstate made would be removed",
     "new-key": "this Mac has a key that is not on this laptop, and whoever has that one would be locked out",
+    "adopt": "it is as the spec wishes, and would be removed with its entry from now on",
     "firewall-off": "the firewall would be turned off",
 }
 SHARE = 1 / 3

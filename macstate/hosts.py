@@ -22,7 +22,8 @@ def macs() -> list[str]:
 def laptops() -> list[str]:
     """Give this laptop, where the spec has clients, or something of ours is here from when it had."""
     record = Path("~", FOLDERS[False], "owned").expanduser()
-    ours = Record.read({False: record.read_text()} if record.exists() else {}, {}).of({HomeFile.kind, Line.kind})
+    known = Record.read({False: record.read_text()} if record.exists() else {}, {})
+    ours = known.of(lambda name: False if name.partition("/")[0] in {HomeFile.kind, Line.kind} else None)
     return [LAPTOP] if spec.load().clients or ours.lines else []
 
 

@@ -88,7 +88,7 @@ def _who(host: Host) -> str:
 
 
 def _sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
-    words = ("sh", "-c", scripts.bare("apply.sh"))
+    words = ("sh", "-c", scripts.apply())
     _, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
     return _outcome(host, output)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from macstate.change import Batch, Change, Plan, kind_of
@@ -15,12 +15,18 @@ from macstate.steps import Step
 
 FIRST = (-1, 0, 0)
 """The place of what is closed before anything else is changed."""
+ADOPTED = "adopted: it is as the spec wishes"
+UNRECORDED = "as wished, but not in macstate's record: it stays when its entry goes; `--data allow=adopt` adopts it"
 TAKEN_IN = "changed since it was last taken in"
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
-def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | None = None) -> Plan:
+def plan(
+    wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | None = None, *, adopt: bool = False
+) -> Plan:
     """Compare; with ``only`` these ids, and nothing else is changed, removed or told of.
+
+    ``adopt``: what is exactly as wished and in no record, is recorded as if macstate had made it.
 
     Raises:
         MacstateError: something that is wished or owned cannot be read.
@@ -33,12 +39,15 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     problems = list(_unknown(wishes, found))
     if problems:
         raise MacstateError("\n".join(problems))
-    differing = (*_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
+    as_wished = frozenset(_as_wished(wishes, found))
+    adopted = [Change(name, "update", wishes[name], found.resources[name], ADOPTED) for name in as_wished if adopt]
+    differing = (*adopted, *_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
     differing = (*differing, *_not_taken_in(wishes, found, differing))
     changes = sorted((*differing, *_disturbed(wishes, whole, differing)), key=_order)
     settings = dict(_left(wishes, found))
     left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
-    unmanaged = (*_unmanaged(wishes, found), *left) if only is None else ()
+    others = (each for each in _unmanaged(wishes, found, as_wished) if not (adopt and each[0] in as_wished))
+    unmanaged = (*others, *left) if only is None else ()
     notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
     against = tuple(why for name, wish in wishes.items() if (why := wish.against(found.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
@@ -46,7 +55,7 @@ def plan(wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | No
     public = {name: was.unguarded(wishes) for name in still if (was := found.resources.get(name)) and was.public}
     owned = sum(line.state != SETTING for line in found.record.lines.values())
     same = len(wishes) - sum(change.wish is not None for change in changes)
-    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, against, notes)
+    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, against, notes, as_wished)
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
@@ -138,6 +147,8 @@ def _alone(change: Change) -> Batch:
 
 
 def _steps(change: Change) -> Iterator[Step]:
+    if change.why == ADOPTED and not (change.wish and change.wish.reads):
+        return
     if change.wish and (change.fields or change.wish.reload):
         yield from change.wish.converge(change.was)
     elif change.was and not change.wish:
@@ -163,15 +174,22 @@ def _of_document(members: tuple[Change, ...], found: Found) -> Iterator[Batch]:
         yield Batch(coming, tuple(kind.write(outputs, wished, ())), _order(coming[0])[:3])
 
 
-def _unmanaged(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, str]]:
+def _as_wished(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
+    for name, wish in wishes.items():
+        was = found.resources.get(name)
+        if wish.owned and was and was.exists and name not in found.record.lines and not wish.unlike(was):
+            yield name
+
+
+def _unmanaged(wishes: Mapping[str, Resource], found: Found, as_wished: Collection[str]) -> Iterator[tuple[str, str]]:
     leaving = {was.id for kind in KINDS for was, _ in kind.in_the_way(wishes, found)}
     for name, was in sorted(found.resources.items()):
         if name in leaving or not (was.owned and was.exists) or name in found.record.lines:
             continue
         if name not in wishes:
             yield name, "cannot be read" if was.unreadable else ""
-        elif not wishes[name].unlike(was):
-            yield name, "as the spec wishes, but not made by macstate: it stays when its entry goes"
+        elif name in as_wished:
+            yield name, UNRECORDED
     for start in sorted(found.unreadable):
         yield start.rstrip("/"), "cannot be read"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -34,10 +34,12 @@ class Record:
         """What was carried out last, by id."""
         return {name: line.fingerprint for name, line in self.lines.items()}
 
-    def of(self, kinds: Collection[str]) -> Record:
-        """Keep to some kinds: a Mac may be somebody's laptop too."""
-        lines = {name: line for name, line in self.lines.items() if name.partition("/")[0] in kinds}
-        return Record(lines, self.sums)
+    def of(self, known: Callable[[str], bool | None]) -> Record:
+        """Keep what ``known`` says root (True) or the user (False) carries out, and whose record it stands in.
+
+        What stands in the user's record steers nothing but the user's own; and a Mac may be somebody's laptop too.
+        """
+        return Record({name: line for name, line in self.lines.items() if known(name) is line.root}, self.sums)
 
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:

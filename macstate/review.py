@@ -69,19 +69,19 @@ class Review:
             raise MacstateError("\n".join(errors))
 
 
-def planned(wishes: Wishes, found: Found, keys: Keys) -> Plan:
+def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Plan:
     """Plan for what the run is about."""
     wished = wishes.expand(found.facts, keys)
-    return plan(wished, found, wishes.about(wished, found, keys))
+    return plan(wished, found, wishes.about(wished, found, keys), adopt=adopt)
 
 
-def review(name: str, wishes: Wishes, found: Found, keys: Keys) -> Review:
-    """Plan for a Mac as it was found.
+def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Review:
+    """Plan for a Mac as it was found; with ``adopt``, what is as wished is recorded as ours.
 
     Raises:
         MacstateError: what is wished cannot be said of this Mac.
     """
-    todo = planned(wishes, found, keys)
+    todo = planned(wishes, found, keys, adopt=adopt)
     findings = tuple(preflight.findings(wishes, found, todo, time.time()))
     seen = Review(name, wishes, found, keys, todo, findings)
     if not wishes.only:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 
 from macstate import journal
 from macstate.change import Batch, Change, Plan
@@ -34,16 +35,26 @@ class Session:
             if not change.owned:
                 begun.append(("record", SETTING, change.id, self._fields(change)))
                 continue
-            if batch.steps:
-                known = self.found.record.lines.get(change.id)  # a run that is cut off forgets nothing
-                begun.append(("record", "pending", change.id, known.fingerprint if known else "-"))
-            wish = change.wish
-            done = ("owned", change.id, wish.fingerprint) if wish else ("gone", change.id, "-")
-            ended.append(("record", *done))
+            begun += self._begun(change) if batch.steps else ()
+            if change.wish:
+                ended.append(("record", "owned", change.id, change.wish.fingerprint))
+            elif not change.foreign:
+                ended.append(("record", "gone", change.id, "-"))
         begun.append(self.entry.words(who))
         ended.append(self.entry.words(who, *batch.titles))
         steps = [step.line for step in batch.steps]
         return self._locked(batch.root, who, [*map(shlex.join, begun), *steps, *map(shlex.join, ended)])
+
+    def _begun(self, change: Change) -> Iterator[tuple[str, ...]]:
+        """Give what is said before the first step: what somebody else made is in no record of ours, cut off or not."""
+        known = self.found.record.lines.get(change.id)
+        fingerprint = known.fingerprint if known else "-"  # a run that is cut off forgets nothing
+        if change.wish:
+            yield "record", "pending", change.id, fingerprint
+        elif change.foreign:
+            yield "takes", change.id
+        else:
+            yield "removes", change.id, fingerprint
 
     def verdict(self, who: str, failed: str) -> list[str]:
         """Give the lines that tell the journal why the run is not what was wished for, though all was carried out."""

@@ -92,7 +92,7 @@ class Write:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        words = ("write", self.path, self.mode, self.owner, b64encode(self.content).decode())
+        words = ("write", self.path, self.mode, self.owner, *_poured(self.content))
         return shlex.join((*words, *(word.replace("{}", f"{self.path}.macstate") for word in self.valid)))
 
 
@@ -112,7 +112,7 @@ class Check:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        files = [word for name, content in self.files for word in (name, b64encode(content).decode())]
+        files = [word for name, content in self.files for word in (name, *_poured(content))]
         return shlex.join(("check", self.owner, str(len(self.files)), *files, *self.command))
 
 
@@ -156,6 +156,8 @@ class Prove:
 class Delete:
     """A file that goes; one that is gone already is no failure."""
 
+    of: str
+    """The id that it is a part of: what the Mac's own record does not name stays."""
     path: str
 
     def __str__(self) -> str:
@@ -164,13 +166,15 @@ class Delete:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("delete", self.path))
+        return shlex.join(("delete", self.of, self.path))
 
 
 @dataclass(frozen=True)
 class Aside:
     """A file of somebody else's that is in the way: it keeps its content under another name."""
 
+    of: str
+    """The id that it is a part of, which the run must have been allowed to take over."""
     path: str
 
     def __str__(self) -> str:
@@ -180,7 +184,7 @@ class Aside:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("aside", self.path))
+        return shlex.join(("aside", self.of, self.path))
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,11 @@ class HeadLine:
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
         return shlex.join(("head_line", self.path, self.old, self.new))
+
+
+def _poured(content: bytes) -> tuple[str, str]:
+    """Give how many bytes there are, by which a write that stopped halfway is noticed, and the bytes."""
+    return str(len(content)), b64encode(content).decode()
 
 
 Step = Run | Wait | Same | Write | Check | Preserve | Prove | Delete | Aside | HeadLine

@@ -19,7 +19,7 @@ NAME = "runner"
 MAC = "macs: {runner: {hostname: runner.invalid, user: runner}}\n"
 MORE = """
 power: {ac: {sleep: 0}}
-files: {/usr/local/etc/macstate-runner.conf: {content: "written by a test\\n"}}
+files: {/etc/macstate-runner.conf: {content: "written by a test\\n"}}
 launchd: {macstate.runner: {command: [/bin/sleep, "600"]}}
 """
 HIDDEN = ("launchd/gui/", "tailscale/", "serve/")
@@ -51,7 +51,7 @@ def make(text: str) -> None:
     click.echo("\n".join(report.text(NAME, todo, steps=True)))
     session = Session(found, todo)
     for batch in todo.batches:
-        words = ["sudo", "-n", "sh", "-c", scripts.bare("apply.sh")]
+        words = ["sudo", "-n", "sh", "-c", scripts.apply()]
         said = run(words if batch.root else words[2:], session.payload(batch, NAME))
         assert said, batch.title
         assert said[-1].startswith("macstate: done: "), said

@@ -65,6 +65,7 @@ def planned(kind: Any, case: dict[str, Any]) -> str:
     wishes = (read.for_laptop() if kind.laptop else read.for_host("studio")).expand(facts, key)
     mine = {name: wish for name, wish in wishes.items() if name.startswith(f"{kind.kind}/")}
     outputs = {name: printed(text) for name, text in hosts(kind, case).items()}
+    outputs |= {"user": "anna\n"} if "user" in kind.probes else {}
     found = {resource.id: resource for resource in kind.parse(outputs)}
     lines = {}
     for name, state in case.get("record", {}).items():

@@ -139,7 +139,7 @@ def test_status_names_what_is_down(terminal: Terminal) -> None:
 
 
 def test_logs_show_an_endpoints_log(terminal: Terminal) -> None:
-    terminal.inside('echo "a line of its own" >> "$HOME/Library/Logs/macstate.coder.log"')
+    terminal.inside('echo "a line of its own" >> "$HOME/var/log/macstate.coder.log"')
 
     done = terminal.macstate("logs", TARGET, "coder")
     wrong = terminal.macstate("logs", TARGET, "codr")
@@ -458,7 +458,7 @@ def test_a_dry_run_makes_no_key(tmp_path: Path) -> None:
 
     done = terminal.type("pyinfra", TARGET, "deploy.py", "--dry")
 
-    assert "+ secret/usr/local/etc/macstate/gateway.keys" in done.stdout, done.stderr
+    assert "+ secret/Library/macstate/etc/gateway.keys" in done.stdout, done.stderr
     assert not (tmp_path / ".keys").exists()
 
 

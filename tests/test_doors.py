@@ -66,7 +66,7 @@ def test_a_program_that_cannot_do_it_is_refused(gateway: dict[str, Any], program
 def test_a_caddy_with_the_module_limits() -> None:
     gateway = {"server": "caddy", "rate_limit": {"per_key": "60/m"}, "keys": {"agents": "generate"}}
     found = expand(gateway, programs={CADDY: "v2.11.7\nhttp.handlers.rate_limit"})
-    assert "events 60" in found["file/usr/local/etc/macstate/Caddyfile"].content  # type: ignore[attr-defined]
+    assert "events 60" in found["file/Library/macstate/etc/Caddyfile"].content  # type: ignore[attr-defined]
 
 
 def test_a_node_that_may_not_use_funnel_is_refused() -> None:
@@ -147,7 +147,7 @@ def test_the_page_is_told_of_every_endpoint_that_asks_the_tailnet_for_no_key(
         "asking": {"engine": "rest", "command": ["/e"], "port": 8003, "require_key": True},
     }
     found = expand({"server": "nginx", "keys": {"agents": "generate"}, **gateway}, endpoints)
-    config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
+    config = found["file/Library/macstate/etc/nginx.conf"].managed["content"]
     health, _, host = config.partition("$health_host {")
 
     assert re.findall(r'"~\^tailnet/443 /macstate/state/(\w+)\\z" "\d', health) == shown
@@ -162,7 +162,7 @@ def test_the_page_is_told_of_every_endpoint_that_asks_the_tailnet_for_no_key(
 def test_one_endpoint_may_ask_where_the_others_do_not() -> None:
     endpoints = {**ENDPOINTS, "vllm": {**ENDPOINTS["vllm"], "require_key": True}}
     found = expand({"server": "nginx", "keys": {"agents": "generate"}}, endpoints)
-    config = found["file/usr/local/etc/macstate/nginx.conf"].managed["content"]
+    config = found["file/Library/macstate/etc/nginx.conf"].managed["content"]
     (wants,) = re.findall(r"map \$way \$wants_key \{(.*?)\n  \}", config, re.DOTALL)
     assert re.findall(r"(\S+) 1;", wants) == ["key", "tailnet/vllm", "funnel/ollama"]
 

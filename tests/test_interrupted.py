@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from laptop import REFERENCE, Laptop, Outcome, changes
 
+from macstate import scripts
 from macstate.rehearsal.mac import birth
-from macstate.scripts import bare
 from macstate.steps import Run, Step, Write
 
 FOREIGN = (
@@ -88,7 +88,7 @@ def killed_in_the_middle(stages: tuple[Laptop, list[Path], list[list[str]]], num
     laptop, kept, sent = stages
     laptop.put_back(kept[number + 1])  # the first command is the probe
     lines = [*sent[number][:line], "kill -9 $$", *sent[number][line:]]
-    script = f"sudo sh -c {shlex.quote(bare('apply.sh'))}"
+    script = f"sudo sh -c {shlex.quote(scripts.apply())}"
     env = birth.environment(laptop.mac())
     died = subprocess.run(
         ["/bin/sh", "-c", script], env=env, input="\n".join(lines) + "\n", text=True, capture_output=True, check=False
@@ -170,7 +170,7 @@ def test_a_wait_that_is_no_number_is_told_before_anything_is_done(laptop: Laptop
 def sent(*steps: Step, root: Path) -> subprocess.CompletedProcess[str]:
     """Send some steps to the script that carries them out, on a machine whose files lie in a folder."""
     return subprocess.run(
-        ["/bin/sh", "-c", bare("apply.sh")],
+        ["/bin/sh", "-c", scripts.apply()],
         input="\n".join(["PAYLOAD", *(step.line for step in steps), "END"]),
         env={"HOME": str(root), "MACSTATE_ROOT": str(root)},
         capture_output=True,
@@ -243,7 +243,7 @@ def test_a_gateway_that_was_not_told_of_its_new_configuration_is_told_by_the_nex
     changed = REFERENCE.replace("serve: /vllm", "serve: /other")
     cut = laptop.run(changed, cut_after=3)  # the probe, the route that goes, and the file; not the job
     assert cut.failed
-    config = (laptop.mac() / "usr/local/etc/macstate/nginx.conf").read_text()
+    config = (laptop.mac() / "Library/macstate/etc/nginx.conf").read_text()
     assert ("tailnet/443 /other" in config, "tailnet/443 /vllm" in config) == (True, False)
 
     healed = laptop.run(changed)

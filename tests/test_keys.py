@@ -17,7 +17,7 @@ gateway: {server: nginx, keys: {agents: generate}}
 endpoints:
   one: {engine: openai, command: [/opt/one, --port, "{port}"], port: 8000, serve: /one}
 """
-KEYS = "usr/local/etc/macstate/gateway.keys"
+KEYS = "Library/macstate/etc/gateway.keys"
 LACKS = "gateway.keys.agents: this laptop does not have the key that was made for this Mac; copy "
 
 
@@ -163,7 +163,7 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
 
 def test_what_is_put_back_is_taken_in_again(laptop: Laptop) -> None:
     """Whoever changed a file may have had the gateway read it."""
-    for file, kind in ((KEYS, "secret"), ("usr/local/etc/macstate/nginx.conf", "file")):
+    for file, kind in ((KEYS, "secret"), ("Library/macstate/etc/nginx.conf", "file")):
         forget()
         laptop.command(f'cd "$MACSTATE_ROOT"; echo "# more" | sudo tee -a {file}')
         outcome = laptop.run(SPEC)

@@ -104,7 +104,7 @@ def test_the_kernel_stays_small_and_knows_no_kind_by_name() -> None:
     sources = [(PACKAGE / f"{module}.py").read_text() for module in KERNEL]
 
     assert code('"""Text."""\n# why\na = 1\n\nb = (\n    2\n)\n') == {3, 5, 6, 7}
-    assert sum(len(code(source)) for source in sources) <= 700
+    assert sum(len(code(source)) for source in sources) <= 730
     assert [source for source in sources if "from macstate.resources." in source or "macstate.services" in source] == []
 
 

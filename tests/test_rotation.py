@@ -18,7 +18,7 @@ from macstate.rehearsal.mac import birth
 from macstate.resources.launchd import Launchd
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
-PROGRAM = "/usr/local/libexec/macstate/rotate"
+PROGRAM = "/Library/macstate/bin/rotate"
 LOG = "/Users/mmirvois/Library/Logs/server.log"
 WRITER = """
 import sys, time
@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
     birth.create(folder, user="mmirvois", dns_name=NAME, programs=[])
     program = folder / PROGRAM.lstrip("/")
     program.parent.mkdir(parents=True)
-    program.write_text(scripts.whole("rotate.sh"))
+    program.write_text(scripts.rotate())
     program.chmod(0o755)
     return folder
 
@@ -114,10 +114,11 @@ endpoints:
     program, size, keep, *logs = job.file["ProgramArguments"]
 
     assert (program, size, keep) == (PROGRAM, "2000000", "5")
-    assert logs == [
-        "/Library/Logs/macstate.gpu-memory.log",
-        "/Library/Logs/macstate.log-rotation.log",
-        "/Library/Logs/macstate.ollama.watchdog.log",
+    assert logs == sorted(logs)
+    assert set(logs) == {
+        "/var/log/macstate.gpu-memory.log",
+        "/var/log/macstate.log-rotation.log",
+        "/var/log/macstate.ollama.watchdog.log",
         "/Users/anna/Library/Logs/com.example.agent.log",
         "/Users/anna/Library/Logs/macstate.gateway.access.log",
         "/Users/anna/Library/Logs/macstate.gateway.log",
@@ -125,7 +126,7 @@ endpoints:
         "/Users/bob/Library/Logs/com.example.job.log",
         "/opt/vllm.log",
         "/var/log/errors",
-    ]
+    }
     other = {log for wish in wishes.values() if isinstance(wish, Launchd) and wish.file for log in outputs(wish.file)}
     assert other <= set(logs)
 
@@ -173,7 +174,7 @@ def test_a_log_is_left_to_the_owner_of_its_folder(root: Path, rotate: Rotate) ->
     said = rotate("1", "5", "/Library/Logs/not there.log", LOG, "/Library/Logs/of root.log", "/Users/Shared/x.log")
 
     assert said.count(": rotated: 4 bytes are in ") == 2
-    assert "/Users/Shared/x.log: everybody may write to its folder: it is left alone\n" in said
+    assert "/Users/Shared/x.log: others may change the folders above it: it is left alone\n" in said
     assert here(root, "/Users/Shared/x.log").read_text() == "text"
     sudos = [line for line in calls.read_text().splitlines() if '"sudo"' in line]
     assert len(sudos) == 2  # ours, and the one that becomes the user

@@ -82,7 +82,7 @@ def test_all_disturbances_at_once_are_put_right(laptop: Laptop) -> None:
 def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
     without = REFERENCE[: REFERENCE.index("  a1111:")]
     outcome = laptop.run(without)
-    gate = ["~ file/usr/local/etc/macstate/nginx.conf", "~ guide/pages", "~ launchd/system/macstate.gateway"]
+    gate = ["~ file/Library/macstate/etc/nginx.conf", "~ guide/pages", "~ launchd/system/macstate.gateway"]
     assert changes(outcome) == ["- serve/7860/", "- launchd/system/macstate.a1111", *gate]
     assert not outcome.failed, outcome.said
     left = {path: text for path, text in snapshot(laptop.mac()).items() if "a1111" in path or b"a1111" in text}

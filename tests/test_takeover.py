@@ -36,7 +36,7 @@ def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.Captur
     assert plan[0] == "! serve/443/ answers the internet now; that ends"  # what is public comes first
     assert "    target: http://127.0.0.1:11434 -> http://127.0.0.1:8080" in plan
     assert "    funnel: true -> false" in plan
-    stays = "as the spec wishes, but not made by macstate: it stays when its entry goes"
+    stays = "as wished, but not in macstate's record: it stays when its entry goes; `--data allow=adopt` adopts it"
     assert f"unmanaged: firewall/allow/usr/local/bin/ollama ({stays})" in plan
     assert "- launchd/gui/501/com.ollama.server  # has the label of system/com.ollama.server, in another domain" in plan
     assert "- launchd/gui/501/com.ollama.watchdog  # handles com.ollama.server" in plan

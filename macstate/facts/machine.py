@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LISTENING = re.compile(
     r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d+)\s+\S+\s+LISTEN"
@@ -54,6 +54,8 @@ class Machine:
     missing: frozenset[str] = frozenset()
     """Programs that are not there, or cannot be run."""
     listeners: tuple[Listener, ...] = ()
+    ways: Mapping[str, str] = field(default_factory=dict)
+    """Who could change what a path means: ``0`` is root alone, empty is several."""
 
     def gpu_memory(self, wished: int | None = None) -> int | None:
         """Give the bytes that models can take, under the limit as it is or as it is wished to be."""
@@ -76,6 +78,7 @@ class Machine:
             filevault=vault[1] == "On" if vault else None,
             free=dict(_free(outputs)),
             missing=missing,
+            ways={name[4:]: text.strip() for name, text in outputs.items() if name.startswith("way ")},
             listeners=tuple(_listeners(outputs.get("netstat -anv -p tcp", ""), outputs.get("ps", ""))),
         )
 

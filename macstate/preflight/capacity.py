@@ -47,11 +47,7 @@ def _install(program: str) -> str:
 
 def ports(flight: Flight) -> Iterator[Finding]:
     """Ports that nobody else holds."""
-    mine = {
-        was.pid
-        for was in flight.found.resources.values()
-        if isinstance(was, Launchd) and (was.id in flight.found.record.lines or was.id in _wished(flight))
-    }
+    mine = {was.pid for was in flight.found.resources.values() if isinstance(was, Launchd) and was.id in _ours(flight)}
     leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
     scope = flight.wishes.scope(flight.found.facts)
     for place, entry in flight.entries("endpoints", "gateway").items():
@@ -64,8 +60,9 @@ def ports(flight: Flight) -> Iterator[Finding]:
                 yield Finding(place, f"port {port} is held by {holder}; {how}, or type another port", "error")
 
 
-def _wished(flight: Flight) -> set[str]:
-    return {change.id for change in flight.plan.changes if change.wish} | set(flight.found.record.lines)
+def _ours(flight: Flight) -> set[str]:
+    wished = {change.id for change in flight.plan.changes if change.wish}
+    return wished | flight.plan.as_wished | set(flight.found.record.lines)
 
 
 def memory(flight: Flight) -> Iterator[Finding]:
@@ -106,4 +103,17 @@ def disk(flight: Flight) -> Iterator[Finding]:
         yield Finding("disk", f"{free / GIGABYTE:.0f} GB free below {folder}", level)
 
 
-RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ports, memory, disk)
+def ways(flight: Flight) -> Iterator[Finding]:
+    """Files that root writes, and programs that it runs, where nobody else could put others in their place."""
+    known = flight.found.facts.machine.ways
+    for place in flight.entries("files"):
+        if known.get(place.partition(".")[2], "0") != "0":
+            text = "others than root can change the folders above it, and root works on no file there"
+            yield Finding(place, f"{text}; type a place below /Library or /etc", "error")
+    for place, job in flight.entries("launchd", "endpoints").items():
+        if job.user == "root" and known.get(job.program, "0") != "0":
+            text = f"root runs {job.program}, and others can put something else in its place"
+            yield Finding(place, f"{text}; give it another `user`, or type a program below /Library or /usr", "warning")
+
+
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, disk)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 
 from pydantic import ValidationError
 
@@ -19,7 +19,8 @@ from macstate.resources import KINDS
 @cache
 def script(*, laptop: bool = False) -> str:
     """Give the probe of a Mac, or of the laptop: the common part, then each kind's."""
-    parts = [scripts.bare("probe.sh"), *([] if laptop else [scripts.bare("probe_mac.sh")])]
+    common = ("probe.sh",) if laptop else ("probe.sh", "way.sh", "probe_mac.sh")
+    parts = [scripts.bare(name) for name in common]
     for kind in _kinds(laptop=laptop):
         lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
         parts += [f"section {MARK}{kind.kind} true", lines.strip()]
@@ -65,9 +66,16 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
             unreadable[f"{kind.kind}/"] = str(error)
         except (ValueError, LookupError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
-    record = machine.record(common).of({kind.kind for kind in _kinds(laptop=laptop)})
+    kinds_here = {kind.kind: kind for kind in _kinds(laptop=laptop)}
+    record = machine.record(common).of(partial(_carried_out_by_root, kinds_here))
     facts = (machine.laptop if laptop else machine.mac)(common, record)
     return Found(facts, resources, record, unreadable, outputs, machine.asked(common))
+
+
+def _carried_out_by_root(kinds: Mapping[str, type[Resource]], identifier: str) -> bool | None:
+    """Say whose an id is; None: nobody's."""
+    kind, _, key = identifier.partition("/")
+    return kinds[kind].model_construct(key=key).root if kind in kinds else None
 
 
 def _said(error: Exception) -> str:

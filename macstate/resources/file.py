@@ -36,8 +36,9 @@ class FileEntry(Entry):
     """Who may read and write it, as chmod takes it, quoted: '0644'."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the file looked at."""
+        """Have the file looked at, and who can change the folders above it."""
         yield "file", name
+        yield "way", name
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one file."""
@@ -93,4 +94,4 @@ done
 
     def remove(self) -> Iterator[Step]:
         """Delete it."""
-        yield Delete(self.path)
+        yield Delete(self.id, self.path)

@@ -10,7 +10,9 @@ from macstate.resource import Resource
 from macstate.resources.file import permissions
 from macstate.steps import Delete, Step, Write
 
-FOLDER = "/usr/local/share/macstate/guide"
+FOLDER = "/Library/macstate/guide"
+ONCE = "/usr/local/share/macstate/guide"
+"""Where they lay until November 2026: in a folder that is a user's on many Macs."""
 NAMES = {"markdown": "guide.md", "agents": "llms.txt", "page": "index.html"}
 
 
@@ -18,7 +20,8 @@ class GuidePages(Resource):
     """All three forms: they are rendered from one text, and change together."""
 
     kind: ClassVar[str] = "guide"
-    probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
+    probes: ClassVar[tuple[str, ...]] = ("stat", "cat", "once")
+    optional: ClassVar[tuple[str, ...]] = ("once",)
     script: ClassVar[str] = f"""
 for form in {" ".join(NAMES.values())}; do
   [ ! -e "$root{FOLDER}/$form" ] || {{
@@ -26,8 +29,9 @@ for form in {" ".join(NAMES.values())}; do
     section "cat $form" cat "$root{FOLDER}/$form"
   }}
 done
+[ ! -d "$root{ONCE}" ] || section once true
 """
-    implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown"}
+    implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
     repeats: ClassVar[bool] = True
 
     key: Literal["pages"] = "pages"
@@ -36,6 +40,8 @@ done
     page: str | None = None
     permissions: str | None = None
     """Owner (user number) and mode of all three; of one that differs, where one does."""
+    once: bool = False
+    """Whether there are some where they lay once."""
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:
@@ -47,16 +53,20 @@ done
         """Read what is there of the three."""
         modes = {permissions(text) for _, text in each(outputs, "stat")}
         texts = {field: outputs.get(f"cat {name}", "") for field, name in NAMES.items()}
-        if modes:
+        if modes or "once" in outputs:
             mode = min(modes - {"0 644"}, key=str, default="0 644")
-            yield cls.model_validate({**texts, "permissions": mode})
+            yield cls.model_validate({**texts, "permissions": mode, "once": "once" in outputs})
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Write all three."""
-        del was
         for field, name in NAMES.items():
             yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
+        if was and was.once:
+            yield from self._deleted(ONCE)
 
     def remove(self) -> Iterator[Step]:
         """Delete them."""
-        yield from (Delete(f"{FOLDER}/{name}") for name in NAMES.values())
+        yield from self._deleted(FOLDER)
+
+    def _deleted(self, folder: str) -> Iterator[Step]:
+        yield from (Delete(self.id, f"{folder}/{name}") for name in NAMES.values())

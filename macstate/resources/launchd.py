@@ -157,7 +157,7 @@ class Launchd(Resource):
         """Boot the job out, wait until it is gone, delete its plist."""
         yield from launchctl.bootout(self.key)
         if self.path:
-            yield Delete(self.path)
+            yield Delete(self.id, self.path)
 
     @classmethod
     def in_the_way(cls, wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Resource, str]]:
@@ -172,4 +172,4 @@ class Launchd(Resource):
         if self.loaded is not None:  # else its domain is not there: nobody is logged in
             yield from launchctl.bootout(self.key)
         if self.path:
-            yield Aside(self.path)
+            yield Aside(self.id, self.path)

@@ -12,7 +12,7 @@ from macstate.outputs import Outputs, UnreadableError, each
 from macstate.resource import Resource
 from macstate.steps import Run, Step
 
-PROGRAM = "/usr/local/libexec/macstate/pull"
+PROGRAM = "/Library/macstate/bin/pull"
 """Where macstate/pull.sh lies on a Mac."""
 REFUSED = 7
 """How curl ends when nobody listens: then nothing is known of the server's models."""

@@ -173,8 +173,8 @@ done
 
     def remove(self) -> Iterator[Step]:
         """Delete it, and what is kept of the one before."""
-        yield Delete(f"/{self.key}")
-        yield Delete(replaced(self.key))
+        yield Delete(self.id, f"/{self.key}")
+        yield Delete(self.id, replaced(self.key))
 
 
 def _digest(content: bytes) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from macstate.change import Change
     from macstate.found import Found
 
+PATH = "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin"
+"""Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
 MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
 
 
@@ -63,12 +65,12 @@ class Serve(Resource):
 
     kind: ClassVar[str] = "serve"
     document: ClassVar[bool] = True
-    probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ)
+    probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user")
     script: ClassVar[str] = f"""
 section "{STATUS}" {STATUS}
 [ ! -e "$root{SOCKET}" ] || section "{READ}" {READ}
 """
-    optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ)
+    optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user")
 
     target: str | None = None
     """The URL that Serve proxies to."""
@@ -128,8 +130,9 @@ section "{STATUS}" {STATUS}
             words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
             yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
         else:  # the app builds have no such socket, and their command takes no ETag
-            yield Same(tuple(STATUS.split()), outputs.get(STATUS, ""), MOVED)
-            yield Run(("tailscale", "serve", "set-raw"), stdin=text)
+            as_user = ("sudo", "-u", outputs.get("user", "").strip(), "--", "env", "SHLVL=1", f"PATH={PATH}")
+            yield Same((*as_user, *STATUS.split()), outputs.get(STATUS, ""), MOVED)
+            yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
 
     @classmethod
     def written(cls, outputs: Outputs, gone: Sequence[Self]) -> Outputs:

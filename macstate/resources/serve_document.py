@@ -15,7 +15,8 @@ from macstate.outputs import Outputs, UnreadableError
 
 Document = dict[str, Any]
 Audience = Literal["nobody", "tailnet", "internet"]
-URL = "http://local-tailscaled.sock/localapi/v0/serve-config"
+API = "http://local-tailscaled.sock/localapi/v0"
+URL = f"{API}/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
 READ = f"curl -si --unix-socket {SOCKET} {URL}"
 STATUS = "tailscale serve status --json"

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from macstate.entry import Entry
 from macstate.outputs import Outputs, UnreadableError
 from macstate.resource import Resource
+from macstate.resources.serve_document import API, SOCKET
 from macstate.steps import Run, Step
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
+PREFS = f"{API}/prefs"
+PREFERENCES = {"ssh": "RunSSH"}
+"""Fields, and what LocalAPI calls them; a name that `Set` stands behind says which of them are meant."""
+
+
 class TailscaleEntry(Entry):
     """Preferences of this node in its tailnet."""
 
     section: ClassVar[str] = "tailscale"
-    becomes: ClassVar[Mapping[str, str]] = {"ssh": "`tailscale set --ssh=true|false`"}
+    becomes: ClassVar[Mapping[str, str]] = {
+        "ssh": "RunSSH in tailscaled's preferences, as `tailscale set --ssh=true|false` sets it"
+    }
 
     ssh: bool | None = None
     """Tailscale SSH: let the tailnet's policy decide who may log in. Only the open-source tailscaled can."""
@@ -54,8 +62,22 @@ class Tailscale(Resource):
             raise UnreadableError(f"`tailscale debug prefs` printed no JSON: {text[:200].strip()!r}") from None
 
     def converge(self, was: Self | None) -> Iterator[Step]:
-        """Set what differs."""
-        for name in self.unlike(was):
-            flag = f"--{name}={str(getattr(self, name)).lower()}"
-            # either way it ends the session it came through, and would ask first, on a terminal (measured)
-            yield Run(("tailscale", "set", flag, "--accept-risk=lose-ssh"))
+        """Set what differs, as `tailscale set` does: that program is Homebrew's, and root runs nothing of a user's."""
+        mask = {key: value for name in self.unlike(was) for key, value in self._masked(name)}
+        words = (
+            "curl",
+            "-sS",
+            "--fail",
+            "--unix-socket",
+            SOCKET,
+            "-X",
+            "PATCH",
+            "--data-binary",
+            json.dumps(mask),
+            PREFS,
+        )
+        yield Run(words)
+
+    def _masked(self, name: str) -> Iterator[tuple[str, object]]:
+        yield PREFERENCES[name], getattr(self, name)
+        yield f"{PREFERENCES[name]}Set", True

@@ -16,3 +16,15 @@ def whole(name: str) -> str:
 def bare(name: str) -> str:
     """Give a script without its comment lines: tailscaled logs every command line whole."""
     return "\n".join(line for line in whole(name).splitlines() if not line.lstrip().startswith("#"))
+
+
+@cache
+def apply() -> str:
+    """Give the program that carries out a change."""
+    return "\n".join((*map(bare, ("way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")), "carry_out"))
+
+
+@cache
+def rotate() -> str:
+    """Give the program that rotates logs."""
+    return "\n".join((whole("rotate.sh"), bare("way.sh"), 'each_log "$@"\n'))

@@ -1,20 +1,23 @@
+# shellcheck shell=sh disable=SC2034 # roots: apply_files.sh asks for it
 # Carries out one change. Everything that is particular comes on standard input: whatever stands before a line PAYLOAD is
 # thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
+# way.sh stands before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
 set -eu
 root=${MACSTATE_ROOT-}
-# macOS' own tools first: Homebrew's folder belongs to a user, and this may run as root
-PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$root/usr/local/bin:$root/opt/homebrew/bin
+# macOS' own tools alone: Homebrew's folders belong to a user, and this may run as root
+PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
 LC_ALL=C SHLVL=1
 export PATH LC_ALL SHLVL
 umask 022
 trap '' HUP PIPE # a cut connection must not stop a change halfway
 newline='
 '
+taken=$newline
 say() {
   printf '%s\n' "$*" || :
 }
 fail() { # what is wrong, in one line
-  [ -z "${entry-}" ] || journal "$entry" "$begun" "failed: $*"
+  [ -z "${entry-}" ] || (journal "$entry" "$begun" "failed: $*") >/dev/null 2>&1 || :
   say "macstate: failed: $*"
   exit 1
 }
@@ -22,17 +25,18 @@ started() { # PID: when it started; empty if it does not run
   ps -o lstart= -p "$1" 2>/dev/null || :
 }
 lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, take over from a dead one
-  folder=$root$1 patience=$(($2 * 5))
-  mkdir -p "$folder" && [ -w "$folder" ] || fail "$1 cannot be written"
-  while ! mkdir "$folder/lock" 2>/dev/null; do
+  folder=$root$1 patience=$(($2 * 5)) roots=
+  case $1 in /var/db/*) roots=yes ;; esac # the record of root's: nobody else may change what is done now
+  why=$(mkdir -p "$folder" 2>&1) && [ -w "$folder" ] || fail "$1 cannot be written${why:+: ${why##*: }}"
+  while ! why=$(mkdir "$folder/lock" 2>&1); do
+    case $why in *"File exists"*) ;; *) fail "$1 cannot be written: ${why##*: }" ;; esac
     holder=$(cat "$folder/lock/holder" 2>/dev/null) || holder=
-    if [ -z "$holder" ] && [ "$patience" -gt 0 ]; then # just being signed, or its maker died before
+    pid=$(printf %s "$holder" | cut -f 1) since=$(printf %s "$holder" | cut -f 2) by=$(printf %s "$holder" | cut -f 4)
+    runs=$(printf %s "$holder" | cut -f 3)
+    if [ -z "$runs" ] && [ "$patience" -gt 0 ]; then # just being signed, or its maker died before
       patience=$((patience > 5 ? 5 : patience - 1))
       sleep 0.2
-      continue
-    fi
-    pid=$(printf %s "$holder" | cut -f 1) since=$(printf %s "$holder" | cut -f 2) by=$(printf %s "$holder" | cut -f 4)
-    if [ -n "$holder" ] && [ "$(started "$pid")" = "$(printf %s "$holder" | cut -f 3)" ]; then
+    elif [ -n "$runs" ] && [ "$(started "$pid")" = "$runs" ]; then
       [ "$patience" -gt 0 ] || fail "another run holds the lock: $by, since $since (process $pid); wait for it, then run again"
       patience=$((patience - 1))
       sleep 0.2
@@ -46,7 +50,15 @@ lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, tak
     fi
   done
   trap 'rm -rf "$folder/lock"; rmdir "$folder" 2>/dev/null || :' EXIT
-  printf '%s\t%s\t%s\t%s' "$$" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(started $$)" "$3" >"$folder/lock/holder"
+  replace "$folder/lock/holder" "$$	$(date -u +%Y-%m-%dT%H:%M:%SZ)	$(started $$)	$3"
+  [ ! -d "$folder/check" ] || rm -rf "$folder/check" # what a killed run had a server look at
+}
+replace() { # FILE TEXT: in a folder of ours; whole, or not at all
+  why=$(printf %s "$2" | cat 2>&1 >"$1.new") && [ "$(cat "$1.new" && echo .)" = "$2." ] || {
+    rm -f "$1.new"
+    fail "${1#"$root"} cannot be written${why:+: ${why##*: }}; what it held stays"
+  }
+  mv -f "$1.new" "$1" || fail "${1#"$root"} cannot be replaced"
 }
 sum() {
   cat "$folder/owned" 2>/dev/null | cksum
@@ -54,25 +66,35 @@ sum() {
 expect() { # CHECKSUM: the record as this run knows it
   [ "$(sum)" = "$1" ] || fail "another run has changed this Mac since the plan was made; run again to see what is left"
 }
+recorded() { # ID: whether this folder's own record names it, whatever the plan was made from
+  [ -f "$folder/owned" ] && ID=$1 awk -F '\t' '$2 == ENVIRON["ID"] { found = 1 } END { exit !found }' "$folder/owned"
+}
 record() { # STATE ID FINGERPRINT: pending before the first step, owned after the last; gone takes the line out
-  {
-    [ ! -f "$folder/owned" ] || ID=$2 awk -F '\t' '$2 != ENVIRON["ID"]' "$folder/owned"
-    [ "$1" = gone ] || printf '%s\t%s\t%s\n' "$@"
-  } >"$folder/owned.new"
-  if [ -s "$folder/owned.new" ]; then
-    mv -f "$folder/owned.new" "$folder/owned"
-  else
-    rm -f "$folder/owned" "$folder/owned.new"
-  fi
+  lines=
+  [ ! -f "$folder/owned" ] || lines=$(ID=$2 awk -F '\t' '$2 != ENVIRON["ID"]' "$folder/owned") || fail "the record cannot be read"
+  [ "$1" = gone ] || lines="${lines:+$lines$newline}$1	$2	$3"
+  if [ -n "$lines" ]; then replace "$folder/owned" "$lines$newline"; else rm -f "$folder/owned"; fi
+}
+removes() { # ID FINGERPRINT: what goes is what was made here; else nothing does
+  recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
+  record pending "$1" "$2"
+}
+takes() { # ID: somebody else's, which the person has allowed to be set aside
+  taken=$taken$1$newline
 }
 journal() { # RUN BASE64 OUTCOME: this run's line, as the last one; a thousand are kept
   entry=$1 begun=$2 outcome=$(printf %s "$3" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')
   [ -f "$folder/owned" ] || { rm -f "$folder/journal" && return; } # nothing is left of us here
-  {
-    [ ! -f "$folder/journal" ] || grep -vF "\"run\": \"$1\"" "$folder/journal" | tail -n 999
-    printf '%s, "outcome": "%s"}\n' "$(printf %s "$2" | base64 --decode)" "$outcome"
-  } >"$folder/journal.new"
-  mv -f "$folder/journal.new" "$folder/journal"
+  line="$(printf %s "$2" | base64 --decode), \"outcome\": \"$outcome\"}"
+  why=$(older "$1" 2>&1 >"$folder/journal.new") && [ "$(tail -n 1 "$folder/journal.new")" = "$line" ] || {
+    rm -f "$folder/journal.new"
+    entry=
+    fail "the journal cannot be written${why:+: ${why##*: }}"
+  }
+  mv -f "$folder/journal.new" "$folder/journal" || fail "the journal cannot be replaced"
+}
+older() { # RUN: what the journal holds of other runs, and the line of this one
+  { [ ! -f "$folder/journal" ] || grep -vF "\"run\": \"$1\"" "$folder/journal" | tail -n 999; } && printf '%s\n' "$line"
 }
 in_root() { # COMMAND...: an absolute program lies below the root
   case $1 in
@@ -127,124 +149,20 @@ same() { # BASE64 MEANING COMMAND...: it must print what the plan was made from
   shift 2
   [ "$(in_root "$@" </dev/null 2>/dev/null | base64 | tr -d '\n')" = "$seen" ] || fail "$meaning"
 }
-write() { # PATH MODE OWNER BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
-  path=$root$1 mode=$2 owner=$3
-  [ ! -d "$path" ] || fail "$1 is a folder"
-  mkdir -p "${path%/*}"
-  rm -f "$path.macstate" # -C: a link that somebody put there is not written through
-  (umask 077 && set -C && printf %s "$4" | base64 --decode >"$path.macstate")
-  chmod "$mode" "$path.macstate"
-  [ -z "$owner" ] || chown -h "$owner" "$path.macstate"
-  shift 4
-  if [ $# -gt 0 ] && ! out=$(in_root "$@" 2>&1 </dev/null); then
-    rm -f "$path.macstate"
-    fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr '\n' ' ')"
-  fi
-  mv -f "$path.macstate" "$path"
-}
-check() { # OWNER COUNT, then NAME BASE64 of each file, then COMMAND...: it takes these files, which lie in one folder
-  place=$folder/check owner=$1 left=$2 status=0
-  shift 2
-  rm -rf "$place"
-  mkdir -m 0700 "$place"
-  while [ "$left" -gt 0 ]; do
-    (umask 077 && printf %s "$2" | base64 --decode >"$place/$1") || fail "$place/$1 cannot be written"
-    chown -h "$owner" "$place/$1"
-    left=$((left - 1))
-    shift 2
+carry_out() {
+  payload=$newline$(cat)
+  payload=${payload#*"$newline"PAYLOAD"$newline"}
+  case $payload in
+    *"$newline"END) ;;
+    *) fail "the connection ended before the change was here; nothing was done" ;;
+  esac
+  IFS=$newline
+  set -f
+  # shellcheck disable=SC2086 # one line, one word
+  set -- ${payload%"$newline"END}
+  unset IFS
+  for line; do
+    eval "$line"
   done
-  chown -h "$owner" "$place"
-  out=$(in_root "$@" 2>&1 </dev/null) || status=$?
-  rm -rf "$place"
-  [ "$status" -eq 0 ] || fail "$* refuses the new files, the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
+  say "macstate: done: $(sum)"
 }
-preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept already
-  [ ! -f "$root$1" ] || (umask 077 && cat "$root$1" >>"$root$2") || fail "$2 cannot be written"
-}
-keys_in() { # FILE: the keys in a gateway's file, whichever server reads it
-  sed -n '/(?i:bearer) +/{s/.*(?i:bearer) +\([^ ]*\)\$["`].*/\1/;s/\\//g;p;}' "$root$1" 2>/dev/null || :
-}
-gate_says() { # KEY URL HOST STATUS CONFIG: a key is in no process list; launchd may need ten seconds to start it
-  end=$(($(date +%s) + 15))
-  until [ "$(printf 'header = "Authorization: Bearer %s"\n' "$1" | curl -qs --noproxy '*' --max-time 2 -o /dev/null \
-    -w '%{http_code} %header{x-macstate-config}' -H "Host: $3" -K - "$2")" = "$4 $5" ]; do
-    [ "$(date +%s)" -lt "$end" ] || return 1
-    sleep 0.2
-  done
-}
-prove() { # URL HOST KEYS KEPT CONFIG: each key is let in, and none that was there before
-  now=$(keys_in "$3")
-  for key in $now; do
-    gate_says "$key" "$1" "$2" 204 "$5" ||
-      fail "the gateway has not taken in its configuration, or a key in $3; see its log in ~/Library/Logs"
-  done
-  for key in $(keys_in "$4"); do
-    printf '%s\n' "$now" | grep -qxF -- "$key" || gate_says "$key" "$1" "$2" 401 "" ||
-      fail "the gateway still takes a key that is in $3 no more; see its log in ~/Library/Logs"
-  done
-  rm -f "$root$4"
-}
-delete() { # PATH
-  rm -f "$root$1" "$root$1.macstate"
-}
-aside() { # PATH: somebody else's file, under another name, which is free
-  [ -e "$root$1" ] || return 0
-  kept=$root$1.before-macstate number=1
-  while [ -e "$kept" ] || [ -L "$kept" ]; do
-    number=$((number + 1))
-    kept=$root$1.before-macstate.$number
-  done
-  mv "$root$1" "$kept"
-}
-real() { # PATH: where a chain of links leads
-  path=$1
-  while [ -L "$path" ]; do
-    link=$(readlink "$path")
-    case $link in
-      /*) path=$link ;;
-      *) path=${path%/*}/$link ;;
-    esac
-  done
-  printf %s "$path"
-}
-head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
-  path=$(real "$root$1")
-  made=
-  rm -f "$path.macstate"
-  (umask 077 && mkdir -p "${path%/*}") # ~/.ssh is nobody else's
-  if [ -e "$path" ]; then
-    cp -p "$path" "$path.macstate" # with its owner and mode
-    at=$([ -z "$2" ] || grep -nxF -- "$2" "$path" | head -n 1 | cut -d : -f 1)
-    rest=$((${at:-0} + 1))
-    [ -n "$3" ] || [ "$(sed -n "${rest}p" "$path")" != "$MADE" ] || made=yes rest=$((rest + 1))
-    {
-      [ -z "$3" ] || printf '%s\n' "$3"
-      [ "${at:-0}" -le 1 ] || head -n "$((at - 1))" "$path"
-      tail -n "+$rest" "$path"
-    } >"$path.macstate"
-  else
-    printf '%s\n%s\n' "$3" "$MADE" >"$path.macstate"
-  fi
-  if [ -n "$made" ] && [ ! -s "$path.macstate" ]; then
-    rm -f "$path" "$path.macstate"
-  else
-    mv -f "$path.macstate" "$path"
-  fi
-}
-MADE='# macstate made this file; it goes with the line above, unless there is more in it'
-
-payload=$newline$(cat)
-payload=${payload#*"$newline"PAYLOAD"$newline"}
-case $payload in
-  *"$newline"END) ;;
-  *) fail "the connection ended before the change was here; nothing was done" ;;
-esac
-IFS=$newline
-set -f
-# shellcheck disable=SC2086 # one line, one word
-set -- ${payload%"$newline"END}
-unset IFS
-for line; do
-  eval "$line"
-done
-say "macstate: done: $(sum)"

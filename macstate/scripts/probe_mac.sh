@@ -50,6 +50,9 @@ section 'fdesetup status' fdesetup status
 listed program | while IFS= read -r path; do
   [ -x "$root$path" ] || section "missing $path" true
 done
+listed way | while IFS= read -r path; do
+  section "way $path" way "$path"
+done
 listed folder | while IFS= read -r path; do
   section "df $path" room "$path"
 done

@@ -34,7 +34,14 @@ number() { # NAME JSON: the first number of that name; 0 without one
     *) rest=0 ;;
   esac
   rest=${rest# }
-  printf '%s' "${rest%%[!0-9]*}"
+  digits "${rest%%[!0-9]*}"
+}
+digits() { # TEXT: it, if it is a whole number; else 0. Arithmetic evaluates text, and takes 08 for octal
+  case ${1#-} in
+    '' | *[!0-9]* | 0?*) echo 0 ;;
+    ????????????????*) echo 999999999999999 ;;
+    *) echo "$1" ;;
+  esac
 }
 put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new"
@@ -62,7 +69,7 @@ missing() { # MANIFEST: bytes that are still to come
       blob=${MACSTATE_ROOT-}$folder/blobs/sha256-$digest
       [ ! -f "$blob" ] || continue
       here=$(du -k "$blob-partial" 2>/dev/null | cut -f 1) # its length says nothing: it has holes
-      here=$((${here:-0} * 1024))
+      here=$(($(digits "$here") * 1024)) size=$(digits "$size")
       echo "$((size > here ? size - here : 0))"
     done | awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
@@ -119,8 +126,8 @@ queue() {
     404) fail "pull model manifest: file does not exist" ;;
     200)
       outdated "${answer%"$newline"*}"
-      bytes=$(missing "$answer")
-      free=$(free) others=$(queued)
+      bytes=$(digits "$(missing "$answer")")
+      free=$(digits "$(free)") others=$(digits "$(queued)")
       [ "$((bytes + others + spare))" -le "$free" ] ||
         fail "needs $(gigabytes "$bytes"), and only $(gigabytes "$((free > others + spare ? free - others - spare : 0))") can be had below $folder"
       ;;
@@ -181,7 +188,7 @@ pull() { # until it is here, or nothing helps
       *'"error"'*'not exist'* | *'"error"'*'no space left'* | *'"error"'*nauthorized* | *'"error"'*invalid* | *'"error"'*'newer version'*)
         tries=$patient
         ;;
-      *) [ "$(number completed "$answer")" -le "$(field "$line" 6)" ] || tries=0 ;;
+      *) [ "$(number completed "$answer")" -le "$(digits "$(field "$line" 6)")" ] || tries=0 ;;
     esac
     tries=$((tries + 1))
     if [ "$tries" -gt "$patient" ]; then

@@ -2,7 +2,8 @@
 # Rotates logs that somebody holds open: rotate BYTES KEEP LOG... copies one that is larger, empties it, and keeps the
 # copies as LOG.1.gz (the newest) to LOG.KEEP.gz. launchd and nginx append to a log wherever its end is, so they write on
 # into the same file. What is written between copy and emptying is lost. A run that was killed is finished by the next.
-# Root never follows what somebody else put into a folder: each log is left to the owner of its folder.
+# Root works only where root alone can change what a path means, and on no link: any other log is left to the owner of
+# the folders above it. way.sh stands behind this, and last: each_log "$@".
 set -u
 root=${MACSTATE_ROOT-}
 PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
@@ -29,26 +30,30 @@ settle() { # the copy, LOG.0, becomes LOG.1.gz; the older ones move up, as far a
 }
 rotate() {
   settle || return
-  bytes=$(($(wc -c <"$file")))
+  bytes=$(wc -c <"$file" | tr -d ' ')
   [ "$bytes" -gt "$size" ] || return 0
-  if ! { [ -w "$file" ] && cp -p "$file" "$file.0"; }; then
+  if ! { [ -w "$file" ] && cp -p "$file" "$file.0" && [ "$(wc -c <"$file.0")" -ge "$bytes" ]; }; then
     rm -f "$file.0"
     return 1
   fi
   : >"$file"
   settle && say "rotated: $bytes bytes are in $log.1.gz now"
 }
-
-size=$1 keep=$2 me=$(id -u)
-shift 2
-for log; do
-  file=$root$log
-  [ -f "$file" ] || continue
-  place=$(stat -f '%u %Lp' "${file%/*}")
-  owner=${place% *}
-  case $place in
-    *[2367]) say "everybody may write to its folder: it is left alone" ;;
-    "$me "*) rotate || say "could not be rotated" ;;
-    *) sudo -n -u "#$owner" -- "$0" "$size" "$keep" "$log" ;;
-  esac
-done
+each_log() { # BYTES KEEP LOG...
+  size=$1 keep=$2 me=$(id -u)
+  shift 2
+  for log; do
+    file=$root$log
+    [ -f "$file" ] || continue
+    if [ -L "$file" ]; then
+      say "a link: it is left alone"
+      continue
+    fi
+    owner=$(way "$log")
+    case $owner in
+      '') say "others may change the folders above it: it is left alone" ;;
+      "$me") rotate || say "could not be rotated" ;;
+      *) sudo -n -u "#$owner" -- "$0" "$size" "$keep" "$log" ;;
+    esac
+  done
+}

@@ -26,9 +26,9 @@ works() { # whether the job has used CPU since the look before; that a GPU's wor
 patient() { # NAME SECONDS WHY: whether this phase of the process is not over yet; its beginning is said
   now=$(date +%s) since=$(recall phase)
   case $since in
-    "$1 $process "*) since=${since##* } ;;
+    "$1 $process "*) since=$(number "${since##* }") ;;
     *)
-      case $since in *" $process "*) since=${since##* } ;; *) since=$now ;; esac
+      case $since in *" $process "*) since=$(number "${since##* }") ;; *) since=$now ;; esac
       put phase "$1 $process $since"
       [ "$2" -eq 0 ] || say "$1: $3; left alone for up to $2 s"
       ;;
@@ -80,8 +80,8 @@ look || exit 0
 case ${pid:-none}:$code:$failed in
   none:000:*) why="not running" ;;
   *:000:* | *:503:*)
-    age=$(ps -o etime= -p "$pid" | awk "$clock"'{ print seconds($1) }')
-    if [ "$(recall well)" != "$process" ] && [ "${age:-0}" -lt "$READY" ]; then
+    age=$(ps -o etime= -p "$pid" | awk "$clock"'{ printf "%.0f", seconds($1) }')
+    if [ "$(recall well)" != "$process" ] && [ "$(number "$age")" -lt "$READY" ]; then
       patient starting "$READY" "$why"
       exit 0
     fi
@@ -102,14 +102,14 @@ if [ -f "$folder/gave-up" ]; then
   rm -f "$folder/gave-up" "$folder/restarts" # somebody else has started it anew
 fi
 now=$(date +%s) restarts=$(recall restarts)
-count=${restarts%% *} last=${restarts##* }
-[ $((now - ${last:-0})) -ge "$COOLDOWN" ] || exit 0
-if [ "${count:-0}" -ge "$GIVE_UP" ]; then
+count=$(number "${restarts%% *}") last=$(number "${restarts##* }")
+[ $((now - last)) -ge "$COOLDOWN" ] || exit 0
+if [ "$count" -ge "$GIVE_UP" ]; then
   put gave-up "$process"
   say "gave up after $count restarts in a row: $why; it is left as it is until it answers, or is started anew"
   exit 0
 fi
-put restarts "$((${count:-0} + 1)) $now"
+put restarts "$((count + 1)) $now"
 rm -f "$folder/phase" "$folder/asked" "$folder/reloads"
 old=$process
 if kick -k; then

@@ -4,13 +4,13 @@
 # nothing while all is well. What it remembers lies in STATE:
 #   well      the process that has answered
 #   phase     the phase it is in, which process, since when it does not answer
-#   asked     a line a model: its name; when it GOES (is unloaded); the time that /api/ps SHOWed for that; the seconds that
-#             OUR last question left it (0: none yet; -1: it was not changed); and THEIRS, what its users had wished
+#   asked     a line a model: when it GOES (is unloaded); the time that /api/ps SHOWed for that; the seconds that OUR last
+#             question left it (0: none yet; -1: it was not changed); THEIRS, what its users had wished; and its name
 #   reloads   in which process a question of ours has loaded which model anew
 #   restarts  how many in a row, and the last one's time
 #   gave-up   the process on which it has given up
 #   out       there while the job is booted out and not yet back
-# shellcheck disable=SC2034,SC2154 # watchdog.sh follows: it knows the process, and judges
+# shellcheck disable=SC2016,SC2034,SC2154 # watchdog.sh follows: it knows the process, and judges
 set -u
 LC_ALL=C
 export LC_ALL
@@ -18,6 +18,8 @@ newline='
 '
 folder=${MACSTATE_ROOT-}$STATE
 prompt='Count to nine: one two three'
+named='{ name = $0; sub(/^[^ ]* [^ ]* /, "", name) } ' # of a line of `loaded`; it may have blanks
+kept='{ name = $0; sub(/^[^ ]* [^ ]* [^ ]* [^ ]* /, "", name) } ' # of a line of `asked`
 clock='
 function seconds(t, a, n, i, s) { # [[days-]hours:]minutes:seconds, as ps prints them
   n = split(t, a, /[-:]/)
@@ -38,6 +40,13 @@ say() {
   printf '%s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$NAME" "$*"
   logger -t macstate.watchdog "$NAME: $*"
 }
+number() { # TEXT: it, if it is a whole number; else 0. Whoever holds the port answers, and arithmetic evaluates text
+  case ${1#-} in
+    '' | *[!0-9]* | 0?*) echo 0 ;;
+    ????????????????*) echo 999999999999999 ;;
+    *) echo "$1" ;;
+  esac
+}
 put() { # FILE TEXT
   printf '%s\n' "$2" >"$folder/$1"
 }
@@ -46,7 +55,7 @@ recall() { # FILE
 }
 expiry() { # MODEL: when it is to be unloaded, as /api/ps says now; 0 if it is not there
   ask /api/ps
-  loaded | MODEL=$1 awk '$1 == ENVIRON["MODEL"] { found = $2 } END { print found ? found : 0 }'
+  number "$(loaded | MODEL=$1 awk "$named"'(name "") == ENVIRON["MODEL"] "" { found = $1 } END { print found }')"
 }
 near() { # SECONDS SECONDS: whether they are the same, but for what is cut off
   [ $(($1 - $2)) -le 2 ] && [ $(($1 - $2)) -ge -2 ]
@@ -59,7 +68,7 @@ ask() { # PATH [BODY]: the status in $code, 000 without a whole answer; the text
   answer=$(curl -qs --noproxy '*' --max-time "$DEADLINE" --max-filesize 1000000 -w '\n%{http_code}' "$@" \
     "http://127.0.0.1:$PORT$path") || failed=$?
   [ "$failed" -eq 0 ] && code=${answer##*"$newline"} || code=000
-  answer=$(printf %s "${answer%"$newline"*}" | tr '\n\r\t' '   ')
+  answer=$(printf %s "${answer%"$newline"*}" | tr '[:cntrl:]' ' ')
 }
 answers() { # WHAT ABOUT PATH [BODY]: whether it answers; else $why not
   what=$1 about=$2
@@ -90,9 +99,9 @@ first() { # NAME: the first text of that name in the answer, as it stands there
     print text
   }'
 }
-loaded() { # name, time of unloading and context of each model in the answer to /api/ps
+loaded() { # time of unloading, context and name of each model in the answer to /api/ps
   printf '%s\n' "$answer" | tr ',{}' '[\n*]' | awk "$clock"'
-    function out() { if (name) printf "%s %.0f %d\n", name, time, context; name = "" }
+    function out() { if (name != "") printf "%.0f %.0f %s\n", time, context, name; name = "" }
     { value = $0; sub(/^[^:]*: *"?/, "", value); sub(/" *\]? *$/, "", value) }
     /^ *"name" *:/ { out(); name = value; time = context = 0 }
     /^ *"expires_at" *:/ { time = epoch(value) }
@@ -100,10 +109,11 @@ loaded() { # name, time of unloading and context of each model in the answer to 
     END { out() }'
 }
 question() { # MODEL EXPIRES CONTEXT, one that is loaded: it must say something, and goes when its users wish
-  read -r _ goes shown ours theirs <<EOF
+  read -r goes shown ours theirs _ <<EOF
 $line
 EOF
-  left=$(($2 - $(date +%s))) shown=${shown:-0} ours=${ours:-0} theirs=${theirs:-0}
+  goes=$(number "$goes") shown=$(number "$shown") ours=$(number "$ours") theirs=$(number "$theirs")
+  left=$(($2 - $(date +%s)))
   ! grep -qxF "$process $1" "$folder/reloads" 2>/dev/null || return 0
   [ "$left" -ge "$DEADLINE" ] || [ "$left" -le "-$DEADLINE" ] || return 0 # asked now, it might be loaded anew
   # A question shortens what the next user gets until the next look, which must come before that ends. A time that moves
@@ -111,7 +121,7 @@ EOF
   if [ "$left" -gt 0 ] && [ "$left" -le "$((EVERY + DEADLINE))" ] && near "$2" "$shown"; then
     return 0
   elif [ "$left" -gt 0 ] && [ "$left" -le "$((EVERY + DEADLINE))" ] && [ "$ours" -le 0 ] && ! near "$left" "$theirs"; then
-    line="$1 $2 $2 $ours $left"
+    line="$2 $2 $ours $left $1"
     return 0
   fi
   answers answer /api/show /api/show "{\"model\":\"$1\"}" || return
@@ -119,7 +129,7 @@ EOF
   # the usual one, which may be larger, unless that is known to be smaller.
   own=$(printf '%s\n' "$answer" | sed -n 's/.*\.context_length" *: *\([0-9][0-9]*\).*/\1/p')
   usual=$(printf '%s\n' "$answer" | sed -nE 's/.*"parameters" *: *"([^"\\]|\\.)*num_ctx +([0-9]+).*/\2/p')
-  usual=${usual:-$CONTEXT} own=${own:-0} size=''
+  usual=$(number "${usual:-$CONTEXT}") own=$(number "$own") size=''
   if [ "$3" -gt 0 ] && { [ "$3" -lt "$own" ] || { [ "$usual" -gt 0 ] && [ "$usual" -lt "$own" ]; }; }; then
     size=",\"num_ctx\":$3"
   fi
@@ -135,7 +145,7 @@ EOF
   sleep 0.5 # until the server's scheduler knows that the question is over
   now=$(expiry "$1") session=$((now - end))
   if [ "$session" -le 0 ] || [ "$now" -eq "$2" ] || [ "$session" -gt 315360000 ]; then # gone, in use, for ever (ten years)
-    [ "$ours" -gt 0 ] || line="$1 $2 $2 -1 $left"
+    [ "$ours" -gt 0 ] || line="$2 $2 -1 $left $1"
     return 0
   elif [ "$ours" -le 0 ] || [ "$ours" -lt "$((session - 2))" ] || [ "$ours" -gt "$((now - start + 2))" ]; then # its users' own
     theirs=$session goes=$2
@@ -147,14 +157,14 @@ EOF
   [ "$ours" -gt 0 ] || ours=1
   ask /api/generate "{\"model\":\"$1\",\"stream\":false,\"keep_alive\":$ours,\"options\":{\"num_predict\":8$size}}"
   [ "$code" = 200 ] || ours=$theirs
-  line="$1 $goes $(expiry "$1") $ours $theirs"
+  line="$goes $(expiry "$1") $ours $theirs $1"
 }
 ollama() { # asks the loaded models
   answers answer /api/ps /api/ps || return
   models=$(loaded) asked='' spoken=0
-  while [ "$ASK" = 1 ] && read -r model expires context && [ -n "$model" ]; do
-    line=$([ "$(recall well)" != "$process" ] || recall asked | MODEL=$model awk '$1 == ENVIRON["MODEL"]')
-    [ -n "$why" ] || question "$model" "$expires" "$context"
+  while [ "$ASK" = 1 ] && read -r expires context model && [ -n "$model" ]; do
+    line=$([ "$(recall well)" != "$process" ] || recall asked | MODEL=$model awk "$kept"'(name "") == ENVIRON["MODEL"] ""')
+    [ -n "$why" ] || question "$model" "$(number "$expires")" "$(number "$context")"
     asked="$asked$line$newline"
   done <<EOF
 $models

@@ -25,7 +25,7 @@ from macstate.services.job import Job
 from macstate.steps import CHECK, Check
 from macstate.types import AbsolutePath, Label, Name
 
-FOLDER = "/usr/local/etc/macstate"
+FOLDER = "/Library/macstate/etc"
 PREFIX = "Library/Caches"
 """Below the home: where the server keeps its temporary files, for it runs as the user."""
 UNSET = "0123456789abcdef" * 2

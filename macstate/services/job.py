@@ -92,6 +92,8 @@ class Job(Entry):
         """Have the job looked at in both domains."""
         yield "label", name
         yield "program", self.program
+        if self.user == "root":
+            yield "way", self.program
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one job."""
@@ -138,6 +140,6 @@ class Job(Entry):
 
 def of_root(label: str, facts: Facts, command: tuple[str, ...], **fields: Any) -> Launchd:
     """Build a job of macstate's own that root runs now and then, in a folder and with a PATH of root's."""
-    own = {"user": "root", "working_directory": "/", "log": f"/Library/Logs/{label}.log", "keep_alive": False}
+    own = {"user": "root", "working_directory": "/", "log": f"/var/log/{label}.log", "keep_alive": False}
     job = Job.model_construct(command=command, **{**own, **fields})
     return job.job(label, facts, command, {"HOME": "/var/root", "PATH": ROOT_PATH})

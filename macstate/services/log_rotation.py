@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from macstate.scope import Scope
 
 LABEL = "macstate.log-rotation"
-PROGRAM = "/usr/local/libexec/macstate/rotate"
+PROGRAM = "/Library/macstate/bin/rotate"
 """Where macstate/rotate.sh lies on a Mac."""
 LOGS = ("StandardOutPath", "StandardErrorPath")
 
@@ -55,8 +55,8 @@ class LogRotation(Entry):
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the program, and the job that runs it on all the others' logs."""
         del name
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.whole("rotate.sh"), permissions="0 755")
-        own = f"/Library/Logs/{LABEL}.log"
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.rotate(), permissions="0 755")
+        own = f"/var/log/{LABEL}.log"
         logs = sorted({own, *self._logs(scope)})
         command = (PROGRAM, str(self.size), str(self.keep), *logs)
         yield of_root(LABEL, scope.facts, command, interval=self.every)

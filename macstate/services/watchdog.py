@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from macstate.resources.launchd import Launchd
     from macstate.services.endpoint import Endpoint
 
-PROGRAM = "/usr/local/libexec/macstate/watchdog"
+PROGRAM = "/Library/macstate/bin/watchdog"
 """Where our script lies on a Mac."""
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """It may be root's: no folder that somebody else can write to, as Homebrew's are."""
@@ -75,7 +75,7 @@ class Watchdog(Entry):
         """Give the program, which all watchdogs of a Mac share, and the job of this one."""
         yield File(key=PROGRAM.lstrip("/"), content=script(), permissions="0 755")
         label = f"{server.label}.watchdog"
-        own: dict[str, Any] = {"log": f"/Library/Logs/{label}.log", "user": "root", "working_directory": "/"}
+        own: dict[str, Any] = {"log": f"/var/log/{label}.log", "user": "root", "working_directory": "/"}
         job = Job.model_construct(
             command=(PROGRAM,),
             domain=endpoint.domain,
@@ -84,7 +84,7 @@ class Watchdog(Entry):
             **(own if server.root else {}),
         )
         home = "/var/root" if server.root else facts.home
-        state = "/var/run/macstate" if server.root else f"{home}/.local/state/macstate"
+        state = "/var/db/macstate" if server.root else f"{home}/.local/state/macstate"
         model = self.model or next(iter(endpoint.models or ()), "")
         environment = {
             "HOME": home,

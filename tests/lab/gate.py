@@ -33,7 +33,7 @@ from macstate.steps import Write
 NAME = "studio.tail1.ts.net"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
 KEYS = {"agents": "aGoodKeyOfTheAgents-0123456789", "phone": "another.Key_of~the+phone/123="}
-RELATIVE = b"../../../../usr/local/share/macstate/guide"
+RELATIVE = b"../../../../Library/macstate/guide"
 """The guide's folder, seen from where the gateway runs on a Mac."""
 AUDIENCES = {"tailnet": "serve", "funnel": "funnel"}
 """Each, and the field of an endpoint that lets it in."""

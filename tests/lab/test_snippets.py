@@ -232,7 +232,7 @@ def test_changed_ports_are_followed_by_everything(served: Lab) -> None:
     root = served.mac.root
     texts = {path: content for path, content in served.files().items() if b"11434" in content}
     assert [path for path in texts if "journal" not in path and ".ollama/" not in path] == []
-    assert " 11555;" in (root / "usr/local/etc/macstate/nginx.conf").read_text()
+    assert " 11555;" in (root / "Library/macstate/etc/nginx.conf").read_text()
     # the laptop knows routes alone: its files stay as they are, and what they name is what listens there now
     assert {path.name: path.read_bytes() for path in ours.iterdir() if path.is_file()} == before
     asked = Laptop(served).sh('. ~/.config/macstate/shell.sh; curl -sSf "$VLLM_API_BASE/models"')

@@ -25,6 +25,8 @@ FOLDERS = (
     "System/Library/LaunchDaemons Users/Shared bin opt/homebrew/bin private/etc/newsyslog.d private/tmp private/var/db "
     "private/var/log private/var/root private/var/run sbin usr/bin usr/libexec usr/local/bin usr/local/etc usr/sbin"
 )
+OPEN = {"Users/Shared": 0o1777, "private/tmp": 0o1777}
+"""Folders in which everybody may make files."""
 LINKS = {"etc": "private/etc", "tmp": "private/tmp", "var": "private/var"}
 HOME_FOLDERS = (
     ".ssh",
@@ -58,6 +60,8 @@ def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> 
     shutil.rmtree(draft, ignore_errors=True)
     for folder in (*FOLDERS.split(), ".mac", *(f"Users/{user}/{name}" for name in HOME_FOLDERS)):
         (draft / folder).mkdir(parents=True)
+    for each in [draft, *draft.rglob("*")]:  # whatever the laptop's umask is
+        each.chmod(OPEN.get(str(each.relative_to(draft)), 0o755))
     for name, target in LINKS.items():
         (draft / name).symlink_to(target)
     state = fresh.state(user, dns_name)

@@ -14,15 +14,20 @@ if TYPE_CHECKING:
 
 
 def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body: str) -> Answer:
-    """Answer a request for the Serve document."""
+    """Answer a request for the Serve document, or for the preferences."""
     socket = options["--unix-socket"][-1]
     gui = mac.state["tailscale"]["variant"] != "oss"  # the app builds have no such socket
     if mac.absolute(socket) != tailnet.SOCKET or gui or not tailnet.is_running(mac):
         raise Failure(
             7, "curl: (7) Failed to connect to local-tailscaled.sock port 80 after 0 ms: Couldn't connect to server"
         )
-    if path != "/localapi/v0/serve-config":
+    known = {"/localapi/v0/prefs": _prefs, "/localapi/v0/serve-config": _serve}
+    if path not in known:
         return 404, {}, "404 page not found\n"
+    return known[path](mac, options, method, body)
+
+
+def _serve(mac: Mac, options: dict[str, list[str]], method: str, body: str) -> Answer:
     # null before the first write (measured)
     text = json.dumps(mac.state["tailscale"]["serve"], separators=(",", ":"))
     etag = hashlib.sha256(text.encode()).hexdigest()
@@ -42,3 +47,17 @@ def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body
     except Failure as failure:
         return 400, {}, f"{failure.text}\n"
     return 200, {}, ""
+
+
+def _prefs(mac: Mac, _options: dict[str, list[str]], method: str, body: str) -> Answer:
+    """Change what is named, each beside its switch ``NAMESet`` (recorded of tailscaled 1.102.5)."""
+    prefs = mac.state["tailscale"]["prefs"]
+    if method == "PATCH":
+        if not mac.as_root:
+            return 403, {}, "prefs write access denied\n"
+        try:
+            asked = json.loads(body)
+        except ValueError:
+            return 400, {}, "unexpected EOF\n"
+        prefs |= {name: asked[name] for name in asked if asked.get(f"{name}Set") is True}
+    return 200, {"Content-Type": "application/json"}, json.dumps(prefs, indent="\t") + "\n"

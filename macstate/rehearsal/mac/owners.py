@@ -32,8 +32,9 @@ def of(mac: Mac, file: Path) -> tuple[int, int]:
         renamed = changed == found.st_mtime_ns and place.startswith(path)  # to this, after it was given away
         if itself or renamed:
             return owner, group
-    home = mac.root / "Users" / mac.state["user"]
-    return (mac.state["uid"], 20) if file == home or home in file.parents else (0, 0)
+    home, homebrew = mac.root / "Users" / mac.state["user"], mac.root / "opt/homebrew"
+    theirs = {home: 20, homebrew: 80}  # Homebrew belongs to whoever has installed it
+    return next(((mac.state["uid"], group) for top, group in theirs.items() if top in {file, *file.parents}), (0, 0))
 
 
 def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:

@@ -36,8 +36,9 @@ def is_running(mac: Mac) -> bool:
 
 
 def need_root(mac: Mac, words: list[str], denied: str) -> None:
-    """Refuse a write by anybody but root and the operator."""
-    if not mac.as_root and mac.state["tailscale"]["prefs"].get("OperatorUser") != mac.user:
+    """Refuse a write by anybody but root and the operator; the app belongs to whoever has started it (inferred)."""
+    gui = mac.state["tailscale"]["variant"] != "oss"
+    if not gui and not mac.as_root and mac.state["tailscale"]["prefs"].get("OperatorUser") != mac.user:
         raise Failure(
             1,
             f"{denied}\n\nUse 'sudo tailscale {' '.join(words)}'.\n"

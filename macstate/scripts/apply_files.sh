@@ -1,0 +1,140 @@
+# shellcheck shell=sh disable=SC2154 # it follows apply.sh, whose variables and functions it uses
+# What changes files: each is whole, or as it was.
+alone() { # PATH: as root, where somebody else could change what a path means, nothing is done
+  [ -z "${roots-}" ] || [ "$(way "$1")" = 0 ] ||
+    fail "$1: others than root can change the folders above it, and root works on no file there; choose a place below /Library or /etc"
+}
+pour() { # FILE BYTES BASE64: a new file, of so many bytes, that nobody else reads
+  rm -f "$1" && why=$(printf %s "$3" | base64 --decode | cat 2>&1 >"$1") && [ "$(wc -c <"$1")" -eq "$2" ] || {
+    rm -f "$1"
+    fail "${1#"$root"} cannot be written${why:+: ${why##*: }}"
+  }
+}
+write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
+  path=$root$1 mode=$2 owner=$3
+  [ ! -d "$path" ] || fail "$1 is a folder"
+  alone "$1"
+  why=$(mkdir -p "${path%/*}" 2>&1) || fail "${1%/*} cannot be made${why:+: ${why##*: }}"
+  umask 077
+  pour "$path.macstate" "$4" "$5"
+  umask 022
+  { chmod "$mode" "$path.macstate" && { [ -z "$owner" ] || chown -h "$owner" "$path.macstate"; }; } ||
+    fail "$1 cannot be given its owner and mode"
+  shift 5
+  if [ $# -gt 0 ] && ! out=$(in_root "$@" 2>&1 </dev/null); then
+    rm -f "$path.macstate"
+    fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr '\n' ' ')"
+  fi
+  mv -f "$path.macstate" "$path" || fail "${path#"$root"} cannot be replaced"
+}
+check() { # OWNER COUNT, then NAME BYTES BASE64 of each file, then COMMAND...: it takes these files, which lie in one folder
+  place=$folder/check owner=$1 left=$2 status=0
+  shift 2
+  mkdir -m 0711 "$place" || fail "${place#"$root"} cannot be made"
+  umask 077
+  while [ "$left" -gt 0 ]; do
+    pour "$place/$1" "$2" "$3"
+    chown -h "$owner" "$place/$1"
+    left=$((left - 1))
+    shift 3
+  done
+  umask 022
+  out=$(in_root "$@" 2>&1 </dev/null) || status=$?
+  rm -rf "$place"
+  [ "$status" -eq 0 ] || fail "$* refuses the new files, the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
+}
+preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept already
+  alone "$1"
+  [ -f "$root$1" ] || return 0
+  umask 077
+  replace "$root$2" "$(cat "$root$2" 2>/dev/null || :)$newline$(cat "$root$1")$newline"
+  umask 022
+}
+delete() { # ID PATH: a file that this id means, and that the record names
+  case $2 in
+    */../*) fail "$2 is no part of $1" ;;
+    "/${1#*/}" | "/${1#*/}"/* | "${folder#"$root"}"/*.old) ;;
+    */Library/LaunchDaemons/"${1##*/}.plist" | */Library/LaunchAgents/"${1##*/}.plist") ;;
+    /Library/macstate/guide/* | /usr/local/share/macstate/guide/*) # the second is where they were once
+      [ "$1" = guide/pages ] || fail "$2 is no part of $1"
+      ;;
+    *) fail "$2 is no part of $1" ;;
+  esac
+  recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
+  [ -e "$root$2" ] || [ -L "$root$2" ] || [ -e "$root$2.macstate" ] || return 0
+  owner=0
+  [ -z "$roots" ] || owner=$(way "$2")
+  case $owner in # what somebody else could swap for a link, goes as that one, never as root
+    0) rm -f "$root$2" "$root$2.macstate" ;;
+    '') fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again" ;;
+    *) sudo -n -u "#$owner" -- rm -f "$root$2" "$root$2.macstate" </dev/null ;;
+  esac || fail "$2 cannot be deleted"
+  place=${2%/*} # a folder of ours goes with the last that was in it
+  while case $place in */macstate | */macstate/*) ;; *) false ;; esac && rmdir "$root$place" 2>/dev/null; do
+    place=${place%/*}
+  done
+}
+aside() { # ID PATH: somebody else's file, under another name, which is free
+  case $taken in
+    *"$newline$1$newline"*) ;;
+    *) fail "$1: it is somebody else's, and nobody has allowed to set it aside" ;;
+  esac
+  [ -e "$root$2" ] || [ -L "$root$2" ] || return 0
+  alone "$2"
+  kept=$root$2.before-macstate number=1
+  while [ -e "$kept" ] || [ -L "$kept" ]; do
+    number=$((number + 1))
+    kept=$root$2.before-macstate.$number
+  done
+  mv "$root$2" "$kept" || fail "$2 cannot be set aside"
+}
+real() { # PATH: where a chain of links leads
+  path=$1 links=0
+  while [ -L "$path" ]; do
+    links=$((links + 1))
+    [ "$links" -le 40 ] || fail "$1 is a link that leads nowhere"
+    link=$(readlink "$path")
+    case $link in
+      /*) path=$link ;;
+      *) path=${path%/*}/$link ;;
+    esac
+  done
+  printf %s "$path"
+}
+bytes() { # FILE
+  wc -c <"$1" | tr -d ' '
+}
+head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
+  path=$(real "$root$1") || fail "$1 is a link that leads nowhere"
+  new=$path.macstate at=0 rest=1 least=0 tail=$MADE
+  why=$(umask 077 && rm -f "$new" 2>&1 && mkdir -p "${path%/*}" 2>&1) || # ~/.ssh is nobody else's
+    fail "${path#"$root"} cannot be written${why:+: ${why##*: }}"
+  if [ -e "$path" ]; then
+    why=$(cp -p "$path" "$new" 2>&1) || fail "${path#"$root"} cannot be written${why:+: ${why##*: }}" # with its owner and mode
+    tail='' least=$(bytes "$path")
+    if [ -n "$2" ] && at=$(grep -anxF -- "$2" "$path" | head -n 1) && [ -n "$at" ]; then
+      at=${at%%:*}
+      rest=$((at + 1)) least=$((least - ${#2} - 1))
+    fi
+    if [ -z "$3" ] && [ "$(sed -n "${rest}p" "$path")" = "$MADE" ]; then
+      rest=$((rest + 1)) least=$((least - ${#MADE} - 1)) made=yes
+    fi
+  fi
+  [ -z "$3" ] || least=$((least + ${#3} + 1))
+  why=$(headed "$3" 2>&1 >"$new") && [ "$(bytes "$new")" -ge "$least" ] || {
+    rm -f "$new"
+    fail "${path#"$root"} cannot be written${why:+: ${why##*: }}"
+  }
+  if [ -n "${made-}" ] && [ ! -s "$new" ]; then
+    rm -f "$path" "$new"
+  else
+    mv -f "$new" "$path" || fail "${path#"$root"} cannot be replaced"
+  fi
+}
+headed() { # LINE: the file as it shall be
+  { [ -z "$1" ] || printf '%s\n' "$1"; } &&
+    { [ -z "$tail" ] || printf '%s\n' "$tail"; } &&
+    { [ "${at:-0}" -le 1 ] || head -n "$((at - 1))" "$path"; } &&
+    { [ ! -e "$path" ] || tail -n "+$rest" "$path"; }
+}
+MADE='# macstate made this file; it goes with the line above, unless there is more in it'
