@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, create_model
+from pydantic import AfterValidator, Field, Strict, create_model
 
 from macstate.entry import Entry
 from macstate.resources import KINDS
@@ -16,12 +16,18 @@ from macstate.types import Name, Word
 ENTRIES: tuple[type[Entry], ...] = (*(kind.entry for kind in KINDS if kind.entry), *SERVICES)
 
 
+def _not_root(value: str) -> str:
+    if value == "root":
+        raise ValueError("root runs no servers and reads no Mac here; type the user whose Mac it is, who may use sudo")
+    return value
+
+
 class MacEntry(Entry):
     """One Mac: how to reach it, and what it gets when that is not everything."""
 
     hostname: Word
     """Its name in the tailnet, or any name or address that SSH reaches."""
-    user: Word
+    user: Annotated[Word, AfterValidator(_not_root)]
     """Who logs in, and who runs the jobs."""
     ssh: Literal["tailscale", "openssh"] = "tailscale"
     """How to log in: Tailscale SSH, or its Remote Login with known hosts, keys and agent as for any SSH server."""

@@ -19,13 +19,11 @@ ROOT = "macstate: root"
 
 
 def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
-    """Run one remote command as root: as it stands where we are root, else through sudo, with a password if it must be.
+    """Run one remote command as root: through sudo, with a password if it must be.
 
     Raises:
         MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
     """
-    if session.found.facts.uid == 0:
-        return connect.send(host, words, stdin)
     if session.found.facts.sudo:
         return connect.send(host, (*QUIET, "-n", *words), stdin)
     if session.password is None:
