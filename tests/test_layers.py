@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from macstate import probe
-from macstate.services import watchdog
+from macstate import probe, scripts
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "macstate"
@@ -114,8 +113,9 @@ def test_shell_scripts_are_clean(path: Path) -> None:
 
 
 def test_what_is_put_together_is_clean() -> None:
-    assert shellcheck(probe.script()) == ""
-    assert shellcheck(watchdog.script()) == ""
+    programs = probe.script(), scripts.watchdog(), scripts.pull(), scripts.rotate()
+    for script in (*programs, "\n".join((*map(scripts.whole, scripts.APPLY), "carry_out"))):
+        assert shellcheck(script) == ""
 
 
 def test_shellcheck_does_complain() -> None:

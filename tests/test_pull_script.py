@@ -63,7 +63,7 @@ class Mac:
         return done.returncode, done.stdout + done.stderr
 
     def pull(self, *words: str) -> tuple[int, str]:
-        return self.sh(scripts.whole("pull.sh"), *words)
+        return self.sh(scripts.pull(), *words)
 
     @property
     def queue(self) -> list[list[str]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from macstate.services.watchdog import script
+from macstate.scripts import watchdog
 
 TOOLS = {
     "launchctl": r"""
@@ -117,7 +117,7 @@ class Dog:
         path = f"{self.folder}/bin:{os.environ['PATH']}"
         own = {"PATH": path, "FAKE": str(self.folder), "MACSTATE_ROOT": str(self.folder), **settings, **environment}
         program = self.folder / "watchdog"
-        program.write_text(script())
+        program.write_text(watchdog())
         done = subprocess.run(["/bin/sh", program], env=own, capture_output=True, text=True, check=True, timeout=60)
         assert done.stderr == ""
         lines = [line.partition(" ") for line in done.stdout.splitlines()]
@@ -159,7 +159,7 @@ def dog(tmp_path: Path) -> Dog:
 
 
 def test_times_are_read_as_python_reads_them() -> None:
-    clock = script().partition("clock='")[2].partition("}'")[0] + "}"
+    clock = watchdog().partition("clock='")[2].partition("}'")[0] + "}"
     chance = random.Random(1)
     stamps = {"2318-03-05T10:00:00.123456789Z": 10987264800, "1970-01-01T00:00:00Z": 0}
     for _ in range(300):
@@ -265,10 +265,9 @@ def test_what_is_in_use_is_asked(dog: Dog) -> None:
     dog.loads(80, session=80)
     dog.look("ollama")
     stamp = dog.folder / "state/asked"
-    model, goes, shown, ours, left = stamp.read_text().split()
-    stamp.write_text(
-        f"{model} {int(goes) - 60} {int(shown) - 60} {ours} {left}\n"
-    )  # a minute ago, and as long as now: its first answer
+    goes, shown, ours, theirs, model = stamp.read_text().split()
+    # a minute ago, and as long as now: its first answer
+    stamp.write_text(f"{int(goes) - 60} {int(shown) - 60} {ours} {theirs} {model}\n")
     dog.lines("asked")
     dog.look("ollama")
     assert dog.question()

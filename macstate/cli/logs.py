@@ -8,24 +8,27 @@ from collections.abc import Iterator
 
 from pyinfra.api.host import Host
 
-from macstate import connect, spec
+from macstate import connect, scripts, spec
 from macstate.errors import MacstateError
 
-READ = """
+READ = (
+    scripts.bare("digits.sh")
+    + """
 set -u
 file=${MACSTATE_ROOT-}$1
 [ -r "$file" ] || { echo unreadable; exit; }
-size=$(wc -c <"$file" | tr -d ' ')
+size=$(digits "$(wc -c <"$file" | tr -d ' ')")
 echo "$size"
 if [ "$2" = begin ]; then
   head -c "$size" "$file" | tail -n "$3"
 else
-  from=$2
+  from=$(digits "$2")
   [ "$from" -le "$size" ] || from=0 # it was rotated
   tail -c "+$((from + 1))" "$file" | head -c "$((size - from))"
 fi | base64 | tr -d '\\n'
 echo
 """
+)
 """Prints how long the file is, and a piece of it in base64: a log may hold any bytes."""
 
 

@@ -31,8 +31,8 @@ class Model(Resource):
     probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls")
     script: ClassVar[str] = """
 pulls() { # FOLDER: whether somebody works on the queue, and its lines
-  worker=$(readlink "$1/worker") && [ "$(ps -o lstart= -p "${worker%%	*}")" = "${worker#*	}" ] &&
-    echo working || echo idle
+  worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
+    [ "$(ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
   cat "$1"/*.pull 2>/dev/null || :
 }
 listed models | while read -r endpoint port; do

@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
+APPLY = ("digits.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
+"""What carries out a change, in this order."""
+
 
 @cache
 def whole(name: str) -> str:
@@ -21,10 +24,22 @@ def bare(name: str) -> str:
 @cache
 def apply() -> str:
     """Give the program that carries out a change."""
-    return "\n".join((*map(bare, ("way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")), "carry_out"))
+    return "\n".join((*map(bare, APPLY), "carry_out"))
 
 
 @cache
 def rotate() -> str:
     """Give the program that rotates logs."""
-    return "\n".join((whole("rotate.sh"), bare("way.sh"), 'each_log "$@"\n'))
+    return "\n".join((whole("rotate.sh"), bare("digits.sh"), bare("way.sh"), 'each_log "$@"\n'))
+
+
+@cache
+def pull() -> str:
+    """Give the program that has models pulled."""
+    return "\n".join((whole("pull.sh"), bare("digits.sh"), 'begin "$@"\n'))
+
+
+@cache
+def watchdog() -> str:
+    """Give the program that looks after a server."""
+    return "\n".join((whole("watchdog_ask.sh"), bare("digits.sh"), whole("watchdog.sh")))

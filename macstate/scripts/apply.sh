@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2034 # roots: apply_files.sh asks for it
 # Carries out one change. Everything that is particular comes on standard input: whatever stands before a line PAYLOAD is
 # thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
-# way.sh stands before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
+# digits.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
+# shellcheck disable=SC2034 # roots: the others use it
 set -eu
 root=${MACSTATE_ROOT-}
 # macOS' own tools alone: Homebrew's folders belong to a user, and this may run as root
@@ -83,7 +84,7 @@ takes() { # ID: somebody else's, which the person has allowed to be set aside
   taken=$taken$1$newline
 }
 journal() { # RUN BASE64 OUTCOME: this run's line, as the last one; a thousand are kept
-  entry=$1 begun=$2 outcome=$(printf %s "$3" | tr '\n\t' '  ' | sed 's/[\\"]/\\&/g')
+  entry=$1 begun=$2 outcome=$(printf %s "$3" | tr '[:cntrl:]' ' ' | sed 's/[\\"]/\\&/g')
   [ -f "$folder/owned" ] || { rm -f "$folder/journal" && return; } # nothing is left of us here
   line="$(printf %s "$2" | base64 --decode), \"outcome\": \"$outcome\"}"
   why=$(older "$1" 2>&1 >"$folder/journal.new") && [ "$(tail -n 1 "$folder/journal.new")" = "$line" ] || {

@@ -5,7 +5,7 @@ alone() { # PATH: as root, where somebody else could change what a path means, n
     fail "$1: others than root can change the folders above it, and root works on no file there; choose a place below /Library or /etc"
 }
 pour() { # FILE BYTES BASE64: a new file, of so many bytes, that nobody else reads
-  rm -f "$1" && why=$(printf %s "$3" | base64 --decode | cat 2>&1 >"$1") && [ "$(wc -c <"$1")" -eq "$2" ] || {
+  rm -f "$1" && why=$(printf %s "$3" | base64 --decode | cat 2>&1 >"$1") && [ "$(bytes "$1")" -eq "$2" ] || {
     rm -f "$1"
     fail "${1#"$root"} cannot be written${why:+: ${why##*: }}"
   }
@@ -102,7 +102,7 @@ real() { # PATH: where a chain of links leads
   printf %s "$path"
 }
 bytes() { # FILE
-  wc -c <"$1" | tr -d ' '
+  digits "$(wc -c <"$1" | tr -d ' ')"
 }
 head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
   path=$(real "$root$1") || fail "$1 is a link that leads nowhere"
@@ -112,8 +112,8 @@ head_line() { # PATH OLD NEW: one line in a person's own file, which may be a li
   if [ -e "$path" ]; then
     why=$(cp -p "$path" "$new" 2>&1) || fail "${path#"$root"} cannot be written${why:+: ${why##*: }}" # with its owner and mode
     tail='' least=$(bytes "$path")
-    if [ -n "$2" ] && at=$(grep -anxF -- "$2" "$path" | head -n 1) && [ -n "$at" ]; then
-      at=${at%%:*}
+    if [ -n "$2" ] && line=$(grep -anxF -- "$2" "$path" | head -n 1) && [ -n "$line" ]; then
+      at=$(digits "${line%%:*}")
       rest=$((at + 1)) least=$((least - ${#2} - 1))
     fi
     if [ -z "$3" ] && [ "$(sed -n "${rest}p" "$path")" = "$MADE" ]; then
@@ -134,7 +134,7 @@ head_line() { # PATH OLD NEW: one line in a person's own file, which may be a li
 headed() { # LINE: the file as it shall be
   { [ -z "$1" ] || printf '%s\n' "$1"; } &&
     { [ -z "$tail" ] || printf '%s\n' "$tail"; } &&
-    { [ "${at:-0}" -le 1 ] || head -n "$((at - 1))" "$path"; } &&
+    { [ "$at" -le 1 ] || head -n "$((at - 1))" "$path"; } &&
     { [ ! -e "$path" ] || tail -n "+$rest" "$path"; }
 }
 MADE='# macstate made this file; it goes with the line above, unless there is more in it'

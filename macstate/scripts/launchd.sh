@@ -14,7 +14,7 @@ others() { # DOMAIN FOLDER LOADED: jobs of others, which may be in the way
   for file in "$root$2"/*.plist; do
     label=${file##*/}
     label=${label%.plist}
-    ! named "$1" | grep -qxF "$label" || continue
+    ! named "$1" | grep -qxF -- "$label" || continue
     cat "$file" >/dev/null 2>&1 || continue
     section "cat $2/$label.plist" cat "$file"
     [ "$3" = unknown ] || section "launchctl print $1/$label" launchctl print "$1/$label"

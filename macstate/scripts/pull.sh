@@ -4,7 +4,7 @@
 # server's own API, the smallest first. A dropped connection is taken up again: Ollama keeps what it has. How far it is
 # stands in one line a model, below ~/.local/state/macstate/pulls:
 # NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE;
-# -1 behind an error that came after more bytes).
+# -1 behind an error that came after more bytes). digits.sh stands behind this, and last: begin "$@".
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -35,13 +35,6 @@ number() { # NAME JSON: the first number of that name; 0 without one
   esac
   rest=${rest# }
   digits "${rest%%[!0-9]*}"
-}
-digits() { # TEXT: it, if it is a whole number; else 0. Arithmetic evaluates text, and takes 08 for octal
-  case ${1#-} in
-    '' | *[!0-9]* | 0?*) echo 0 ;;
-    ????????????????*) echo 999999999999999 ;;
-    *) echo "$1" ;;
-  esac
 }
 put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new"
@@ -74,7 +67,9 @@ missing() { # MANIFEST: bytes that are still to come
     done | awk '{ sum += $1 } END { printf "%.0f", sum }'
 }
 queued() { # bytes that others in the queue still want
-  cat "$queue"/*.pull 2>/dev/null | awk -F '\t' -v me="$name" '$3 != "failed" && $1 != me { sum += $2 } END { printf "%.0f", sum }'
+  cat "$queue"/*.pull 2>/dev/null | ME=$full awk -F '\t' '
+    $3 != "failed" && $1 "" != ENVIRON["ME"] "" { sum += $2 }
+    END { printf "%.0f", sum }'
 }
 free() {
   place=${MACSTATE_ROOT-}$folder
@@ -134,7 +129,8 @@ queue() {
   esac # else the registry cannot be asked from here, and Ollama itself will say what is wrong
   enter "$bytes" waiting ''
   worker=$(readlink "$queue/worker") || worker=
-  if [ "$(started "${worker%%"$tab"*}")" != "${worker#*"$tab"}" ]; then
+  since=${worker#*"$tab"}
+  if [ -z "$since" ] || [ "$(started "${worker%%"$tab"*}")" != "$since" ]; then
     rm -f "$queue/worker" # dead; and no other can come, for one run at a time queues
     worker=
   fi
@@ -160,18 +156,26 @@ work() {
   trap '' HUP # the session that started us ends soon
   sign || exit 0
   while :; do
-    line=$(cat "$queue"/*.pull 2>/dev/null | awk -F '\t' '$3 != "failed"' | sort -t "$tab" -k 2,2n | head -n 1)
-    if [ -z "$line" ]; then
+    smallest
+    if [ -z "$file" ]; then
       rm -f "$queue/worker" # first: whoever queues now sees that nobody works
-      cat "$queue"/*.pull 2>/dev/null | cut -f 3 | grep -qv failed || break
+      smallest
+      [ -n "$file" ] || break
       sign || exit 0
       continue
     fi
-    name=$(field "$line" 1) bytes=$(field "$line" 2)
-    file=$queue/$(printf %s "$name" | tr / =).pull
+    name=$(field "$(head -n 1 "$file" 2>/dev/null || :)" 1)
     pull
   done
   rmdir "$queue" "${queue%/*}" 2>/dev/null || :
+}
+smallest() { # of what is waiting: its file, none if nothing waits, and its size
+  file='' bytes=0
+  for each in "$queue"/*.pull; do
+    line=$(head -n 1 "$each" 2>/dev/null) && [ "$(field "$line" 3)" != failed ] || continue
+    size=$(digits "$(field "$line" 2)")
+    [ -n "$file" ] && [ "$size" -ge "$bytes" ] || file=$each bytes=$size
+  done
 }
 sign() { # fails where another works: a link is made whole, or not at all
   ln -s "$$$tab$(started $$)" "$queue/worker" 2>/dev/null
@@ -206,7 +210,7 @@ follow() { # what the server says of a pull, line by line; a thousandth more is 
   while IFS= read -r line || [ -n "$line" ]; do
     [ -f "$file" ] || exit 0
     total=$(number total "$line") done=$(number completed "$line")
-    now="${line%%,*}$((total > 0 ? done * 1000 / total : 0))"
+    now="${line%%,*}$((done * 1000 / (total > 0 ? total : 1)))"
     [ "$now" != "$last" ] || continue
     last=$now
     case $layer:$line in
@@ -218,7 +222,9 @@ follow() { # what the server says of a pull, line by line; a thousandth more is 
   done
 }
 
-case $mode in
-  --work) work ;;
-  *) queue "$@" ;;
-esac
+begin() {
+  case $mode in
+    --work) work ;;
+    *) queue "$@" ;;
+  esac
+}

@@ -3,7 +3,7 @@
 # copies as LOG.1.gz (the newest) to LOG.KEEP.gz. launchd and nginx append to a log wherever its end is, so they write on
 # into the same file. What is written between copy and emptying is lost. A run that was killed is finished by the next.
 # Root works only where root alone can change what a path means, and on no link: any other log is left to the owner of
-# the folders above it. way.sh stands behind this, and last: each_log "$@".
+# the folders above it. digits.sh and way.sh stand behind this, and last: each_log "$@".
 set -u
 root=${MACSTATE_ROOT-}
 PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
@@ -11,6 +11,9 @@ LC_ALL=C
 export PATH LC_ALL
 say() {
   printf '%s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$log" "$*"
+}
+bytes_in() { # FILE
+  digits "$(wc -c <"$1" | tr -d ' ')"
 }
 settle() { # the copy, LOG.0, becomes LOG.1.gz; the older ones move up, as far as there is no gap
   [ ! -f "$file.0" ] || gzip -f "$file.0" || return
@@ -30,9 +33,9 @@ settle() { # the copy, LOG.0, becomes LOG.1.gz; the older ones move up, as far a
 }
 rotate() {
   settle || return
-  bytes=$(wc -c <"$file" | tr -d ' ')
+  bytes=$(bytes_in "$file")
   [ "$bytes" -gt "$size" ] || return 0
-  if ! { [ -w "$file" ] && cp -p "$file" "$file.0" && [ "$(wc -c <"$file.0")" -ge "$bytes" ]; }; then
+  if ! { [ -w "$file" ] && cp -p "$file" "$file.0" && [ "$(bytes_in "$file.0")" -ge "$bytes" ]; }; then
     rm -f "$file.0"
     return 1
   fi

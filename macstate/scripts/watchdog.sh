@@ -9,11 +9,14 @@ look() { # the job's process, and the number of its run; both empty if nothing r
   pid=${process%% *}
 }
 usage() { # the CPU seconds of each process of the job: its group, and all children (Ollama's runner is one)
-  ps -A -o pid= -o ppid= -o pgid= -o time= | awk -v job="$pid" "$clock"'
+  ps -A -o pid= -o ppid= -o pgid= -o time= | JOB=$pid awk "$clock"'
     { parent[$1] = $2; group[$1] = $3; used[$1] = seconds($4) }
     END {
-      for (one in parent) for (up = one; up + 0 > 1 && (up in parent); up = parent[up])
-        if (up == job || group[up] == job) { printf "%s %.2f\n", one, used[one]; break }
+      for (one in parent) {
+        left = NR # whatever ps says, no way up goes round in a circle
+        for (up = one; up + 0 > 1 && (up in parent) && left-- > 0; up = parent[up])
+          if (up == ENVIRON["JOB"] || group[up] == ENVIRON["JOB"]) { printf "%s %.2f\n", one, used[one]; break }
+      }
     }'
 }
 works() { # whether the job has used CPU since the look before; that a GPU's work costs the CPU so much is an inference
@@ -26,9 +29,9 @@ works() { # whether the job has used CPU since the look before; that a GPU's wor
 patient() { # NAME SECONDS WHY: whether this phase of the process is not over yet; its beginning is said
   now=$(date +%s) since=$(recall phase)
   case $since in
-    "$1 $process "*) since=$(number "${since##* }") ;;
+    "$1 $process "*) since=$(digits "${since##* }") ;;
     *)
-      case $since in *" $process "*) since=$(number "${since##* }") ;; *) since=$now ;; esac
+      case $since in *" $process "*) since=$(digits "${since##* }") ;; *) since=$now ;; esac
       put phase "$1 $process $since"
       [ "$2" -eq 0 ] || say "$1: $3; left alone for up to $2 s"
       ;;
@@ -81,7 +84,7 @@ case ${pid:-none}:$code:$failed in
   none:000:*) why="not running" ;;
   *:000:* | *:503:*)
     age=$(ps -o etime= -p "$pid" | awk "$clock"'{ printf "%.0f", seconds($1) }')
-    if [ "$(recall well)" != "$process" ] && [ "$(number "$age")" -lt "$READY" ]; then
+    if [ "$(recall well)" != "$process" ] && [ "$(digits "$age")" -lt "$READY" ]; then
       patient starting "$READY" "$why"
       exit 0
     fi
@@ -102,7 +105,7 @@ if [ -f "$folder/gave-up" ]; then
   rm -f "$folder/gave-up" "$folder/restarts" # somebody else has started it anew
 fi
 now=$(date +%s) restarts=$(recall restarts)
-count=$(number "${restarts%% *}") last=$(number "${restarts##* }")
+count=$(digits "${restarts%% *}") last=$(digits "${restarts##* }")
 [ $((now - last)) -ge "$COOLDOWN" ] || exit 0
 if [ "$count" -ge "$GIVE_UP" ]; then
   put gave-up "$process"

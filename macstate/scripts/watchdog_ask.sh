@@ -10,7 +10,7 @@
 #   restarts  how many in a row, and the last one's time
 #   gave-up   the process on which it has given up
 #   out       there while the job is booted out and not yet back
-# shellcheck disable=SC2016,SC2034,SC2154 # watchdog.sh follows: it knows the process, and judges
+# shellcheck disable=SC2016,SC2034,SC2154 # awk has a $ too; watchdog.sh follows: it knows the process, and judges
 set -u
 LC_ALL=C
 export LC_ALL
@@ -40,13 +40,6 @@ say() {
   printf '%s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$NAME" "$*"
   logger -t macstate.watchdog "$NAME: $*"
 }
-number() { # TEXT: it, if it is a whole number; else 0. Whoever holds the port answers, and arithmetic evaluates text
-  case ${1#-} in
-    '' | *[!0-9]* | 0?*) echo 0 ;;
-    ????????????????*) echo 999999999999999 ;;
-    *) echo "$1" ;;
-  esac
-}
 put() { # FILE TEXT
   printf '%s\n' "$2" >"$folder/$1"
 }
@@ -55,7 +48,7 @@ recall() { # FILE
 }
 expiry() { # MODEL: when it is to be unloaded, as /api/ps says now; 0 if it is not there
   ask /api/ps
-  number "$(loaded | MODEL=$1 awk "$named"'(name "") == ENVIRON["MODEL"] "" { found = $1 } END { print found }')"
+  digits "$(loaded | MODEL=$1 awk "$named"'(name "") == ENVIRON["MODEL"] "" { found = $1 } END { print found }')"
 }
 near() { # SECONDS SECONDS: whether they are the same, but for what is cut off
   [ $(($1 - $2)) -le 2 ] && [ $(($1 - $2)) -ge -2 ]
@@ -92,10 +85,10 @@ speaks() { # MODEL FIELDS PATH BODY: whether it says something; a 4xx is alive (
   why="an empty answer ($model)"
   return 1
 }
-first() { # NAME: the first text of that name in the answer, as it stands there
-  printf '%s\n' "$answer" | awk -v name="\"$1\"" 'match($0, name " *: *\"([^\"\\\\]|\\\\.)*\"") {
-    text = substr($0, RSTART + length(name), RLENGTH - length(name) - 1)
-    sub(/^ *: *"/, "", text)
+first_id() { # the first text named "id" in the answer, as it stands there
+  printf '%s\n' "$answer" | awk 'match($0, /"id" *: *"([^"\\]|\\.)*"/) {
+    text = substr($0, RSTART, RLENGTH - 1)
+    sub(/^"id" *: *"/, "", text)
     print text
   }'
 }
@@ -112,7 +105,7 @@ question() { # MODEL EXPIRES CONTEXT, one that is loaded: it must say something,
   read -r goes shown ours theirs _ <<EOF
 $line
 EOF
-  goes=$(number "$goes") shown=$(number "$shown") ours=$(number "$ours") theirs=$(number "$theirs")
+  goes=$(digits "$goes") shown=$(digits "$shown") ours=$(digits "$ours") theirs=$(digits "$theirs")
   left=$(($2 - $(date +%s)))
   ! grep -qxF "$process $1" "$folder/reloads" 2>/dev/null || return 0
   [ "$left" -ge "$DEADLINE" ] || [ "$left" -le "-$DEADLINE" ] || return 0 # asked now, it might be loaded anew
@@ -129,7 +122,7 @@ EOF
   # the usual one, which may be larger, unless that is known to be smaller.
   own=$(printf '%s\n' "$answer" | sed -n 's/.*\.context_length" *: *\([0-9][0-9]*\).*/\1/p')
   usual=$(printf '%s\n' "$answer" | sed -nE 's/.*"parameters" *: *"([^"\\]|\\.)*num_ctx +([0-9]+).*/\2/p')
-  usual=$(number "${usual:-$CONTEXT}") own=$(number "$own") size=''
+  usual=$(digits "${usual:-$CONTEXT}") own=$(digits "$own") size=''
   if [ "$3" -gt 0 ] && { [ "$3" -lt "$own" ] || { [ "$usual" -gt 0 ] && [ "$usual" -lt "$own" ]; }; }; then
     size=",\"num_ctx\":$3"
   fi
@@ -164,7 +157,7 @@ ollama() { # asks the loaded models
   models=$(loaded) asked='' spoken=0
   while [ "$ASK" = 1 ] && read -r expires context model && [ -n "$model" ]; do
     line=$([ "$(recall well)" != "$process" ] || recall asked | MODEL=$model awk "$kept"'(name "") == ENVIRON["MODEL"] ""')
-    [ -n "$why" ] || question "$model" "$(number "$expires")" "$(number "$context")"
+    [ -n "$why" ] || question "$model" "$(digits "$expires")" "$(digits "$context")"
     asked="$asked$line$newline"
   done <<EOF
 $models
@@ -177,7 +170,7 @@ openai() {
   model=$(printf %s "${MODEL-}" | sed 's/[\\"]/\\&/g')
   if [ -z "$model" ]; then
     [ "$HEALTH" = /v1/models ] || answers answer /v1/models /v1/models || return
-    model=$(first id)
+    model=$(first_id)
     [ -n "$model" ] || return # it has none, or wants a key
   fi
   speaks "$model" 'content|reasoning|reasoning_content|text' /v1/chat/completions \

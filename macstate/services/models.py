@@ -55,7 +55,7 @@ def resources(name: str, endpoint: Endpoint, scope: Scope) -> Iterator[Resource]
     wished = {f"{name}/{names.full(model)}": entry for model, entry in (endpoint.models or {}).items()}
     place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope)}
     if wished:
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.whole("pull.sh"), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.pull(), permissions="0 755")
     yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())
     if not endpoint.prune_models:  # a wish for nothing: it stays as it is
         mine = (key.removeprefix("model/") for key in sorted(scope.facts.recorded) if key.startswith(f"model/{name}/"))

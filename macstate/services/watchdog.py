@@ -33,11 +33,6 @@ def _at_least_a_second(value: int) -> int:
     return value
 
 
-def script() -> str:
-    """Give the program: how it asks, and what it makes of the answer."""
-    return scripts.whole("watchdog_ask.sh") + scripts.whole("watchdog.sh")
-
-
 AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
 
 
@@ -73,7 +68,7 @@ class Watchdog(Entry):
 
     def resources(self, name: str, endpoint: Endpoint, server: Launchd, facts: Facts) -> Iterator[Resource]:
         """Give the program, which all watchdogs of a Mac share, and the job of this one."""
-        yield File(key=PROGRAM.lstrip("/"), content=script(), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.watchdog(), permissions="0 755")
         label = f"{server.label}.watchdog"
         own: dict[str, Any] = {"log": f"/var/log/{label}.log", "user": "root", "working_directory": "/"}
         job = Job.model_construct(

@@ -1,4 +1,4 @@
-"""macstate/scripts/pull.sh with a real Ollama and a registry that drops, refuses and boasts."""
+"""The script that pulls, with a real Ollama and a registry that drops, refuses and boasts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 from lab import build
 from lab.registry import Registry, certificate
 from lab.tailnet import free_port, listens, wait_for
-from laptop import ROOT
+
+from macstate import scripts
 
 pytestmark = pytest.mark.lab
 CONTENT = random.Random(1).randbytes(500_000)
 """Ollama looks into a model only when it loads it."""
-SCRIPT = ROOT / "macstate/scripts/pull.sh"
 
 
 @dataclass
@@ -45,6 +45,13 @@ class Shop:
             "OLLAMA_MODELS": str(self.home / "models"),
         }
 
+    @property
+    def script(self) -> Path:
+        script = self.home / "pull"
+        if not script.exists():  # a worker may be reading it
+            script.write_text(scripts.pull())
+        return script
+
     def open(self) -> None:
         with (self.home / "ollama.log").open("ab") as log:
             words = [str(build.ollama()), "serve"]
@@ -57,7 +64,7 @@ class Shop:
             self.ollama.wait(20)
 
     def pull(self, *name_and_pin: str) -> tuple[int, str]:
-        words = ["sh", str(SCRIPT), "ollama", str(self.port), str(self.home / "models"), *name_and_pin]
+        words = ["sh", str(self.script), "ollama", str(self.port), str(self.home / "models"), *name_and_pin]
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=90, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -175,7 +182,7 @@ def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -
 
 def test_there_is_one_worker(shop: Shop) -> None:
     _, worker = begun(shop)
-    words = ["sh", str(SCRIPT), "--work", "ollama", str(shop.port)]
+    words = ["sh", str(shop.script), "--work", "ollama", str(shop.port)]
 
     second = subprocess.run(words, env=shop.environment, check=False, timeout=5)
 

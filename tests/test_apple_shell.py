@@ -1,0 +1,139 @@
+"""What no shell that we can have shows: bash 3.2 of a Mac does otherwise there, so the scripts' texts are looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+
+import pytest
+from shell_text import STARTS, Script, commands, inside
+from test_layers import SCRIPTS
+
+from macstate import journal, probe, scripts, sudo
+from macstate.cli import logs
+from macstate.resources import KINDS
+from macstate.services import job
+
+GIVEN = {"DEADLINE", "READY", "PATIENCE", "COOLDOWN", "GIVE_UP", "EVERY"}
+"""What a watchdog's job says in numbers."""
+TEXTS = {path.name: path.read_text() for path in SCRIPTS} | {
+    "apply": scripts.apply(),
+    "rotate": scripts.rotate(),
+    "pull": scripts.pull(),
+    "watchdog": scripts.watchdog(),
+    "probe": probe.script(),
+    "probe of a laptop": probe.script(laptop=True),
+    "logs": logs.READ,
+    "journal": journal.READ,
+    "awake": job.AWAKE,
+    "sudo": sudo.QUIET[2],
+    **{kind.kind: kind.script for kind in KINDS if kind.script},
+}
+BLOCKS = {"}", "done", "fi", "esac"}
+REDIRECTIONS = {">", ">>", "<", ">&", "<<"}
+
+
+def behind_redirections(found: list[str], at: int) -> int:
+    """Give the place behind all redirections that begin there."""
+    while at < len(found) and found[at].lstrip("0123456789") in REDIRECTIONS:
+        at += 2
+    return at
+
+
+def redirected(text: str) -> Iterator[str]:
+    """Give the compound commands with a file, where a Mac's shell overlooks that it cannot be opened (rule 2)."""
+    found = next(commands(text))  # within `$( )` nothing goes on behind them
+    for at, word in enumerate(found):
+        if word in BLOCKS:
+            end = behind_redirections(found, at + 1)
+            pairs = zip(found[at + 1 : end : 2], found[at + 2 : end : 2], strict=True)
+            files = {file for sign, file in pairs if sign.lstrip("0123456789") in {">", ">>", "<"}}
+            if files - {"/dev/null"} and found[end : end + 1] != ["||"]:
+                yield " ".join(found[at:end])
+
+
+def unheeded(text: str) -> Iterator[str]:
+    """Give the subshells whose failure ends a script in one bash and not in another (rule 5)."""
+    for found in commands(text):
+        for at, word in enumerate(found):
+            before = found[at - 1] if at else "\n"
+            if word == "(" and before in STARTS - {"if", "elif", "while", "until", "!"}:
+                depths = accumulate({"(": 1, ")": -1}.get(each, 0) for each in found[at:])
+                end = at + next(length for length, depth in enumerate(depths) if not depth) + 1
+                if found[behind_redirections(found, end) :][:1] not in (["||"], ["&&"]):
+                    yield " ".join(found[at:end])
+
+
+def divided(text: str) -> Iterator[str]:
+    """Give the expressions that divide in a branch: bash 3.2 does so in the one that is not taken too (rule 1)."""
+    parts = (part for found in commands(text) for word in found for opening, part in inside(word) if opening == "$((")
+    return (part for part in parts if re.search(r"\?.*[/%]", part) and not re.search(r"/ \([^()]*\?[^()]*\)$", part))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_macs_shell_does_what_the_text_says(name: str) -> None:
+    text = TEXTS[name]
+
+    assert [*redirected(text), *unheeded(text), *divided(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{\n  echo a\n} >file\nnext", ["} > file"]),
+        ("while read -r a; do echo; done 2>/dev/null >>$b; next", ["done 2> /dev/null >> $b"]),
+        ("if a; then b; fi <x && next", ["fi < x"]),
+        ("case $a in b) c ;; esac 3>x", ["esac 3> x"]),
+        ('f() {\n  for a; do\n    b "$( (x) || :)"\n  done >"$(y)" # why\n}', ['done > "$(y)"']),
+        ("{ a; } >x || fail; { a; } 2>&1; done </dev/null; a=$({ b; } >x); echo '} >x' \"} >x\" # } >x", []),
+        ("done <<EOF\n} >x\nEOF\nnext", []),
+    ],
+)
+def test_a_block_with_a_file_is_found(text: str, found: list[str]) -> None:
+    assert list(redirected(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("(umask 077 && a >x)\nnext", ["( umask 077 && a > x )"]),
+        ("a && (b; c) >x; next", ["( b ; c )"]),
+        ('x=$(a; (b "(") 2>/dev/null; c)', ['( b "(" )']),
+        ("(a) || fail; (a (b)) 2>&1 && b; if (a); then b; fi; ! (a); f() { :; }; case x in a) b ;; esac", []),
+    ],
+)
+def test_a_subshell_that_nobody_heeds_is_found(text: str, found: list[str]) -> None:
+    assert list(unheeded(text)) == found
+
+
+def test_a_division_in_a_branch_is_found() -> None:
+    assert list(divided('x="$((a > 0 ? b / a : 0))" y=$((b * 2 / (a > 0 ? a : 1))) z=$((a / 2))')) == [
+        "a > 0 ? b / a : 0"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["apply", "rotate", "pull", "watchdog", "probe", "probe of a laptop", "logs", "journal"]
+)
+def test_arithmetic_meets_numbers_alone(name: str) -> None:
+    assert Script(TEXTS[name], GIVEN).wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("x=$(cat file)\necho $((x + 1)) $(( $x )) $((${x} + y))", ["x", "$x", "${x}", "y"]),
+        ('f() { # SECONDS TEXT\n  [ $(($1 - 2)) -le "$2" ]\n}\nf 1 2\nf "$(cat x)" 2', ['"$2"', '"$(cat x)"']),
+        ('read -r a b\na=$(digits "$a")\n[ "$a" -gt 1 ] || [ "$b" -gt 1 ]', ['"$b"']),
+        ('f() {\n  n=$(cat x)\n}\nn=1\ng() {\n  [ "$n" -eq 1 ]\n}', ['"$n"']),
+        ("""awk -v x="$1" 'x'; awk -v y=1 'y'; printf '%s %d' a "$(wc -c <x)" """, ['"$1"', "a", '"$(wc -c <x)"']),
+        ('[ "$(a "$((b + 1))")" = 1 ]; echo "${c:-$(($(date +%s) - d))}"', ["d", "b"]),
+        (
+            'n=$(($(date +%s) + 1)) m=${#x} l=$(digits "$y")\n[ "$n" -lt "$m" ] && [ "-$l" -ge "$?" ]; [ "$T" -gt 1 ]',
+            [],
+        ),
+    ],
+)
+def test_text_that_meets_arithmetic_is_found(text: str, found: list[str]) -> None:
+    assert [each.rpartition(": ")[2] for each in Script(text, {"T"}).wrong()] == found
