@@ -21,6 +21,7 @@ MARK = "/MARK/"
 PAYLOADS = (
     f"PORT[$(touch {MARK})]",
     f"PORT[$(>{MARK})]",
+    f"x PORT[$(>{MARK})] 1",
     f"a[$(touch {MARK})]+1",
     f"$(touch {MARK})",
     f"`touch {MARK}`",

@@ -20,7 +20,7 @@ from macstate.steps import Aside, Check, Delete, HeadLine, Preserve, Prove, Run,
 Share = Callable[[int], int]
 
 NEAREST = "bash-original-awk"
-FEWER = 30
+FEWER = 20
 """How many times fewer mutations the other shells try; the time of a run without the lab hangs on it."""
 
 SETTINGS = {"NAME": "x", "TARGET": "system/macstate.x", "PLIST": "/x.plist", "PORT": "1", "HEALTH": "/v1/models"}
@@ -69,6 +69,7 @@ def watched(engine: str, answers: dict[str, str], **memory: str) -> Scene:
         files={f"root/state/{name}": text for name, text in {**MEMORY, **memory}.items()},
         changes=r"root/state/(well|phase|asked|reloads|restarts|gave-up|out)",
         calls=WATCHED,
+        cost=2 if "curl_api_show" in answers else 1,
     )
 
 
@@ -215,7 +216,7 @@ SCENES: dict[str, Scene] = {
         links={f"home/{QUEUE}/worker": f"9\t{LSTART.strip()}"},
         names=("root/Library/LaunchDaemons/*.plist", f"home/{QUEUE}/*.pull"),
         calls=r"(?s:launchctl .*)|sudo -k -n sh -c true",
-        cost=15,
+        cost=25,
     ),
     "logs": Scene(
         logs.READ,
@@ -253,6 +254,45 @@ def test_nothing_from_outside_is_evaluated(
     assert stage.play(scene) == []
     tried = chosen(scene, request.node.callspec.id, share)
     assert {mutation: wrong for mutation in tried if (wrong := stage.play(scene, mutation))} == {}
+
+
+NAMED = (MODEL.index("qwen"), MODEL.index("qwen") + len("qwen3:32b"))
+HUNG = (PS.index(" 4242 4300") + 1, PS.index(" 4242 4300") + 5)
+SEEN = [
+    ("watchdog, a model that is asked", Mutation("answers", "curl_api_ps", NAMED, f"x PORT[$(>{MARK})] 1")),
+    ("watchdog, silence", Mutation("files", "root/state/restarts", (2, 12), f"PORT[$(>{MARK})]")),
+    ("watchdog, a start", Mutation("files", "root/state/phase", (16, 26), f"PORT[$(>{MARK})]")),
+    ("watchdog, silence", Mutation("answers", "ps", HUNG, "")),
+    ("apply, files", Mutation("tools", "wc", (0, 1), f"PORT[$(>{MARK})]")),
+    ("apply, a line", Mutation("tools", "wc", (0, 2), f"PORT[$(>{MARK})]")),
+    ("rotate", Mutation("tools", "wc", (0, 4), f"PORT[$(>{MARK})]")),
+    ("rotate", Mutation("tools", "stat", (0, 1), "1e99")),
+    ("pull, the worker", Mutation("files", f"home/{QUEUE}/small:1.pull", (0, len(LINE)), "text\ntext\n")),
+    ("probe", Mutation("answers", "id", (0, 3), f"1,,w {MARK}\n#")),
+    ("logs", Mutation("tools", "wc", (0, 1), f"PORT[$(>{MARK})]")),
+]
+"""What was evaluated, or held a script for ever, or met arithmetic, before this test was there."""
+
+
+@pytest.mark.parametrize(("name", "mutation"), SEEN, ids=lambda value: value if isinstance(value, str) else value.key)
+def test_what_was_evaluated_once_is_not_any_more(stage: Stage, name: str, mutation: Mutation) -> None:
+    assert stage.play(SCENES[name], mutation) == []
+
+
+@pytest.mark.parametrize("said", ["", "abc 755\n", "0\n", "0 755\nabc 755\n", "1e0 755\n"])
+def test_root_works_in_no_folder_whose_owner_is_not_told(stage: Stage, said: str) -> None:
+    scene = applied(WRITE, fixed={"stat": said, "tool": ""})
+
+    assert stage.play(scene) == []
+    assert (stage.code, "others than root can change the folders above it" in stage.said) == (1, True)
+
+
+def test_an_outcome_with_control_characters_is_a_line_that_can_be_read(stage: Stage) -> None:
+    entry = b64encode(b'{"run": "r2", "done": []').decode()
+
+    assert stage.play(applied(f"journal r2 {entry} 'failed: \x1b[2J\ra\tb\x01'")) == []
+    lines = (stage.world / "root/var/db/macstate/journal").read_text().split("\n")
+    assert [json.loads(line)["outcome"] for line in lines if line] == ["applied", "failed:  [2J a b ", "applied"]
 
 
 @pytest.mark.parametrize(

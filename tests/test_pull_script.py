@@ -35,8 +35,8 @@ VERSION = hashlib.sha256(MANIFEST.encode()).hexdigest()
 class Mac:
     """A home, and the tools in front of the real ones; no rehearsal: the root is this machine's own."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, shell: Path = Path("/bin")) -> None:
+        self.home, self.shell = home, shell
         (home / "bin").mkdir()
         self.tool("curl", CURL)
         self.serves()
@@ -57,8 +57,8 @@ class Mac:
 
     def sh(self, script: str, *words: str) -> tuple[int, str]:
         """Run a script."""
-        environment = {"PATH": f"{self.home}/bin:{os.environ['PATH']}", "HOME": str(self.home)}
-        command = ["/bin/sh", "-c", script, "sh", *words]
+        environment = {"PATH": f"{self.home}/bin:{self.shell}:{os.environ['PATH']}", "HOME": str(self.home)}
+        command = [str(self.shell / "sh"), "-c", script, "sh", *words]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -74,6 +74,12 @@ class Mac:
 @pytest.fixture
 def mac(tmp_path: Path) -> Mac:
     return Mac(tmp_path)
+
+
+@pytest.fixture
+def each_mac(tmp_path: Path, shell: Path) -> Mac:
+    """One by one, under every shell."""
+    return Mac(tmp_path, shell)
 
 
 def function(script: str, name: str) -> str:
@@ -140,11 +146,34 @@ def test_a_pin_that_no_pull_can_bring_is_told(mac: Mac, name: str, pin: str, her
         assert mac.queue == []
 
 
-def test_without_a_pin_any_version_will_do(mac: Mac) -> None:
+def test_without_a_pin_any_version_will_do(each_mac: Mac) -> None:
+    mac = each_mac
     mac.serves(f"x:1 {64 * '5'}")
     mac.has(MANIFEST)
     assert mac.pull("ollama", "1", "/", "x:1") == (0, "")
     assert "manifests" not in (mac.home / "asked").read_text()
+
+
+def test_what_waits_already_is_not_counted_twice(each_mac: Mac) -> None:
+    queue = each_mac.home / ".local/state/macstate/pulls/ollama"
+    queue.mkdir(parents=True)
+    for name in ("big:latest", "other:1"):
+        (queue / f"{name}.pull").write_text(f"{name}\t{4 * 10**9}\twaiting\t1\t0\t1\t\n")
+    each_mac.has(json.dumps({"layers": [{"digest": f"sha256:{64 * 'a'}", "size": 4 * 10**9}]}))
+    each_mac.tool("df", "#!/bin/sh\necho x\necho x 1 1 10000000 1%\n")
+
+    assert each_mac.pull("ollama", "1", "/", "big") == (1, "big: needs 4.0 GB, and only 0.9 GB can be had below /\n")
+
+
+def test_a_worker_that_never_said_since_when_it_runs_is_none(each_mac: Mac) -> None:
+    queue = each_mac.home / ".local/state/macstate/pulls/ollama"
+    queue.mkdir(parents=True)
+    (queue / "worker").symlink_to("999999999\t")
+    each_mac.has(MANIFEST)
+    each_mac.tool("sleep", "#!/bin/sh\n")
+
+    assert each_mac.pull("ollama", "1", "/", "x:1") == (0, "")
+    assert not (queue / "worker").is_symlink()
 
 
 def test_what_is_set_aside_takes_no_others_name(mac: Mac) -> None:

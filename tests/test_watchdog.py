@@ -89,8 +89,8 @@ GENERATE = "/api/generate"
 class Dog:
     """The script, and the Mac that it believes to be on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, shell: Path = Path("/bin")) -> None:
+        self.folder, self.shell = folder, shell
         (folder / "bin").mkdir()
         (folder / "answers").mkdir()
         for name, text in TOOLS.items():
@@ -114,11 +114,13 @@ class Dog:
         settings = {"NAME": "x", "TARGET": "system/macstate.x", "PLIST": "/x.plist", "ENGINE": engine, "PORT": "1"}
         settings |= {"HEALTH": "/v1/models", "ASK": "1", "DEADLINE": "30", "READY": "600", "PATIENCE": "1800"}
         settings |= {"COOLDOWN": "0", "GIVE_UP": "2", "EVERY": "60", "CONTEXT": "0", "STATE": "/state"}
-        path = f"{self.folder}/bin:{os.environ['PATH']}"
+        path = f"{self.folder}/bin:{self.shell}:{os.environ['PATH']}"
         own = {"PATH": path, "FAKE": str(self.folder), "MACSTATE_ROOT": str(self.folder), **settings, **environment}
         program = self.folder / "watchdog"
         program.write_text(watchdog())
-        done = subprocess.run(["/bin/sh", program], env=own, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(
+            [self.shell / "sh", program], env=own, capture_output=True, text=True, check=True, timeout=60
+        )
         assert done.stderr == ""
         lines = [line.partition(" ") for line in done.stdout.splitlines()]
         assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stamp) for stamp, _, _ in lines)
@@ -158,7 +160,13 @@ def dog(tmp_path: Path) -> Dog:
     return Dog(tmp_path)
 
 
-def test_times_are_read_as_python_reads_them() -> None:
+@pytest.fixture
+def each_dog(tmp_path: Path, shell: Path) -> Dog:
+    """One by one, under every shell."""
+    return Dog(tmp_path, shell)
+
+
+def test_times_are_read_as_python_reads_them(shell: Path) -> None:
     clock = watchdog().partition("clock='")[2].partition("}'")[0] + "}"
     chance = random.Random(1)
     stamps = {"2318-03-05T10:00:00.123456789Z": 10987264800, "1970-01-01T00:00:00Z": 0}
@@ -168,12 +176,13 @@ def test_times_are_read_as_python_reads_them() -> None:
         stamps[moment.isoformat()] = int(moment.timestamp())
     ages = {"00:05": 5, "1:02.50": 62.5, "125:01.25": 7501.25, "03:00:01": 10801, "2-03:00:01": 183601}
     text = "\n".join([*stamps, *ages])
-    words = ["awk", clock + '{ printf "%.2f\\n", /T/ ? epoch($0) : seconds($0) }']
+    words = [str(shell / "awk"), clock + '{ printf "%.2f\\n", /T/ ? epoch($0) : seconds($0) }']
     said = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout.split()
     assert [float(word) for word in said] == [*stamps.values(), *ages.values()]
 
 
-def test_all_is_well_and_nothing_is_said(dog: Dog) -> None:
+def test_all_is_well_and_nothing_is_said(each_dog: Dog) -> None:
+    dog = each_dog
     dog.answer(
         "/v1/models", '{ "object" : "list",\n "data" : [ {\n "id" : "Qwen\\/Qwen3 \\"8B\\"", "x": [{"id": "p"}]}]}'
     )
@@ -260,7 +269,8 @@ def test_what_might_go_before_the_next_look_is_left_alone(dog: Dog, left: int) -
     assert [line.split("\t")[0] for line in dog.lines("asked")] == 2 * ["/api/ps", "/api/tags"]
 
 
-def test_what_is_in_use_is_asked(dog: Dog) -> None:
+def test_what_is_in_use_is_asked(each_dog: Dog) -> None:
+    dog = each_dog
     dog.answer("/api/tags", {"models": []})
     dog.loads(80, session=80)
     dog.look("ollama")
@@ -343,7 +353,8 @@ def test_a_start_is_no_hang_until_the_first_answer(dog: Dog) -> None:
     assert dog.look(AGE="08:00") == ["x: restarted: no answer within 30 s (/v1/models)"]
 
 
-def test_what_works_is_busy_for_so_long_and_no_longer(dog: Dog) -> None:
+def test_what_works_is_busy_for_so_long_and_no_longer(each_dog: Dog) -> None:
+    dog = each_dog
     dog.answer("/v1/models", None)
     said = "no answer within 30 s (/v1/models)"
     assert dog.look(CPU="1") == [f"x: busy: {said}, but it works; left alone for up to 1800 s"]
@@ -353,7 +364,8 @@ def test_what_works_is_busy_for_so_long_and_no_longer(dog: Dog) -> None:
     assert dog.look(CPU="1") == [f"x: restarted: {said}"]
 
 
-def test_it_gives_up_once_and_begins_again_with_another_process(dog: Dog) -> None:
+def test_it_gives_up_once_and_begins_again_with_another_process(each_dog: Dog) -> None:
+    dog = each_dog
     dog.answer("/v1/models", "", 500)
     why = "status 500 (/v1/models)"
     assert dog.look() + dog.look(COOLDOWN="300") == [f"x: restarted: {why}"]

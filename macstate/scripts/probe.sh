@@ -28,7 +28,7 @@ sum() { # FILE: a checksum; of a file that is not there too
   cat "$1" 2>/dev/null | cksum
 }
 
-uid=$(id -u)
+uid=$(id -u | tr -cd 0-9) # it stands in a program of sed
 section user id -un
 section uid printf %s "$uid"
 section home printf %s "$home"

@@ -14,5 +14,5 @@ way() { # PATH: whose the folders above it are, as spelled and as links lead: 0 
   { stat -Lf '%u %Lp' "$@" || echo 0 777; } | awk '
     !/^[0-9]+ [0-7]+$/ || $2 !~ /[0145]$/ || ($1 == 0 && $2 !~ /[0145].$/) || ($1 != 0 && owner && $1 != owner) { many = 1 }
     $1 != 0 { owner = $1 }
-    END { print many || !NR ? "" : owner + 0 }'
+    END { print many || !NR ? "" : owner ? owner : 0 }'
 }
