@@ -164,17 +164,16 @@ work() {
       sign || exit 0
       continue
     fi
-    name=$(field "$(head -n 1 "$file" 2>/dev/null || :)" 1)
     pull
   done
   rmdir "$queue" "${queue%/*}" 2>/dev/null || :
 }
-smallest() { # of what is waiting: its file, none if nothing waits, and its size
+smallest() { # of what is waiting: its file, none if nothing waits; its size and name
   file='' bytes=0
   for each in "$queue"/*.pull; do
     line=$(head -n 1 "$each" 2>/dev/null) && [ "$(field "$line" 3)" != failed ] || continue
     size=$(digits "$(field "$line" 2)")
-    [ -n "$file" ] && [ "$size" -ge "$bytes" ] || file=$each bytes=$size
+    [ -n "$file" ] && [ "$size" -ge "$bytes" ] || file=$each bytes=$size name=$(field "$line" 1)
   done
 }
 sign() { # fails where another works: a link is made whole, or not at all
