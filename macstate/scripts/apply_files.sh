@@ -64,16 +64,25 @@ delete() { # ID PATH: a file that this id means, and that the record names
   [ -e "$root$2" ] || [ -L "$root$2" ] || [ -e "$root$2.macstate" ] || return 0
   owner=0
   [ -z "$roots" ] || owner=$(way "$2")
-  case $owner in # what somebody else could swap for a link, goes as that one, never as root
-    0) rm -f "$root$2" "$root$2.macstate" ;;
-    '') fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again" ;;
-    *) sudo -n -u "#$owner" -- rm -f "$root$2" "$root$2.macstate" </dev/null ;;
-  esac || fail "$2 cannot be deleted"
+  [ -n "$owner" ] || fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again"
+  { take "$2" rm -f && take "$2.macstate" rm -f; } || fail "$2 cannot be deleted; type \`sudo rm $2\`, then run again"
   place=${2%/*} # a folder of ours goes with the last that was in it
-  while case $place in */macstate | */macstate/*) ;; *) false ;; esac && rmdir "$root$place" 2>/dev/null; do
+  while case $place in */macstate | */macstate/*) ;; *) false ;; esac && take "$place" rmdir 2>/dev/null; do
     place=${place%/*}
   done
 }
+take() ( # PATH COMMAND...: where the owner of the folders above could swap them for links, root does nothing by a path
+  path=$root$1 above=${1%/*}
+  shift
+  if [ "$owner" = 0 ]; then
+    "$@" "$path"
+  elif top=$(cd -P "$root/" && pwd -P) && cd -P "$root$above/" 2>/dev/null && [ "$(pwd -P)" = "${top%/}$above" ] &&
+    case $(stat -f '%u %Lp' .) in '0 '*[0145][0145]) ;; *) false ;; esac then
+    "$@" "./${path##*/}" # we are in a folder of root's alone, which nobody else can empty or fill
+  else
+    sudo -n -u "#$owner" -- "$@" "$path" </dev/null
+  fi
+)
 aside() { # ID PATH: somebody else's file, under another name, which is free
   case $taken in
     *"$newline$1$newline"*) ;;
