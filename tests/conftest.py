@@ -22,6 +22,7 @@ TOGETHER = (
         "tests/lab/test_gate.py",
         "tests/lab/test_gate_rules.py",
         "tests/lab/test_gate_specs.py",
+        "tests/lab/test_hostile_user.py",
         "tests/lab/test_sudo.py",
     ),
 )

@@ -125,6 +125,7 @@ class Laptop:
 
     folder: Path
     count: int = 0
+    connector: type[Watched] = Watched
 
     def mac(self, name: str = "macstudio") -> Path:
         """Say where a Mac lies."""
@@ -158,7 +159,7 @@ class Laptop:
         outcome = Outcome()
         watched = type(
             "Watched",
-            (Watched,),
+            (self.connector,),
             {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after},
         )
         with logs(outcome.said), shown(outcome.shown):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+
+from lab import build
 
 
 class Processes:
@@ -30,6 +37,23 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         self.watcher.join()
+
+
+@contextmanager
+def local_user(*options: str) -> Iterator[str]:
+    """Give a throw-away local user, whose processes end with it."""
+    assert os.geteuid() == 0, "the lab adds a local user: run it as root, or leave out --lab and CI=true"
+    build.machine_has("sudo")
+    name = f"macstate{os.getpid()}"
+    subprocess.run(["useradd", *options, name], check=True)
+    try:
+        yield name
+    finally:
+        left = subprocess.run(["ps", "-o", "pid=", "-u", name], capture_output=True, text=True, check=False)
+        for process in left.stdout.split():
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(int(process), signal.SIGKILL)
+        subprocess.run(["userdel", "-r", "-f", name], check=True, capture_output=True)
 
 
 def reachable_python(user: str) -> str:

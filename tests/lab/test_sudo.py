@@ -6,7 +6,6 @@ commands run as a throw-away local user, in a session without a terminal, as ove
 
 from __future__ import annotations
 
-import contextlib
 import os
 import plistlib
 import pty
@@ -24,7 +23,7 @@ from typing import Any
 
 import pytest
 from gevent import monkey
-from lab.machine import Processes, reachable_python
+from lab.machine import Processes, local_user, reachable_python
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
@@ -141,21 +140,9 @@ def on_a_terminal(words: list[str], places: dict[str, str], answer: str) -> str:
 @pytest.fixture(scope="module")
 def user() -> Iterator[str]:
     """A local user with a password."""
-    assert os.geteuid() == 0, "the lab adds a local user: run it as root, or leave out --lab and CI=true"
-    if not Path("/usr/bin/sudo").exists():
-        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True)
-        subprocess.run(["apt-get", "install", "-y", "-q", "sudo"], check=True, capture_output=True)
-    name = f"macstate{os.getpid()}"
-    subprocess.run(["useradd", "-m", name], check=True)
-    try:
+    with local_user("-m") as name:
         subprocess.run(["chpasswd"], input=f"{name}:{PASSWORD}", text=True, check=True)
         yield name
-    finally:
-        left = subprocess.run(["ps", "-o", "pid=", "-u", name], capture_output=True, text=True, check=False)
-        for process in left.stdout.split():
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                os.kill(int(process), signal.SIGKILL)
-        subprocess.run(["userdel", "-r", "-f", name], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
