@@ -3,6 +3,7 @@
 from pyinfra import host, state
 
 from macstate import connect, ops, saved, terminal
+from macstate.printable import printable
 from macstate.session import Session
 
 with ops.one_mac(state, host):
@@ -13,7 +14,7 @@ with ops.one_mac(state, host):
     session = Session(seen.found, seen.plan, seen.spec, seen.options.lock_wait)
     for batch in seen.plan.batches:
         with ops.row(host, batch.order, batch.title):
-            ops.apply(name=batch.title, session=session, batch=batch)
+            ops.apply(name=printable(batch.title), session=session, batch=batch)
     if seen.plan.batches:
         with ops.row(host, ops.LAST, "verify"):
             ops.verify(name="verify: nothing left to change", session=session, wishes=seen.wishes, keys=seen.keys)

@@ -15,7 +15,8 @@ the plan       ``plan`` compares, ``change`` is what comes of it; ``preflight`` 
 carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts`` what runs on the machine,
                ``journal`` what was done
 the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``
-the person     ``terminal``, ``options``, ``errors``, ``cli`` and ``status``; ``render`` and ``blocks`` write texts
+the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``cli`` and
+               ``status``; ``render`` and ``blocks`` write texts
 without a Mac  ``rehearsal``
 =============  =====================================================================================================
 """

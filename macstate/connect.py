@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import click
 from paramiko import SSHException
 from platformdirs import user_config_path
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import guard, health, hosts, probe, secrets, spec
+from macstate import guard, health, hosts, probe, secrets, spec, terminal
 from macstate.errors import MacstateError
 from macstate.found import Found
 from macstate.options import Options
@@ -37,7 +36,7 @@ AGAIN = "run again: what was begun is taken up then"
 
 def say(line: str) -> None:
     """Tell a person something beside the plan."""
-    click.echo(line, err=True)
+    terminal.say(line, err=True)
 
 
 def key_folder(host: Host) -> Path:

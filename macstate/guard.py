@@ -109,4 +109,4 @@ def check(plan: Plan, node: Node, allow: str, *, serves: bool = True) -> None:
         if name not in allowed
     ]
     if refused:
-        raise MacstateError("\n".join(refused))
+        raise MacstateError(*refused)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 
-from pyinfra import logger
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.host import Host
 from pyinfra.api.operation import operation
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect, report, scripts, secrets, sudo
+from macstate import connect, report, scripts, secrets, sudo, terminal
 from macstate.change import Batch
 from macstate.errors import MacstateError
 from macstate.health import healths, routes
@@ -78,7 +78,7 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
         session.sums[batch.root] = _sent(host, session, session.payload(batch, _who(host)), root=batch.root)
         session.entry.done.extend(batch.titles)
     except MacstateError as error:
-        logger.error(f"{host.print_prefix}{batch.title}: {error}")
+        terminal.fail(host, batch.title, error)
         return False
     return True
 
@@ -97,7 +97,7 @@ def _outcome(host: Host, output: CommandOutput) -> str:
     """Give the record's new checksum from the end marker; without it, the change is not known to be done."""
     for line in output.stdout_lines:
         if line.startswith(NOTICE):
-            logger.warning(f"{host.print_prefix}{line.removeprefix(NOTICE)}")
+            terminal.tell(host, line.removeprefix(NOTICE), logging.WARNING)
         elif line.startswith(FAILED):
             raise MacstateError(line.removeprefix(FAILED))
         elif line.startswith(DONE):
@@ -113,7 +113,7 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
     try:
         _check(host, wishes, keys)
     except MacstateError as error:
-        logger.error(f"{host.print_prefix}verify: {error}")
+        terminal.fail(host, "verify", error)
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
         with suppress(MacstateError):  # it is told on the terminal already
             _sent(host, session, session.verdict(_who(host), said), root=session.root)
@@ -127,7 +127,7 @@ def _check(host: Host, wishes: Wishes, keys: Keys) -> None:
         todo = planned(wishes, found, keys)
         ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
         if not (todo.changes or ill):
-            logger.info(f"{host.print_prefix}verified: {report.proven(todo, healths(wishes, found))}")
+            terminal.tell(host, f"verified: {report.proven(todo, healths(wishes, found))}")
             return
         if pause:
             time.sleep(pause)

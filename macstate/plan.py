@@ -38,7 +38,7 @@ def plan(
         found = replace(found, record=record)
     problems = list(_unknown(wishes, found))
     if problems:
-        raise MacstateError("\n".join(problems))
+        raise MacstateError(*problems)
     as_wished = frozenset(_as_wished(wishes, found))
     adopted = [Change(name, "update", wishes[name], found.resources[name], ADOPTED) for name in as_wished if adopt]
     differing = (*adopted, *_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))

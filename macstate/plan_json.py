@@ -19,7 +19,7 @@ def as_json(plans: Mapping[str, Plan], spec: str, only: tuple[str, ...] = ()) ->
     hosts = {name: host(plan) for name, plan in sorted(plans.items())}
     about = {"only": list(only)} if only else {}
     document = {"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json.dumps(document, indent=2)
 
 
 def host(plan: Plan) -> dict[str, Any]:

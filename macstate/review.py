@@ -13,6 +13,7 @@ from macstate.found import Found
 from macstate.options import Options
 from macstate.plan import plan
 from macstate.preflight.finding import Finding
+from macstate.printable import printable
 from macstate.saved import Saved
 from macstate.scope import Keys
 from macstate.wishes import Wishes, stale
@@ -48,7 +49,8 @@ class Review:
             yield f"only {', '.join(only)} and what that needs: the rest was not looked at"
             if any(change.id in self.shared for change in self.plan.changes):
                 yield "the gateway is one for all endpoints: what changes in it may be about others too"
-            yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in self.left)
+            left = map(printable, self.left)
+            yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in left)
         yield from report.text(self.name, self.plan, steps=steps, width=width, only=only)
 
     def check(self, saved: Saved | None = None) -> None:
@@ -66,7 +68,7 @@ class Review:
             *self.plan.against,
             *(f"{each.about}: {each.text}" for each in self.findings if each.level == "error"),
         ]:
-            raise MacstateError("\n".join(errors))
+            raise MacstateError(*errors)
 
 
 def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Plan:

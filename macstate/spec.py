@@ -121,5 +121,5 @@ def parse(text: str, file: str) -> Spec:
     spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)), text)
     if mistakes:
         first = {(mistake.line, mistake.column): mistake for mistake in sorted(mistakes, reverse=True)}
-        raise MacstateError("\n".join(spec.say(mistake) for mistake in sorted(first.values())))
+        raise MacstateError(*(spec.say(mistake) for mistake in sorted(first.values())))
     return spec

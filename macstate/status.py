@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-import click
-
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths
 from macstate.health.routes import Route, asked
 from macstate.ollama.pulls import Pull
+from macstate.printable import printable
+from macstate.report.styled import Styled
 from macstate.resources.model import Model
 from macstate.resources.power import Power
 from macstate.wishes import Wishes
 
+Line = tuple[str, Styled, str]
+"""What it is about, its state, and more."""
 COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red", "silent": "red", "unknown": "yellow"}
 
 
@@ -64,7 +66,7 @@ class Status:
         silent = any(each.state == "silent" for each in self.routes)
         return not (self.plan.changes or silent) and all(each.fine for each in self.healths)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Line]:
         """Give a line for each thing."""
         for each in self.healths:
             yield _line(each.name, each.state, each.text, COLOURS[each.state])
@@ -84,8 +86,8 @@ class Status:
             yield _line("spec", "as is", "the Mac matches it", "green")
 
 
-def _line(about: str, state: str, text: str, colour: str | None) -> str:
-    return f"{about:24} {click.style(f'{state:8}', fg=colour)} {text}".rstrip()
+def _line(about: str, state: str, text: str, colour: str | None) -> Line:
+    return f"{printable(about):24} ", Styled(f"{state:8}", colour), f" {text}" if text else ""
 
 
 class Screen:
@@ -103,7 +105,7 @@ class Screen:
             TransferSpeedColumn,
         )
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self.progress = Progress(*columns, TimeRemainingColumn(), transient=True)
         self.tasks: dict[str, TaskID] = {}
         if self.progress.console.is_terminal:
@@ -119,7 +121,7 @@ class Screen:
         """Move the bars."""
         for name, pull in status.pulls.items():
             if name not in self.tasks:
-                self.tasks[name] = self.progress.add_task(name, total=None)
+                self.tasks[name] = self.progress.add_task(printable(name), total=None)
             self.progress.update(self.tasks[name], total=pull.total or pull.bytes or None, completed=pull.completed)
         for name in [name for name in self.tasks if name not in status.pulls]:
             self.progress.remove_task(self.tasks.pop(name))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import connect
+from macstate import connect, terminal
 from macstate.errors import MacstateError
 from macstate.session import Session
 
@@ -37,7 +36,7 @@ def _ask(host: Host, user: str) -> str:
         raise MacstateError(
             "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
         )
-    password = getpass.getpass(f"{host.name}: password of {user} for sudo: ")
+    password = terminal.ask(f"{host.name}: password of {user} for sudo: ")
     _, output = connect.send(host, (*QUIET, "-S", "-k", "-p", "", "echo", ROOT), [password])
     if ROOT not in output.stdout_lines:
         raise MacstateError("sudo did not take the password; nothing was changed")

@@ -1,17 +1,27 @@
-"""What the person typed: pyinfra's options; and the terminal: one that can be asked on, with colours or without."""
+"""What the person typed: pyinfra's options; and the terminal: one that can be asked on, with colours or without.
+
+Nothing else in macstate prints, but for an error that shows itself: whatever comes from a Mac is made printable here.
+"""
 
 from __future__ import annotations
 
+import getpass
+import io
+import logging
 import os
 import shutil
 import sys
 from typing import Any
 
 import click
+from pyinfra import logger
+from pyinfra.api.host import Host
 from pyinfra.api.output import set_formatter
 
 from macstate import spec
 from macstate.errors import MacstateError
+from macstate.printable import LINES, printable
+from macstate.report.styled import Styled
 from macstate.review import Review
 
 
@@ -50,8 +60,11 @@ def check_terminal() -> None:
 def plain() -> None:
     """Print no colours where ``NO_COLOR`` is set (no-color.org), which neither click nor pyinfra reads.
 
-    click's own switch is in its context, and a greenlet has none: so what makes the colours is taken away too.
+    click's own switch is in its context, and a greenlet has none: so what makes the colours is taken away too. And a
+    letter that the terminal's encoding lacks is escaped as everything else is.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if os.environ.get("NO_COLOR"):
         click.style = _unstyled
         set_formatter(_unstyled)
@@ -63,6 +76,32 @@ def _unstyled(text: Any, *_: Any, **__: Any) -> str:
     return str(text)
 
 
+def say(*parts: str | Styled, err: bool = False) -> None:
+    """Print one line, whatever is in it; only what is styled here has a colour."""
+    click.echo("".join(printable(part) if isinstance(part, str) else str(part) for part in parts), err=err)
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Print lines as they stand: a document, a log."""
+    click.echo(printable(text, LINES), nl=False, err=err)
+
+
+def tell(host: Host, text: str, level: int = logging.INFO) -> None:
+    """Say something of a Mac in the middle of a run, as pyinfra does."""
+    logger.log(level, f"{host.print_prefix}{printable(text)}")
+
+
+def fail(host: Host, about: str, error: MacstateError) -> None:
+    """Say why something went wrong in the middle of a run."""
+    for line in error.lines:
+        tell(host, f"{about}: {line}", logging.ERROR)
+
+
+def ask(prompt: str) -> str:
+    """Ask for a password."""
+    return getpass.getpass(printable(prompt))
+
+
 def show(seen: Review, *, several: bool, steps: bool) -> None:
     """Print one Mac's plan at once, with the Mac's name in front where there are several."""
     err = "--json" in sys.argv  # there, standard output is pyinfra's
@@ -70,7 +109,7 @@ def show(seen: Review, *, several: bool, steps: bool) -> None:
     stream = sys.stderr if err else sys.stdout
     width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
     for warning in seen.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
     sys.stderr.flush()  # pyinfra's spinner has left there what clears its line
     click.echo("\n".join(lines), err=err)

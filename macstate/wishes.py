@@ -92,9 +92,9 @@ class Wishes:
                         problems.append(f"{resource.id} is declared twice, {again}; keep one")
                     resources[resource.id] = resource
             except MacstateError as error:
-                problems.append(error.message)
+                problems += error.lines
         if problems:
-            raise MacstateError("\n".join(dict.fromkeys(problems)))
+            raise MacstateError(*dict.fromkeys(problems))
         return resources
 
 

@@ -18,6 +18,7 @@ from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
 TOGETHER = (
     *("tests/test_interrupted.py", "tests/test_cli.py", "tests/test_screen.py", "tests/test_preflight.py"),
+    "tests/test_painted.py",
     *(
         "tests/lab/test_gate.py",
         "tests/lab/test_gate_rules.py",

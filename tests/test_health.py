@@ -146,7 +146,7 @@ def test_a_silent_route_is_part_of_the_verdict(port: int, path: str, fine: bool)
     for in_tailnet in (True, False):
         seen = Status(wished("engine: rest"), was, Plan(()), in_tailnet)
         assert seen.fine == (fine or not in_tailnet)
-        assert any(f"localhost:{port}{path}" in line for line in seen.lines()) == in_tailnet
+        assert any(line[0].strip() == f"https://localhost:{port}{path}" for line in seen.lines()) == in_tailnet
 
 
 def test_a_route_to_what_is_starting_has_time(port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,7 @@ def show_schema() -> None:
     """Print the JSON Schema of the spec, for editors."""
     from macstate.schema import schema  # noqa: PLC0415 - it reads the sources: not for every run
 
-    click.echo(schema())
+    terminal.write(f"{schema()}\n")
 
 
 @macstate.command("explain")
@@ -41,7 +42,8 @@ def show_explanation(path: str) -> None:
     """Explain a field of the spec by its path, e.g. endpoints.ollama.port."""
     from macstate.explain import explain  # noqa: PLC0415 - the same
 
-    click.echo("\n".join(explain(path)))
+    for line in explain(path):
+        terminal.say(line)
 
 
 for command in (show_plan, *COMMANDS, show_guide, complete.show_completion):
@@ -58,20 +60,20 @@ def main(run: Callable[..., Any] = macstate) -> None:
         sys.exit(ERROR)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "macstate"
-        click.echo(f"{name}: {' '.join(error.format_message().split())} `{name} --help` tells more", err=True)
+        terminal.say(f"{name}: {' '.join(error.format_message().split())} `{name} --help` tells more", err=True)
         sys.exit(ERROR)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ERROR)
     except BrokenPipeError:  # `macstate schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
         if DEBUG in sys.argv:
-            raise
-        if isinstance(error, click.ClickException):
+            terminal.write(traceback.format_exc(), err=True)
+        elif isinstance(error, click.ClickException):
             error.show()
         elif isinstance(error, PyinfraError):
-            click.echo(f"macstate: {error}", err=True)
+            terminal.say(f"macstate: {error}", err=True)
         else:
             said = f"{type(error).__name__}: {error}"
-            click.echo(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
+            terminal.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)

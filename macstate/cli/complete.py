@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
-from macstate import document, spec
+from macstate import document, spec, terminal
 from macstate.errors import MacstateError
 from macstate.wishes import place
 
@@ -63,7 +63,7 @@ class Zsh(ZshComplete):
 def show_completion(context: click.Context, shell: str) -> None:
     """Print what makes a shell complete macstate's words: `eval "$(macstate completion zsh)"` in ~/.zshrc."""
     command = context.find_root().command
-    click.echo({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source())
+    terminal.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source() + "\n")
 
 
 def targets(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
@@ -105,7 +105,7 @@ def _spec_names(parts: tuple[str, ...]) -> list[str]:
     """Give the names that stand in the spec below a path, whatever else is wrong with it."""
     with suppress(OSError, ValueError):
         below = list(_below(document.read(spec.path().read_text()).data, parts))
-        return [str(name) for name in below[0]] if below and isinstance(below[0], dict) else []
+        return list(filter(str.isprintable, below[0])) if below and isinstance(below[0], dict) else []
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from macstate import spec
+from macstate import spec, terminal
 from macstate.errors import MacstateError
 from macstate.services.guide import Guide
 from macstate.services.reach import TAILNET
@@ -26,4 +26,4 @@ def show_guide(mac: str | None, form: str) -> None:
     short = any(not mac.entry.hostname.endswith(TAILNET) for mac in macs)
     nodes = tailnet.host_keys() if short else {}
     texts = (Guide.of_spec(mac, nodes).files()[FORMS[form]] for mac in macs)
-    click.echo("\n".join(texts), nl=False)
+    terminal.write("\n".join(texts))

@@ -12,11 +12,12 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, journal, spec, status
+from macstate import connect, journal, spec, status, terminal
 from macstate.cli import complete, logs
 from macstate.cli.target import limited, on_each, targeted
 from macstate.errors import MacstateError
 from macstate.plan import plan
+from macstate.report.styled import Styled
 from macstate.types import seconds
 
 POLL = 1.0
@@ -36,7 +37,7 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
     fine = []
 
     def look(state: State, host: Host) -> None:
-        click.echo(f"{host.name}:") if len(state.inventory) > 1 else None
+        terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
         with status.Screen() as screen:
             while True:
                 wishes = spec.load().for_host(host.name)
@@ -47,7 +48,8 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
                     break
                 screen.show(seen)
                 time.sleep(POLL)
-        click.echo("\n".join(seen.lines()))
+        for line in seen.lines():
+            terminal.say(*line)
         fine.append(seen.fine)
 
     reached = on_each(target, limit, (), look)
@@ -65,9 +67,9 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
     errors: list[str] = []
 
     def look(state: State, host: Host) -> None:
-        click.echo(f"{host.name}:") if len(state.inventory) > 1 else None
+        terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
         for each in connect.review(host, dry=True).findings:
-            click.echo(f"{click.style(f'{each.level:7}', fg=COLOURS[each.level])}  {each.about}: {each.text}")
+            terminal.say(Styled(f"{each.level:7}", COLOURS[each.level]), f"  {each.about}: {each.text}")
             errors.extend([each.text] * (each.level == "error"))
 
     reached = on_each(target, limit, (), look)
@@ -81,11 +83,11 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Stay, and show what comes.")
 @limited
 def show_logs(target: str, endpoint: str, *, lines: int, follow: bool, limit: tuple[str, ...]) -> None:
-    """Show the log of ENDPOINT on TARGET."""
+    """Show the log of ENDPOINT on TARGET; what would do something to the terminal is shown escaped."""
 
     def look(_state: State, host: Host) -> None:
         for text in logs.tail(host, endpoint, lines, POLL if follow else None):
-            click.echo(text, nl=False)
+            terminal.write(text)
 
     sys.exit(not on_each(target, limit, (), look))
 
@@ -112,7 +114,7 @@ def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
         now = datetime.now().astimezone()
         until = now + timedelta(seconds=count)
         day = f"{until:%Y-%m-%d} " if until.date() != now.date() else ""
-        click.echo(f"{host.name} stays awake until {day}{until:%H:%M} (caffeinate, process {process})")
+        terminal.say(f"{host.name} stays awake until {day}{until:%H:%M} (caffeinate, process {process})")
 
     sys.exit(not on_each(target, limit, (), keep))
 
@@ -129,9 +131,10 @@ def show_journal(target: str, *, count: int, as_json: bool, limit: tuple[str, ..
         text = b64decode("".join(connect.ask(host, journal.READ))).decode("utf-8", "replace")
         runs = list(journal.entries(text))[-count:]
         for entry in runs:
-            click.echo(json.dumps(entry, ensure_ascii=False) if as_json else "\n".join(journal.told(entry)))
+            for line in [json.dumps(entry)] if as_json else journal.told(entry):
+                terminal.say(line)
         if not runs and not as_json:
-            click.echo(f"{host.name}: nothing was done here yet")
+            terminal.say(f"{host.name}: nothing was done here yet")
 
     sys.exit(not on_each(target, limit, (), look, laptop=True))
 

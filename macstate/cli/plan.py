@@ -60,7 +60,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
         seen = connect.review(host, dry=True)
         plans[host.name], about = seen.plan, seen.wishes.only
         if summary:
-            click.echo(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
+            terminal.say(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
         elif not as_json:
             terminal.show(seen, several=len(state.inventory) > 1, steps=verbose)
         seen.check()
@@ -68,9 +68,9 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     fine = on_each(target, limit, data, look, laptop=True)
     document = plan_json.as_json(plans, spec.load().digest, about)
     if as_json:
-        click.echo(document)
+        terminal.write(f"{document}\n")
     if out and fine:
         out.write_text(f"{document}\n")
     elif out:
-        click.echo(f"--out {out}: not written, since something above stands against this plan", err=True)
+        terminal.say(f"--out {out}: not written, since something above stands against this plan", err=True)
     sys.exit(ERROR if not fine else PENDING if any(each.changes for each in plans.values()) else CLEAN)

@@ -48,9 +48,14 @@ def _values(change: Change, field: str, was: Any, wish: Any) -> Iterator[Styled]
 
 
 def _unified(old: str, new: str) -> Iterator[Styled]:
-    found = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=CONTEXT)
+    found = difflib.unified_diff(_split(old), _split(new), lineterm="", n=CONTEXT)
     for line in list(found)[2 if old else 3 :]:  # the first two name files, the third would say that all is new
         yield Styled(line, COLOURS.get(line[:1]), fixed=True)
+
+
+def _split(text: str) -> list[str]:
+    """Give the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def shown(value: Any) -> str:

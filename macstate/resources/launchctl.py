@@ -13,6 +13,7 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 from macstate.outputs import Outputs, each
+from macstate.printable import LINES, printable
 from macstate.steps import Run, Step, Wait
 
 ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
@@ -136,3 +137,16 @@ def plist(text: str) -> dict[str, Any]:
     except (ValueError, ExpatError, OverflowError, IndexError):
         found = None
     return found if isinstance(found, dict) and found else {"": "not a property list"}
+
+
+def xml(plist: dict[str, Any]) -> str:
+    """Write a plist as XML; a binary one may hold characters that XML has no way to write."""
+    return plistlib.dumps(_writable(plist), sort_keys=True).decode()
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_writable(key): _writable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_writable(each) for each in value]
+    return printable(value, LINES) if isinstance(value, str) else value

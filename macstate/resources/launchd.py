@@ -87,12 +87,8 @@ class Launchd(Resource):
 
     def as_text(self, field: str) -> str | None:
         """Give the plist as readable XML."""
-        plist = self.file if field == "file" else None
-        return (
-            "\n".join(plistlib.dumps(plist, sort_keys=True).decode().expandtabs(2).splitlines()[3:-1])
-            if plist
-            else None
-        )
+        plist = launchctl.xml(self.file) if field == "file" and self.file else None
+        return "\n".join(plist.expandtabs(2).splitlines()[3:-1]) if plist else None
 
     def interrupts(self, was: Self | None) -> str:
         """Tell of requests that end with the process."""

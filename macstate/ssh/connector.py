@@ -17,7 +17,6 @@ from gevent.hub import Hub
 from paramiko import PKey, SSHException
 from paramiko.agent import Agent
 from platformdirs import user_cache_path
-from pyinfra import logger
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.ssh_util import get_private_key
@@ -57,7 +56,7 @@ class MacConnector(SSHConnector):
 
     def say(self, text: str) -> None:
         """Print a line about this Mac."""
-        logger.warning(f"{self.host.print_prefix}{text}")
+        terminal.tell(self.host, text, logging.WARNING)
 
     def identity(self) -> PKey | None:
         """Give the private key that the spec names, if it is there."""
