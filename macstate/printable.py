@@ -12,6 +12,9 @@ LINES = "\n\t"
 SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 BYTES = range(0xDC80, 0xDD00)
 """What ``surrogateescape`` makes of bytes that are no UTF-8."""
+COLOUR = re.compile(r"(\x1b\[[0-9;]{0,64}m)")
+CUT = re.compile(r"\x1b(\[[0-9;]{0,64})?\Z")
+"""What may be the beginning of a colour."""
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -21,6 +24,12 @@ def printable(text: str, keep: str = "") -> str:
     ``\x1b`` out looks like one that has the character, and what is escaped already is not escaped again.
     """
     return text if text.isprintable() else re.sub(r"[^ -~]", lambda found: _shown(found[0], keep), text)
+
+
+def coloured(text: str) -> str:
+    """Do the same with lines, and let their colours pass."""
+    parts = COLOUR.split(text)  # every other one is a colour
+    return "".join(part if place % 2 else printable(part, LINES) for place, part in enumerate(parts))
 
 
 def _shown(character: str, keep: str) -> str:

@@ -20,9 +20,12 @@ from pyinfra.api.output import set_formatter
 
 from macstate import spec
 from macstate.errors import MacstateError
-from macstate.printable import LINES, printable
+from macstate.printable import LINES, coloured, printable
 from macstate.report.styled import Styled
 from macstate.review import Review
+
+RESET = "\x1b[0m"
+"""Ends all colours."""
 
 
 def named(name: str | None) -> tuple[str, Any]:
@@ -81,9 +84,10 @@ def say(*parts: str | Styled, err: bool = False) -> None:
     click.echo("".join(printable(part) if isinstance(part, str) else str(part) for part in parts), err=err)
 
 
-def write(text: str, *, err: bool = False) -> None:
-    """Print lines as they stand: a document, a log."""
-    click.echo(printable(text, LINES), nl=False, err=err)
+def write(text: str, *, colours: bool = False, err: bool = False) -> None:
+    """Print lines as they stand: a document, a log; with ``colours`` their own pass, into a pipe too."""
+    shown = coloured(text) if colours else printable(text, LINES)
+    click.echo(shown, nl=False, color=True if colours else None, err=err)
 
 
 def tell(host: Host, text: str, level: int = logging.INFO) -> None:

@@ -12,8 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import unicodedata
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,8 +29,9 @@ from laptop import ROOT, Laptop
 from laptop import logs as logged
 from test_cli import BIN, Terminal
 
-from macstate import cli, connect, errors, guard, printable, report, status, sudo
+from macstate import cli, connect, errors, guard, printable, report, status, sudo, terminal
 from macstate.change import Batch, Change, Plan
+from macstate.cli import logs
 from macstate.errors import MacstateError
 from macstate.facts import Facts, Node
 from macstate.ollama.pulls import Pull
@@ -114,7 +119,7 @@ COMMANDS = {
     "status": (f"failed   the last pull failed: no{SHOWN}",),
     "doctor": (f"port 8001 is held by /opt/evil{SHOWN} (process",),
     "log": (f"2026{SHOWN}  eve{SHOWN}", rf"    + {SHOWN}\n~ power/ac"),
-    "logs coder": (f"one {SHOWN}", r"in \x1b[31mred\x1b[0m, 漢", r"10 %\r20 %\r"),
+    "logs coder": (f"one {SHOWN}", r"in \x1b[31mred\x1b[0m, 漢", "10 %\n20 %\n", r"no UTF-8: \xff"),
 }
 
 
@@ -213,10 +218,47 @@ def test_a_name_that_is_no_word_is_not_completed(mac: Terminal) -> None:
     assert on_screen(mac, "macstate", **completes) == "plain,coder\n"
 
 
+def test_a_logs_colours_pass_where_they_are_asked_for_and_nothing_else(mac: Terminal) -> None:
+    words = ("logs", TARGET, "coder", "--raw")
+    shown = on_screen(mac, "macstate", *words)
+    piped = mac.macstate(*words, PYTHONPATH=str(ROOT))
+    assert shown.splitlines()[0] == f"one {SHOWN}".replace(r"\x1b[5m", "\x1b[5m")
+    assert "in \x1b[31mred\x1b[0m, 漢\n" in shown
+    assert paint(shown) == ["\x1b"]  # of what blinks
+    assert shown.endswith("\x1b[0m")
+    assert piped.stdout == shown
+
+
 @pytest.mark.slow
 def test_a_terminal_without_the_letter_gets_it_escaped(mac: Terminal) -> None:
     shown = on_screen(mac, "macstate", "logs", TARGET, "coder", PYTHONIOENCODING="latin-1")
     assert r"in \x1b[31mred\x1b[0m, \u6f22" in shown
+
+
+LOG = "漢\x1b[31mred\x1b[0m\r\n10 %\r20 %\r\n".encode() + b"\xff\x9b"
+
+
+def pieces(cut: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """Follow a log that comes in two pieces, and a newline behind them."""
+    (tmp_path / "macs.yml").write_text(SPEC)
+    monkeypatch.setenv("MACSTATE_SPEC", str(tmp_path / "macs.yml"))
+    answers = iter([LOG[:cut], LOG[cut:], b"\n"])
+    monkeypatch.setattr(connect, "look", lambda *_: SimpleNamespace(facts=Facts(user="anna", home="/Users/anna")))
+    monkeypatch.setattr(connect, "ask", lambda *_: ["1", b64encode(next(answers)).decode()])
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    return islice(logs.tail(cast(Any, SimpleNamespace(name="studio")), "coder", 50, 1.0), 3)
+
+
+@pytest.mark.parametrize("cut", range(len(LOG) + 1))
+def test_nothing_slips_through_between_two_looks(
+    cut: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in pieces(cut, monkeypatch, tmp_path):
+        terminal.write(text)
+    assert capsys.readouterr().out == "漢\\x1b[31mred\\x1b[0m\n10 %\n20 %\n\\xff\\x9b\n"
+    for text in pieces(cut, monkeypatch, tmp_path):
+        terminal.write(text, colours=True)
+    assert capsys.readouterr().out == "漢\x1b[31mred\x1b[0m\n10 %\n20 %\n\\xff\\x9b\n"
 
 
 def test_an_error_has_the_lines_that_were_meant() -> None:
@@ -335,7 +377,7 @@ def test_texts_that_differ_differ_when_shown_if_nobody_spells_an_escape(one: str
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Zs"])))
 @settings(deadline=None)
 def test_a_plain_text_stays_as_it_is(text: str) -> None:
-    assert printable.printable(text) == text
+    assert printable.printable(text) == printable.coloured(text) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pyinfra.api.host import Host
 
 from macstate import connect, scripts, spec
 from macstate.errors import MacstateError
+from macstate.printable import CUT
 
 READ = (
     scripts.bare("digits.sh")
@@ -35,6 +38,9 @@ echo
 def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator[str]:
     """Give the end of an endpoint's log, and with a pause (seconds) whatever comes, for ever.
 
+    A progress bar, which goes back to the beginning of its line, begins a new one. Of what was read, half a character
+    and half a colour wait for the rest.
+
     Raises:
         MacstateError: there is no such endpoint, or its log cannot be read.
     """
@@ -44,13 +50,18 @@ def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator
         raise MacstateError(f"{endpoint}: no such endpoint on this Mac; there are {', '.join(entries) or 'none'}")
     found = connect.look(host, wishes)
     path = entries[endpoint].log_path(entries[endpoint].job_label(endpoint), found.facts)  # type: ignore[attr-defined]
-    place = "begin"
+    utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    decode = io.IncrementalNewlineDecoder(utf8, translate=True).decode
+    place, text = "begin", ""
     while True:
         size, *body = connect.ask(host, READ, path, place, str(lines))
         if not size.isdecimal():
             raise MacstateError(f"{path} cannot be read; it is there once {endpoint} has run")
-        yield b64decode("".join(body)).decode("utf-8", "replace")
+        text += decode(b64decode("".join(body)), final=pause is None)
         if pause is None:
+            yield text
             return
-        place = size
+        whole = CUT.sub("", text)
+        yield whole
+        place, text = size, text[len(whole) :]
         time.sleep(pause)

@@ -81,13 +81,19 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
 @click.argument("endpoint", shell_complete=complete.endpoints)
 @click.option("-n", "lines", default=50, show_default=True, help="How many lines of what is there.")
 @click.option("-f", "--follow", is_flag=True, help="Stay, and show what comes.")
+@click.option("--raw", is_flag=True, help="Let the log's own colours pass.")
 @limited
-def show_logs(target: str, endpoint: str, *, lines: int, follow: bool, limit: tuple[str, ...]) -> None:
+def show_logs(  # noqa: PLR0913 - one parameter an option is how click works
+    target: str, endpoint: str, *, lines: int, follow: bool, raw: bool, limit: tuple[str, ...]
+) -> None:
     """Show the log of ENDPOINT on TARGET; what would do something to the terminal is shown escaped."""
 
     def look(_state: State, host: Host) -> None:
-        for text in logs.tail(host, endpoint, lines, POLL if follow else None):
-            terminal.write(text)
+        try:
+            for text in logs.tail(host, endpoint, lines, POLL if follow else None):
+                terminal.write(text, colours=raw)
+        finally:
+            terminal.write(terminal.RESET if raw else "", colours=raw)
 
     sys.exit(not on_each(target, limit, (), look))
 
