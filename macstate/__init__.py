@@ -16,7 +16,7 @@ carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts``
                ``journal`` what was done
 the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``
 the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``cli`` and
-               ``status``; ``render`` and ``blocks`` write texts
+               ``status``; ``render`` and ``blocks`` write texts, ``files`` reads and writes the laptop's own
 without a Mac  ``rehearsal``
 =============  =====================================================================================================
 """

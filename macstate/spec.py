@@ -13,13 +13,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from macstate import check
+from macstate import check, files
 from macstate.document import Mistake, read
 from macstate.document.mistakes import mistake, near
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.spec_model import Root, view
 from macstate.wishes import Wishes, entries, place
+
+LARGEST = 500_000
+"""Bytes; nobody's spec is a tenth of that."""
+MOST = 100
+"""Mistakes that are told; a file with more is none that somebody mends line by line."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +92,25 @@ def load() -> Spec:
     return _load(path())
 
 
-@cache
-def _load(file: Path) -> Spec:
+def contents(file: Path) -> str:
+    """Read a spec's file.
+
+    Raises:
+        MacstateError: it is none.
+    """
     try:
-        text = file.read_bytes().decode()
+        return files.read(file, LARGEST).decode()
     except OSError as error:
         raise MacstateError(
             f"{file}: {error.strerror}; run this where group_data/macs.yml is, or set MACSTATE_SPEC"
         ) from None
     except UnicodeDecodeError as error:
         raise MacstateError(f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
-    return parse(text, str(file))
+
+
+@cache
+def _load(file: Path) -> Spec:
+    return parse(contents(file), str(file))
 
 
 def parse(text: str, file: str) -> Spec:
@@ -121,5 +134,7 @@ def parse(text: str, file: str) -> Spec:
     spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)), text)
     if mistakes:
         first = {(mistake.line, mistake.column): mistake for mistake in sorted(mistakes, reverse=True)}
-        raise MacstateError(*(spec.say(mistake) for mistake in sorted(first.values())))
+        lines = [spec.say(mistake) for mistake in sorted(first.values())]
+        more = [f"{file}: and {len(lines) - MOST:,} more mistakes"] if len(lines) > MOST else []
+        raise MacstateError(*lines[:MOST], *more)
     return spec

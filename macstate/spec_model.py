@@ -11,7 +11,7 @@ from macstate.resources import KINDS
 from macstate.scope import MacView
 from macstate.services import SERVICES
 from macstate.services.client import Clients
-from macstate.types import Name, Word
+from macstate.types import Host, Name, User, Word
 
 ENTRIES: tuple[type[Entry], ...] = (*(kind.entry for kind in KINDS if kind.entry), *SERVICES)
 
@@ -25,9 +25,9 @@ def _not_root(value: str) -> str:
 class MacEntry(Entry):
     """One Mac: how to reach it, and what it gets when that is not everything."""
 
-    hostname: Word
+    hostname: Host
     """Its name in the tailnet, or any name or address that SSH reaches."""
-    user: Annotated[Word, AfterValidator(_not_root)]
+    user: Annotated[User, AfterValidator(_not_root)]
     """Who logs in, and who runs the jobs."""
     ssh: Literal["tailscale", "openssh"] = "tailscale"
     """How to log in: Tailscale SSH, or its Remote Login with known hosts, keys and agent as for any SSH server."""

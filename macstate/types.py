@@ -11,7 +11,12 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 LONGEST_NAME = 63
 LONGEST_PATH = 255
 """Characters; a word of nginx' configuration ends at 4,096 bytes."""
+LONGEST_FILE, LONGEST_PART = 1023, 255
+"""Bytes of a path on the Mac and of a name in it (limits.h: PATH_MAX, NAME_MAX)."""
+LONGEST_HOST = 253
+"""Characters of a DNS name."""
 SIZES = {"KB": 1000, "MB": 1000**2, "GB": 1000**3}
+YEAR = 366 * 24 * 3600
 
 
 def seconds(value: object) -> int:
@@ -20,13 +25,16 @@ def seconds(value: object) -> int:
     Raises:
         ValueError: it is none.
     """
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smh])", value)):
-        return int(match[1]) * UNITS[match[2]]
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})([smh])", value)):
+        count = int(match[1]) * UNITS[match[2]]
+        if count <= YEAR:
+            return count
+        raise ValueError(f"{value!r} is longer than a year; type a shorter time")
     raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
 
 
 def _size(value: object) -> int:
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([KMG]B)", value)):
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})([KMG]B)", value)):
         return int(match[1]) * SIZES[match[2]]
     raise ValueError(f"{value!r} is not a size; type a number with its unit: 500KB, 10MB or 1GB")
 
@@ -46,6 +54,8 @@ def _absolute(value: str) -> str:
         )
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
         raise ValueError(f"{value!r} is not in its shortest form; leave out //, . , .. and a / at the end")
+    if len(value.encode()) > LONGEST_FILE or any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
+        raise ValueError(f"{value!r} is longer than macOS takes ({LONGEST_FILE} bytes, a name in it {LONGEST_PART})")
     return value
 
 
@@ -104,6 +114,18 @@ def _word(value: str) -> str:
     return value
 
 
+def _user(value: str) -> str:
+    if len(value) > LONGEST_PART or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*", value):
+        raise ValueError(f"{value!r} is not a user's name on a Mac; type what `id -un` prints there")
+    return value
+
+
+def _host(value: str) -> str:
+    if len(value) > LONGEST_HOST or not re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]*", value):
+        raise ValueError(f"{value!r} is not the name or address of a host; type it as in `ssh HOST`")
+    return value
+
+
 def _shell_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError(f"{value!r} is not the name of an environment variable; use letters, digits and _")
@@ -124,6 +146,8 @@ OpenPath = Annotated[str, AfterValidator(_open_path)]
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, AfterValidator(_name)]
 Word = Annotated[str, AfterValidator(_word)]
+User = Annotated[str, AfterValidator(_user)]
+Host = Annotated[str, AfterValidator(_host)]
 ShellName = Annotated[str, AfterValidator(_shell_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Minutes = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "minutes"})]

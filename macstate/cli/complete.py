@@ -103,9 +103,9 @@ def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 def _spec_names(parts: tuple[str, ...]) -> list[str]:
     """Give the names that stand in the spec below a path, whatever else is wrong with it."""
-    with suppress(OSError, ValueError):
-        below = list(_below(document.read(spec.path().read_text()).data, parts))
-        return list(filter(str.isprintable, below[0])) if below and isinstance(below[0], dict) else []
+    with suppress(MacstateError):
+        below = list(_below(document.read(spec.contents(spec.path())).data, parts))
+        return list(filter(str.isprintable, map(str, below[0]))) if below and isinstance(below[0], dict) else []
     return []
 
 

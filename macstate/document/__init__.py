@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from macstate.document.traps import TRAPS
+from macstate.errors import oneline
 
 Path = tuple[str | int, ...]
 Placed = Iterator[tuple[Path, str]]
@@ -18,6 +19,15 @@ Placed = Iterator[tuple[Path, str]]
 KINDS = ("null", "bool", "int", "float", "str", "timestamp", "merge", "value", "map", "seq")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}
 """What may stand in a spec; a tag such as ``!!binary`` or ``!secret`` would give something else."""
+
+MOST = 10_000
+"""Keys and values of a spec, those of an alias counted at each place: 200 endpoints have some 5,000."""
+DEEPEST = 50
+"""Levels of a spec; what may be typed has 8."""
+LONGEST = 100
+"""Digits."""
+LARGEST = 2**53
+"""Beyond any number of a spec; up to it, whoever reads JSON reads the same."""
 
 
 @dataclass(frozen=True, order=True)
@@ -31,8 +41,7 @@ class Mistake:
 
     def __post_init__(self) -> None:
         """Show what cannot be printed in a line, such as a line break in a key, as YAML would spell it."""
-        line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in self.text)
-        object.__setattr__(self, "text", line)
+        object.__setattr__(self, "text", oneline(self.text))
 
 
 @dataclass
@@ -54,26 +63,55 @@ class Document:
         return 1, 1
 
 
+class TooMuchError(yaml.MarkedYAMLError):
+    """It goes on where nobody's spec does."""
+
+
+def _bound(count: int, depth: int, mark: yaml.Mark) -> None:
+    if count > MOST:
+        raise TooMuchError(
+            problem=f"more than {MOST:,} keys and values, with those of its aliases; take some out", problem_mark=mark
+        )
+    if depth > DEEPEST:
+        raise TooMuchError(problem="nested too deep to be read; take brackets or indentation out", problem_mark=mark)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's own, which is slow and recursive, and so does not go on for ever."""
+
+    count = depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.count += 1
+        self.depth += 1
+        _bound(self.count, self.depth, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 def read(text: str) -> Document:
     """Read YAML text; whatever is wrong ends up in ``mistakes``, never in an exception."""
     document = Document()
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        document.mistakes.append(
-            Mistake(line, column, f"not YAML: {error.problem}; check indentation, quotes and brackets")
-        )
+        loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         document.mistakes.append(Mistake(line, column, f"not YAML: {error.reason}; remove the character"))
-    except RecursionError:
-        document.mistakes.append(Mistake(1, 1, "nested too deep to be read; take brackets or indentation out"))
-    else:
-        if node is not None:
-            document.data = _Reader(document).value(node, ())
+        return document
+    try:
+        node = loader.get_single_node()
+        document.data = None if node is None else _Reader(document).value(node, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark or loader.get_mark()
+        said = f"not YAML: {error.problem}; check indentation, quotes and brackets"
+        said = str(error.problem) if isinstance(error, TooMuchError) else said
+        document.mistakes.append(Mistake(mark.line + 1, mark.column + 1, said))
+    except (ValueError, OverflowError):  # of PyYAML's scanner: "\U00110000", or %YAML with thousands of digits
+        mark = loader.get_mark()
+        said = "not YAML: there is no such character or version; write another"
+        document.mistakes.append(Mistake(mark.line + 1, mark.column + 1, said))
     return document
 
 
@@ -82,11 +120,14 @@ class _Reader:
         self.document = document
         self.inside: list[yaml.Node] = []
         self.constructor = yaml.SafeLoader("")
+        self.count = 0
 
     def mistake(self, node: yaml.Node, text: str) -> None:
         self.document.mistakes.append(Mistake(node.start_mark.line + 1, node.start_mark.column + 1, text))
 
     def value(self, node: yaml.Node, path: Path) -> Any:
+        self.count += 1
+        _bound(self.count, len(self.inside), node.start_mark)
         self.document.places[path] = node.start_mark.line + 1, node.start_mark.column + 1
         if any(node is outer for outer in self.inside):
             self.mistake(node, "an alias that contains itself; write the value out")
@@ -111,6 +152,8 @@ class _Reader:
                 self.mistake(key_node, "a key must be a plain word; remove the brackets")
                 continue
             key = str(key_node.value)  # `8000: x` and `on: x` mean the words as typed
+            if self.is_broken(key_node, key):
+                continue
             if key_node.tag == "tag:yaml.org,2002:merge":
                 self.scalar(key_node)
                 continue
@@ -123,17 +166,27 @@ class _Reader:
             self.document.keys[*path, key] = key_node.start_mark.line + 1, key_node.start_mark.column + 1
             yield key, self.value(value_node, (*path, key))
 
+    def is_broken(self, node: yaml.Node, text: str) -> bool:
+        broken = re.search(r"[\ud800-\udfff]", text) is not None
+        if broken:
+            self.mistake(node, "half a character (\\ud800 to \\udfff); type the character itself")
+        return broken
+
     def scalar(self, node: yaml.Node) -> Any:
         text = str(node.value)
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
-            if not node.tag.endswith(":merge"):
+            digits = node.tag.endswith(":int") and len(text) > LONGEST  # so many are too many for Python
+            if not (digits or node.tag.endswith(":merge")):
                 self.mistake(node, f"{text!r} is not a {node.tag.rpartition(':')[2]}; quote it: '{text}'")
                 return None
-            value = None
-        if isinstance(value, str) and re.search(r"[\ud800-\udfff]", value):
-            self.mistake(node, "half a character (\\ud800 to \\udfff); type the character itself")
+            value = LARGEST if digits else None
+        if isinstance(value, str):
+            self.is_broken(node, value)
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            self.mistake(node, f"{text} is larger than any number here; type a smaller one, or quote it")
+            return None
         plain = isinstance(node, yaml.ScalarNode) and node.style is None  # not quoted
         for tag, pattern, why, instead in TRAPS:
             if node.tag == tag and plain and pattern.match(text):
