@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,14 @@ def as_json(plans: Mapping[str, Plan], spec: str, only: tuple[str, ...] = ()) ->
     """Give the plans of all Macs as one document; ``spec`` is the digest of what they were made from."""
     hosts = {name: host(plan) for name, plan in sorted(plans.items())}
     about = {"only": list(only)} if only else {}
-    document = {"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts}
-    return json.dumps(document, indent=2)
+    return summed({"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts})
+
+
+def summed(document: Mapping[str, Any]) -> str:
+    """Print a document with its checksum, by which an edit of it is noticed."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    checksum = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
+    return json.dumps({**rest, "checksum": checksum}, indent=2)
 
 
 def host(plan: Plan) -> dict[str, Any]:

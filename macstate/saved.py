@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from macstate import plan_json
+from macstate import files, plan_json
 from macstate.change import Plan
 from macstate.errors import MacstateError
 
 AGAIN = "make a new one (`macstate plan TARGET --out FILE`) and look at it"
+LARGEST = 8 * files.MEGABYTE
+"""Bytes; of 100 Macs with 10 endpoints each it has some 3 MB."""
 NAMED = 5
 """How many of the things that moved are named."""
 KNOWN = f"{plan_json.FORMAT_VERSION.partition('.')[0]}."
@@ -63,15 +65,18 @@ def saved() -> Saved | None:
     if not file:
         return None
     try:
-        document = json.loads(Path(file).read_text())
+        text = files.read(Path(file), LARGEST).decode()
+        document = json.loads(text)
     except OSError as error:
         raise MacstateError(f"MACSTATE_PLAN={file}: {error.strerror}; {AGAIN}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     match document:
         case {"format_version": str(version)} if not version.startswith(KNOWN):
             raise MacstateError(f"MACSTATE_PLAN={file}: its format_version {version} is not {KNOWN}x; {AGAIN}")
         case {"format_version": str(), "spec": str(spec), "hosts": dict(hosts)} if all(map(_whole, hosts.values())):
+            if text.removesuffix("\n") != plan_json.summed(document):
+                raise MacstateError(f"MACSTATE_PLAN={file}: it was edited since it was made; {AGAIN}")
             only = document.get("only", [])
             if isinstance(only, list) and all(isinstance(each, str) for each in only):
                 return Saved(file, spec, hosts, tuple(only))

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_the_schema_of_plans_is_one_and_refuses_what_is_none() -> None:
     change: dict[str, Any] = {"id": "power/ac", "action": "create", "before": {}, "after": {}}
     change |= {"sensitive": [], "steps": []}
     host = {"changes": [change], "unmanaged": [], "fingerprint": 64 * "0"}
-    document = {"format_version": "1.0", "spec": 64 * "0", "hosts": {"m": host}}
+    document = {"format_version": "1.0", "spec": 64 * "0", "hosts": {"m": host}, "checksum": 64 * "0"}
     assert not validator.is_valid(document)  # what is created was not there before
     change["before"] = None
     assert validator.is_valid(document)
@@ -274,7 +275,7 @@ def reread(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> saved.
 def test_a_saved_plan_is_let_through_as_it_was_and_not_after_something_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    agreed = reread(json.dumps(document()), tmp_path, monkeypatch)
+    agreed = reread(plan_json.summed(document()), tmp_path, monkeypatch)
     agreed.check("macstudio", SAVED, DIGEST)
     moved = planned(REFERENCE, REFERENCE.replace("30m", "20m"))
     for name, now, spec_digest, said in (
@@ -307,6 +308,7 @@ EDITS: dict[str, tuple[Any, str]] = {
     "a number for a form": (document() | {"format_version": 1.0}, "this is no saved plan"),
     "no list of Macs": (document() | {"hosts": ["macstudio"]}, "this is no saved plan"),
     "a text for entries": (document() | {"only": "endpoints.vllm"}, "this is no saved plan"),
+    "an entry that is a number": (document() | {"only": [5]}, "this is no saved plan"),
     "no changes": (edited(changes=None), "this is no saved plan"),
     "a change that is none": (edited(changes=["power/ac"]), "this is no saved plan"),
     "no fingerprint": (edited(fingerprint=None), "this is no saved plan"),
@@ -321,8 +323,38 @@ EDITS: dict[str, tuple[Any, str]] = {
 def test_an_edited_plan_is_refused_in_one_line(edit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, said = EDITS[edit]
     with pytest.raises(MacstateError, match=re.escape(said)) as caught:
-        reread(json.dumps(text), tmp_path, monkeypatch).check("macstudio", SAVED, DIGEST)
+        reread(_summed(text), tmp_path, monkeypatch).check("macstudio", SAVED, DIGEST)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def _summed(text: Any) -> str:
+    """Print what somebody has edited who knows of the checksum too."""
+    return plan_json.summed(text) if isinstance(text, dict) else json.dumps(text)
+
+
+def other_places(text: str) -> Iterator[str]:
+    """Give a saved plan with a character more, or one less, at each of its places."""
+    yield from (text[:place] + "0" + text[place:] for place in range(0, len(text), 7))
+    yield from (text[:place] + text[place + 1 :] for place in range(0, len(text), 7))
+
+
+def test_every_edit_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = plan_json.as_json({"macstudio": SAVED}, DIGEST, ("endpoints.ollama",))
+    reread(f"{made}\n", tmp_path, monkeypatch).check("macstudio", SAVED, DIGEST)
+    edits = {
+        "unmanaged": made.replace('"unmanaged": []', '"unmanaged": ["launchd/system/x"]'),
+        "a key twice": made.replace('"hosts": {', '"hosts": {},\n  "hosts": {'),
+        "a new key": made.replace('"spec"', '"note": "fine",\n  "spec"', 1),
+        "another order": json.dumps(dict(sorted(json.loads(made).items(), reverse=True)), indent=2),
+        "other entries": made.replace("endpoints.ollama", "endpoints.vllm", 1),
+        "another form": made.replace('"1.0"', '"1.1"', 1),
+        "spaces": made.replace("  ", "    ", 1),
+    }
+
+    assert made not in edits.values()
+    for text in (*edits.values(), *other_places(made)):
+        with pytest.raises(MacstateError, match=r"it was edited since|this is no saved plan|its format_version"):
+            reread(text, tmp_path, monkeypatch)
 
 
 def test_a_plan_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, plan_json, report, spec, terminal
+from macstate import connect, files, plan_json, report, spec, terminal
 from macstate.change import Plan
 from macstate.cli.complete import entries
 from macstate.cli.target import limited, on_each, targeted
@@ -52,8 +52,8 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     plans: dict[str, Plan] = {}
     data = (*data, *([f"only={','.join(only)}"] if only else []))
     about: tuple[str, ...] = ()
-    if out and not (out.parent.is_dir() and os.access(out if out.exists() else out.parent, os.W_OK)):
-        raise MacstateError(f"--out {out}: cannot be written; name a file in a folder that is there, and yours")
+    if out:
+        _check(out)
 
     def look(state: State, host: Host) -> None:
         nonlocal about
@@ -70,7 +70,29 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     if as_json:
         terminal.write(f"{document}\n")
     if out and fine:
-        out.write_text(f"{document}\n")
+        _save(out, f"{document}\n")
     elif out:
         terminal.say(f"--out {out}: not written, since something above stands against this plan", err=True)
     sys.exit(ERROR if not fine else PENDING if any(each.changes for each in plans.values()) else CLEAN)
+
+
+def _check(out: Path) -> None:
+    """Refuse beforehand what could not be written; a link leads to the file that it names, a pipe to its reader."""
+    place = os.path.realpath(out)
+    if not os.access(place if _is_special(place) else os.path.dirname(place), os.W_OK):  # noqa: PTH120 - the same words
+        raise MacstateError(f"--out {out}: cannot be written; name a file in a folder that is there, and yours")
+
+
+def _is_special(place: str) -> bool:
+    return os.path.exists(place) and not os.path.isfile(place)  # noqa: PTH110, PTH113 - pathlib's raise
+
+
+def _save(out: Path, text: str) -> None:
+    place = os.path.realpath(out)
+    try:
+        if _is_special(place):
+            out.write_text(text, encoding="utf-8")
+        else:
+            files.write(Path(place), text)
+    except OSError as error:
+        raise MacstateError(f"--out {out}: {error.strerror}; what was there stays") from None
