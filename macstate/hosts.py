@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from macstate import spec
+from macstate import files, spec
+from macstate.errors import MacstateError
 from macstate.record import FOLDERS, Record
 from macstate.resources.home_file import HomeFile
 from macstate.resources.line import Line
+from macstate.services import laptop
 from macstate.wishes import Wishes
 
 LAPTOP = "@local"
@@ -21,10 +21,17 @@ def macs() -> list[str]:
 
 def laptops() -> list[str]:
     """Give this laptop, where the spec has clients, or something of ours is here from when it had."""
-    record = Path("~", FOLDERS[False], "owned").expanduser()
-    known = Record.read({False: record.read_text()} if record.exists() else {}, {})
-    ours = known.of(lambda name: False if name.partition("/")[0] in {HomeFile.kind, Line.kind} else None)
-    return [LAPTOP] if spec.load().clients or ours.lines else []
+    recorded = Record.read({False: _record()}, {}).lines
+    ours = any(name.partition("/")[0] in {HomeFile.kind, Line.kind} for name in recorded)
+    return [LAPTOP] if spec.load().clients or ours else []
+
+
+def _record() -> str:
+    file = laptop.home() / FOLDERS[False] / "owned"
+    try:
+        return files.read(file).decode("utf-8", "replace") if files.exists(file) else ""
+    except OSError as error:
+        raise MacstateError(f"{file}: {error.strerror}; it says what macstate made on this laptop") from None
 
 
 def wished(name: str) -> Wishes:

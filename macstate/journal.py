@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from macstate.change import Plan
+from macstate.errors import oneline
 from macstate.record import FOLDERS
 
 FILE = "journal"
 """Its name, beside the record."""
+LARGEST = 4_000_000
+"""Bytes that are read of each, its end; a thousand runs of a usual Mac have 1 MB."""
 READ = f"""
 for folder in "${{MACSTATE_ROOT-}}{FOLDERS[True]}" "$HOME/{FOLDERS[False]}"; do
-  [ ! -f "$folder/{FILE}" ] || cat "$folder/{FILE}"
+  [ ! -f "$folder/{FILE}" ] || {{ tail -c {LARGEST} "$folder/{FILE}" && echo; }}
 done | base64 | tr -d '\\n'
 """
 
@@ -55,15 +58,26 @@ class Entry:
 def entries(text: str) -> Iterator[dict[str, Any]]:
     """Read both journals of a Mac, the oldest first; of a run that wrote in both, the line that knows more."""
     runs: dict[str, dict[str, Any]] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):  # not splitlines(): a name may hold what Unicode takes for the end of one
         try:
             entry = json.loads(line)
-            known = runs.get(entry["run"])
-            if known is None or _knows(known) <= _knows(entry):
-                runs[entry["run"]] = entry
-        except (ValueError, KeyError, TypeError):
-            continue  # the line of another version, or of nobody
+        except (ValueError, RecursionError):
+            continue  # half a line, or nobody's
+        if _is_run(entry) and (entry["run"] not in runs or _knows(runs[entry["run"]]) <= _knows(entry)):
+            runs[entry["run"]] = entry
     yield from sorted(runs.values(), key=lambda entry: str(entry.get("when")))
+
+
+def _is_run(entry: Any) -> bool:
+    """Say whether a line is one of ours, of whatever version; who can write there can write anything."""
+    match entry:
+        case {"run": str(), "done": list(done)}:
+            return _are_titles(done) and _are_titles(entry.get("changes", []))
+    return False
+
+
+def _are_titles(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
@@ -72,8 +86,8 @@ def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
 
 def told(entry: dict[str, Any]) -> Iterator[str]:
     """Give the lines that tell of a run."""
-    done, outcome = entry["done"], entry.get("outcome", "")
-    yield f"{entry.get('when', '')}  {entry.get('who', '')}  {outcome}"
-    yield from (f"    {title}" for title in done)
-    if left := [title for title in entry.get("changes", ()) if title not in done]:
-        yield f"    not done: {', '.join(left)}"
+    done = entry["done"]
+    yield oneline("  ".join(str(entry.get(word, "")) for word in ("when", "who", "outcome")))
+    yield from (oneline(f"    {title}") for title in done)
+    if left := [title for title in entry.get("changes", ()) if title not in set(done)]:
+        yield oneline(f"    not done: {', '.join(left)}")

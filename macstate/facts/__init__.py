@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from macstate.errors import MacstateError
@@ -31,15 +32,15 @@ class Node:
         """Read what the tailscale command printed; the app's can print an error with exit status 0."""
         try:
             found = json.loads(status)
-            state = found.get("BackendState", "")
-        except (ValueError, AttributeError):
+            state, own = found.get("BackendState", ""), found.get("Self") or {}
+            capabilities = frozenset(own.get("CapMap") or own.get("Capabilities") or ())
+        except (ValueError, AttributeError, TypeError, RecursionError):
             return cls(problem=errors or status.strip() or "`tailscale status` answers nothing", variant=variant)
         if state != "Running":
             return cls(problem=f"tailscaled is in state {state}", variant=variant)
-        own = found.get("Self") or {}
         return cls(
             name=str(own.get("DNSName", "")).rstrip("."),
-            capabilities=frozenset(own.get("CapMap") or own.get("Capabilities") or ()),
+            capabilities=frozenset(filter(lambda each: isinstance(each, str), capabilities)),
             userspace=found.get("TUN") is False,
             variant=variant,
         )
@@ -61,18 +62,16 @@ class Node:
                 "on the DNS page of Tailscale's admin console, then run again"
             )
 
-        if funnel and not ("funnel" in self.capabilities and funnel in self._funnel_ports()):
+        if funnel and not ("funnel" in self.capabilities and self._may_funnel(funnel)):
             raise MacstateError(
                 f"funnel: this node may not use Funnel on port {funnel}: give it the node attribute `funnel` in the "
                 "tailnet's policy (nodeAttrs), then run again"
             )
 
-    def _funnel_ports(self) -> Iterator[int]:
-        for name in self.capabilities:
-            if name.startswith(FUNNEL_PORTS):
-                for span in name.removeprefix(FUNNEL_PORTS).split(","):
-                    first, _, last = span.partition("-")
-                    yield from range(int(first), int(last or first) + 1)
+    def _may_funnel(self, port: int) -> bool:
+        spans = re.findall(rf"{re.escape(FUNNEL_PORTS)}(\S+)", "\n".join(self.capabilities))
+        found = re.findall(r"\b([0-9]{1,5})(?:-([0-9]{1,5}))?\b", ",".join(spans))
+        return any(int(first) <= port <= int(last or first) for first, last in found)
 
     def check_ssh(self) -> None:
         """Refuse to turn on what this build of Tailscale has not.

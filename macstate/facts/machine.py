@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 LISTENING = re.compile(
-    r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d+)\s+\S+\s+LISTEN"
-    r"(?:\s+\d+){2,4}?\s+(?:(?P<name>\D.*?):(?P<new>\d+)|(?P<old>\d+)\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
+    r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d{1,5})\s+\S+\s+LISTEN"
+    r"(?:\s+\d+){2,4}?\s+(?:(?P<name>\D.*?):(?P<new>\d{1,18})|(?P<old>\d{1,18})\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
     re.MULTILINE,
 )
 """`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""
@@ -67,12 +67,12 @@ class Machine:
     @classmethod
     def read(cls, outputs: Mapping[str, str], missing: frozenset[str]) -> Machine:
         """Read the sections that were printed; one that is missing or says something else leaves its field unknown."""
-        sysctl = dict(re.findall(r"^([\w.]+): (\d+)$", outputs.get("sysctl", ""), re.MULTILINE))
+        sysctl = dict(re.findall(r"^([\w.]+): ([0-9]{1,18})$", outputs.get("sysctl", ""), re.MULTILINE))
         wired = sysctl.get("iogpu.wired_limit_mb")
         vault = re.search(r"FileVault is (On|Off)", outputs.get("fdesetup status", ""))
         clock = outputs.get("clock", "").strip()
         return cls(
-            clock=int(clock) if clock.isdecimal() else None,
+            clock=int(clock) if re.fullmatch("[0-9]{1,18}", clock) else None,
             memory=int(sysctl["hw.memsize"]) if "hw.memsize" in sysctl else None,
             wired_limit=int(wired) * MEGABYTE if wired else None,
             filevault=vault[1] == "On" if vault else None,
@@ -89,13 +89,13 @@ class Machine:
 
 def _free(outputs: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     for name, text in outputs.items():
-        row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d+)\s+\d+%", text, re.MULTILINE)
+        row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d{1,18})\s+\d+%", text, re.MULTILINE)
         if name.startswith("df ") and row:
             yield name.removeprefix("df "), int(row[1]) * 1024
 
 
 def _listeners(netstat: str, ps: str) -> Iterator[Listener]:
-    rows = re.findall(r"^\s*(\d+)\s+(\d+)\s+(.+)$", ps, re.MULTILINE)
+    rows = re.findall(r"^\s*(\d{1,18})\s+(\d{1,18})\s+(.+)$", ps, re.MULTILINE)
     processes = {int(pid): (int(group), path) for pid, group, path in rows}
     for row in LISTENING.finditer(netstat):
         pid = int(row["new"] or row["old"])

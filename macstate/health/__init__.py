@@ -83,7 +83,7 @@ def _down(name: str, endpoint: Any, found: Found) -> Iterator[str]:
     if not found.facts.machine.at(endpoint.port):
         yield f"it does not listen on port {endpoint.port}"
     status = found.asked.get(f"health {name}", "").rpartition("\n")[2]
-    if not status.isdecimal() or not 0 < int(status) < SERVER_ERROR:
+    if not re.fullmatch("[0-9]{3}", status) or not 0 < int(status) < SERVER_ERROR:
         yield f"it does not answer{f': HTTP {status}' if status.strip('0') else ''}"
 
 
@@ -103,7 +103,7 @@ def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
     body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
     try:
         return {str(model["id"]) for model in json.loads(body)["data"] or ()} if status == "200" else _said(status)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"{MODELS} answers with something else than a list of models"
 
 
@@ -113,7 +113,7 @@ def _said(status: str) -> str:
 
 def _seconds(text: str) -> int | None:
     """Read ``ps -o etime=``: [[DD-]HH:]MM:SS."""
-    parts = re.fullmatch(r"\s*(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)\s*", text)
+    parts = re.fullmatch(r"\s*(?:(?:([0-9]{1,9})-)?([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9})\s*", text)
     if parts is None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())

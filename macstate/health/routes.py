@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from macstate.found import Found
@@ -74,7 +75,7 @@ def _ask(url: str, path: str, *, young: bool) -> Route:
         if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key
             return Route(url, "answers", str(error.code))
         return Route(url, "starting" if young else "silent", f"HTTP {error.code}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         why = getattr(error, "reason", error)
         if isinstance(why, socket.gaierror):
             return Route(url, "unknown", "this laptop cannot resolve the name (`tailscale up --accept-dns`)")

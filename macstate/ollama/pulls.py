@@ -73,7 +73,7 @@ def _pull(line: dict[str, str], alive: bool) -> Pull:
         said = json.loads(answer)
         total, completed = int(said.get("total", 0)), int(said.get("completed", 0))
         answer = str(said.get("error") or said.get("status", ""))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         pass  # our own words
     passed = int(line["time"]) - int(line["since"])
     rate = (completed - int(line["first"])) / passed if passed > 0 and total else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from macstate.change import Plan
@@ -29,7 +30,7 @@ def version(flight: Flight) -> Iterator[Finding]:
     """A macOS whose tools are known."""
     found = flight.found.facts.version
     major = found.partition(".")[0]
-    if not major.isdecimal() or int(major) < OLDEST:
+    if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
         yield Finding(
             "macOS", f"{found or 'unknown'}: what versions before {OLDEST} print may be read wrongly", "warning"
         )

@@ -64,7 +64,7 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
             resources |= {resource.id: resource for resource in kind.parse(known)}
         except UnreadableError as error:
             unreadable[f"{kind.kind}/"] = str(error)
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
     kinds_here = {kind.kind: kind for kind in _kinds(laptop=laptop)}
     record = machine.record(common).of(partial(_carried_out_by_root, kinds_here))

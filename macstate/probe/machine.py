@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from macstate.errors import MacstateError
 from macstate.facts import Facts, Laptop, Node
 from macstate.facts.machine import Machine
 from macstate.probe.sections import Section
 from macstate.record import Record
 
+CHARACTER = r"[^/\x00-\x1f\x7f\ud800-\udfff]"
+SELF = (rf"{CHARACTER}{{1,255}}", r"[0-9]{1,10}", rf"(?=.{{1,255}}$)(/(?!\.{{1,2}}(/|$)){CHARACTER}+)+")
+"""What the names of a user, the user's number, and a home look like."""
+
 
 def mac(common: Mapping[str, Section], known: Record) -> Facts:
     """Give what a Mac's wishes are expanded with."""
     status = common["tailscale status --json"]
+    user, uid, home = _user(common)
     return Facts(
-        user=common["user"].output.strip(),
-        uid=int(common["uid"].output),
-        home=common["home"].output,
+        user=user,
+        uid=uid,
+        home=home,
         sudo=common["sudo"].status == 0,
         recorded=known.fingerprints,
         version=common["sw_vers -productVersion"].output.strip(),
@@ -40,14 +47,23 @@ def mac(common: Mapping[str, Section], known: Record) -> Facts:
 
 def laptop(common: Mapping[str, Section], known: Record) -> Facts:
     """Give what the laptop's wishes are expanded with."""
+    user, uid, home = _user(common)
     own = {name.partition(" ")[2]: section.output for name, section in common.items() if name.startswith("own ")}
     return Facts(
-        user=common["user"].output.strip(),
-        uid=int(common["uid"].output),
-        home=common["home"].output,
+        user=user,
+        uid=uid,
+        home=home,
         recorded=known.fingerprints,
         laptop=Laptop(common["uname"].output.strip(), own),
     )
+
+
+def _user(common: Mapping[str, Section]) -> tuple[str, int, str]:
+    """Give the user's name, number and home: nothing is planned where they are not what they have to be."""
+    said = tuple(common[name].output for name in ("user", "uid", "home"))
+    if all(re.fullmatch(form, word.strip()) for form, word in zip(SELF, said, strict=True)):
+        return said[0].strip(), int(said[1]), said[2]
+    raise MacstateError(f"cannot read the Mac: of its user it says {said}, which is not understood; type `id` there")
 
 
 def record(common: Mapping[str, Section]) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass
+from typing import NoReturn
 
 MARK = "macstate-kind:"
 """Section that parts the kinds from each other."""
@@ -22,13 +23,20 @@ class Section:
     errors: str
 
 
-def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
+class Sections(dict[str, Section]):
+    """What a part of the probe gave, by name."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise IncompleteError(f"`{name}` is missing")
+
+
+def sections(lines: list[str]) -> dict[str, Sections]:
     """Decode the output, kind by kind; the common part has the empty kind.
 
     Raises:
         IncompleteError: the end is missing.
     """
-    kinds: dict[str, dict[str, Section]] = {"": {}}
+    kinds: dict[str, Sections] = {"": Sections()}
     kind = ""
     for line in lines:
         try:
@@ -41,7 +49,7 @@ def sections(lines: list[str]) -> dict[str, dict[str, Section]]:
             continue  # what a login script printed, or half a line
         if name.startswith(MARK):
             kind = name.removeprefix(MARK)
-            kinds.setdefault(kind, {})
+            kinds.setdefault(kind, Sections())
             continue
         kinds[kind][name] = section
     if kind or len(kinds) == 1:

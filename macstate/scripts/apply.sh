@@ -25,13 +25,16 @@ fail() { # what is wrong, in one line
 started() { # PID: when it started; empty if it does not run
   ps -o lstart= -p "$1" 2>/dev/null || :
 }
+signed() { # LOCK: by whom; somebody may have written anything into it, and a line that is no text breaks the answer
+  head -c 300 "$1/holder" 2>/dev/null | tr -c '\11\40-\176' ' '
+}
 lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, take over from a dead one
   folder=$root$1 patience=$(($2 * 5)) roots=
   case $1 in /var/db/*) roots=yes ;; esac # the record of root's: nobody else may change what is done now
   why=$(mkdir -p "$folder" 2>&1) && [ -w "$folder" ] || fail "$1 cannot be written${why:+: ${why##*: }}"
   while ! why=$(mkdir "$folder/lock" 2>&1); do
     case $why in *"File exists"*) ;; *) fail "$1 cannot be written: ${why##*: }" ;; esac
-    holder=$(cat "$folder/lock/holder" 2>/dev/null) || holder=
+    holder=$(signed "$folder/lock")
     pid=$(printf %s "$holder" | cut -f 1) since=$(printf %s "$holder" | cut -f 2) by=$(printf %s "$holder" | cut -f 4)
     runs=$(printf %s "$holder" | cut -f 3)
     if [ -z "$runs" ] && [ "$patience" -gt 0 ]; then # just being signed, or its maker died before
@@ -42,7 +45,7 @@ lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, tak
       patience=$((patience - 1))
       sleep 0.2
     elif mv "$folder/lock" "$folder/lock.$$" 2>/dev/null; then
-      if [ "$(cat "$folder/lock.$$/holder" 2>/dev/null)" = "$holder" ]; then
+      if [ "$(signed "$folder/lock.$$")" = "$holder" ]; then
         rm -rf "$folder/lock.$$"
         say "macstate: notice: took over the lock of ${by:-a run} (since ${since:-?}), which has ended"
       else

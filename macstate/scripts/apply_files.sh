@@ -23,7 +23,7 @@ write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final own
   shift 5
   if [ $# -gt 0 ] && ! out=$(in_root "$@" 2>&1 </dev/null); then
     rm -f "$path.macstate"
-    fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr '\n' ' ')"
+    fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr -c '\40-\176' ' ')"
   fi
   mv -f "$path.macstate" "$path" || fail "${path#"$root"} cannot be replaced"
 }
@@ -41,7 +41,7 @@ check() { # OWNER COUNT, then NAME BYTES BASE64 of each file, then COMMAND...: i
   umask 022
   out=$(in_root "$@" 2>&1 </dev/null) || status=$?
   rm -rf "$place"
-  [ "$status" -eq 0 ] || fail "$* refuses the new files, the old ones stay: $(printf %s "$out" | tr '\n' ' ')"
+  [ "$status" -eq 0 ] || fail "$* refuses the new files, the old ones stay: $(printf %s "$out" | tr -c '\40-\176' ' ')"
 }
 preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept already
   alone "$1"

@@ -44,20 +44,35 @@ class Peer:
         """Read one node of ``tailscale status --json``."""
         return cls(
             name=str(found.get("DNSName", "")).rstrip("."),
-            addresses=tuple(found.get("TailscaleIPs") or ()),
+            addresses=_texts(found.get("TailscaleIPs")),
             online=bool(found.get("Online")),
             last_seen=str(found.get("LastSeen", "")),
             expired=bool(found.get("Expired")),
             key_expiry=str(found.get("KeyExpiry", "")),
-            host_keys=tuple(found.get("sshHostKeys") or ()),
+            host_keys=_texts(found.get("sshHostKeys")),
         )
+
+
+def _texts(found: Any) -> tuple[str, ...]:
+    return tuple(each for each in found if isinstance(each, str)) if isinstance(found, list) else ()
 
 
 def login() -> str:
     """Give the login name that this laptop's node belongs to; empty for a tagged one."""
     found = status()
-    user = (found.get("User") or {}).get(str((found.get("Self") or {}).get("UserID")), {})
+    user = _nodes(found.get("User")).get(str(_own(found).get("UserID")), {})
     return str(user.get("LoginName", ""))
+
+
+def _nodes(found: Any) -> dict[str, dict[str, Any]]:
+    """Give what is told by key, of whatever shape the rest is."""
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {key: each for key, each in pairs if isinstance(each, dict)}
+
+
+def _own(found: dict[str, Any]) -> dict[str, Any]:
+    own = found.get("Self")
+    return own if isinstance(own, dict) else {}
 
 
 @cache
@@ -72,11 +87,12 @@ def status() -> dict[str, Any]:
         raise MacstateError(f"there is no `tailscale` on this laptop; install it and type `tailscale up`, {OPENSSH}")
     # the app's command fails without SHLVL, and prints its error on standard output with exit status 0
     environment = {**os.environ, "SHLVL": os.environ.get("SHLVL", "1")}
-    done = subprocess.run([command, "status", "--json"], env=environment, capture_output=True, text=True, check=False)
+    words = [command, "status", "--json"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace", check=False)
     try:
         found: dict[str, Any] = json.loads(done.stdout)
         state = found["BackendState"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         said = " ".join((done.stdout + done.stderr).split())[:200] or "nothing"
         raise MacstateError(f"`tailscale status` on this laptop says {said!r}; start Tailscale, {OPENSSH}") from None
     if state != "Running":
@@ -87,7 +103,7 @@ def status() -> dict[str, Any]:
 def host_keys() -> dict[str, tuple[str, ...]]:
     """Give the SSH host keys of all nodes by DNS name; nothing where this laptop is in no tailnet."""
     try:
-        peers = (Peer.read(each) for each in (status().get("Peer") or {}).values())
+        peers = [Peer.read(each) for each in _nodes(status().get("Peer")).values()]
     except MacstateError:
         return {}
     return {each.name: each.host_keys for each in peers}
@@ -99,12 +115,12 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
     Raises:
         MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
     """
-    peers = [Peer.read(each) for each in (found.get("Peer") or {}).values()]
+    peers = [Peer.read(each) for each in _nodes(found.get("Peer")).values()]
     wanted = hostname.lower().rstrip(".")
     for each in peers:
         if wanted in {each.name.lower(), each.name.lower().partition(".")[0], *each.addresses}:
             return _reachable(each)
-    own = Peer.read(found.get("Self") or {})
+    own = Peer.read(_own(found))
     if wanted in {own.name.lower(), *own.addresses}:
         raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
     labels = {each.name.partition(".")[0]: each.name for each in peers}
@@ -130,9 +146,12 @@ def _reachable(found: Peer) -> Peer:
 
 def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:
     """Say which node key ends soon: without it, this laptop and the Mac do not find each other any more."""
-    for each in (Peer.read(found.get("Self") or {}), mac):
+    for each in (Peer.read(_own(found)), mac):
         if each.key_expiry:
-            left = (datetime.fromisoformat(each.key_expiry).astimezone(UTC) - now).days
+            try:
+                left = (datetime.fromisoformat(each.key_expiry).astimezone(UTC) - now).days
+            except (ValueError, OverflowError):
+                continue  # of a Tailscale that spells it otherwise
             if left < SOON:
                 yield (
                     f"the tailnet key of {each.name} ends on {each.key_expiry[:10]} (in {left} days): then it is out "
