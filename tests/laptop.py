@@ -244,3 +244,9 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     names = {str(path.relative_to(folder)): path for path in files}
     skip = (".mac/calls", ".mac/pycache", ".mac/lock")
     return {name: path.read_bytes() for name, path in names.items() if not name.startswith(skip)}
+
+
+def open_to_others(folder: Path, text: str) -> list[Path]:
+    """Give the files that hold a text and that others than their owner may read."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in files if path.stat().st_mode & 0o077 and text.encode() in path.read_bytes()]

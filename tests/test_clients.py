@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from laptop import ROOT, snapshot
+from laptop import ROOT, open_to_others, snapshot
 
 SPEC = """
 macs:
@@ -55,9 +55,9 @@ class Home:
         ]
         return self._call([*command, *more], spec)
 
-    def plan(self) -> subprocess.CompletedProcess[str]:
+    def plan(self, *more: str) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("macstate")), "plan", "inventory.py", "--limit", "@local"]
-        return self._call(command, self.folder.with_name("macs.yml"))
+        return self._call([*command, *more], self.folder.with_name("macs.yml"))
 
     def _call(self, command: list[str], spec: Path) -> subprocess.CompletedProcess[str]:
         environment = {"HOME": str(self.folder), "MACSTATE_SPEC": str(spec), "PATH": f"{self.tools}:/usr/bin:/bin"}
@@ -283,3 +283,25 @@ def test_ssh_reads_it(home: Home) -> None:
     assert (told["hostname"], told["user"]) == ("studio.tail1.ts.net", "anna")
     assert told["identityfile"] == "~/.ssh/a key"
     assert "known_hosts.macstudio" in told["userknownhostsfile"]
+
+
+HELD = "a-token-of-the-tests-for-a-vault"
+
+
+def test_what_a_command_for_a_key_holds_is_nobody_elses(home: Home) -> None:
+    """The text of a `cmd:` may hold a token; the laptop's shells have to run it."""
+    text = SPEC.replace("cmd:printf %s phone-key-of-the-tests", f"cmd:vault read {HELD}")
+    text = text.replace("local: {}", "local: {via: funnel, key: phone, tools: [llm, opencode, continue, open-webui]}")
+    plan = home.folder / "plan.json"
+    plan.write_text("an older plan, which everybody may read")
+
+    home.folder.with_name("macs.yml").write_text(text)
+    saved = home.plan("--out", str(plan))
+    done = home.run(text)
+
+    assert (saved.returncode, done.returncode) == (2, 0), saved.stderr + done.stderr
+    holders = [name for name, content in snapshot(home.folder).items() if HELD.encode() in content]
+    assert {".config/macstate/shell.sh", "plan.json"} <= set(holders)
+    assert open_to_others(home.folder, HELD) == []
+    home.folder.joinpath("plan.json").chmod(0o644)
+    assert open_to_others(home.folder, HELD) == [plan]  # it can be found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
-from laptop import Laptop, Outcome, changes
+from laptop import Laptop, Outcome, changes, open_to_others
 
 from macstate import plan_json, secrets
 
@@ -188,3 +189,34 @@ def test_a_run_that_is_cut_off_forgets_no_key(laptop: Laptop) -> None:
     assert LACKS in " ".join(outcome.said)
     assert keys(laptop) == before
     assert kept(laptop) == []
+
+
+def test_the_command_for_a_key_never_reaches_the_mac(tmp_path: Path) -> None:
+    """Its text may hold a token: it is in nothing that is sent, and so in no process there; nor in what others read."""
+    token, key = "a-token-of-the-tests-for-a-vault", "theKeyThatTheVaultHasKept0123"
+    laptop, sent = Laptop(tmp_path), []  # type: tuple[Laptop, list[str]]
+
+    def listen(_: int, stdin: list[str]) -> list[str]:
+        sent.extend(stdin)
+        return stdin
+
+    forget()
+    done = laptop.run(SPEC.replace("generate", f'"cmd:printf %s {key} # {token}"'), wire=listen)
+
+    assert not done.failed, done.said
+    words = [word.strip("'") for line in sent for word in line.split()]
+    wire = "\n".join((*sent, *(decoded(word) for word in words)))
+    assert key in wire
+    assert token not in wire
+    assert key in keys(laptop)
+    assert open_to_others(laptop.mac().parent, key) == []
+    assert open_to_others(laptop.mac().parent, token) == []
+    assert token not in "\n".join(map(str, laptop.calls()))
+    assert token not in "\n".join((*done.said, *(line for seen in done.shown for line in seen.text(steps=True))))
+
+
+def decoded(word: str) -> str:
+    try:
+        return b64decode(word, validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
 import re
 import secrets
+import select
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,6 +20,7 @@ from typing import Annotated, NoReturn
 
 from pydantic import AfterValidator
 
+from macstate import files
 from macstate.errors import MacstateError
 from macstate.secrets import fetch
 
@@ -24,6 +28,8 @@ SHORTEST = 20
 """Characters of a key; fewer could be guessed."""
 LONGEST = 1024
 """Characters; twice as many, as all may need an escape, are a word that nginx still reads (its words end at 4,096)."""
+ENOUGH = 65_536
+"""Bytes; whatever prints or holds more is something else than a key."""
 ALLOWED = r"[A-Za-z0-9._~+/=-]+"
 """What a bearer token is made of (RFC 6750, 2.1)."""
 TIMEOUT = 60
@@ -56,6 +62,8 @@ class Secret:
 
 
 def _reference(value: str) -> str:
+    if "\0" in value:
+        raise ValueError(r"no file, variable or command has a NUL (\0) in it; take it out")
     if re.fullmatch(SCHEMES, value, re.DOTALL):
         return value
     if re.fullmatch(r"\S{16,}|sk-\S+", value):  # told without the value
@@ -77,8 +85,17 @@ def source(reference: str, name: str) -> str:
 
 
 def is_to_be_made(reference: str, name: str, folder: Path) -> bool:
-    """Say whether a reference's key is one that macstate makes, and has not."""
-    return reference == "generate" and not (folder / name).exists()
+    """Say whether a reference's key is one that macstate makes, and has not.
+
+    Raises:
+        MacstateError: the folder for the keys is closed to us.
+    """
+    if reference != "generate":
+        return False
+    try:
+        return not files.exists(folder / name)
+    except OSError as error:
+        _fail(name, f"{folder / name}: {error.strerror}")
 
 
 @cache
@@ -99,7 +116,7 @@ def resolve(reference: str, name: str, folder: Path) -> Secret:
         case "env":
             value = os.environ.get(rest) or _fail(name, f"the variable {rest} is not set; type `export {rest}=…`")
         case "file":
-            value = _file(Path(rest).expanduser(), name)
+            value = _file(Path(os.path.expanduser(rest)), name)  # noqa: PTH111 - pathlib's fails where a user is unknown
         case "keychain" if sys.platform != "darwin":
             _fail(name, "a keychain is to be had on a Mac laptop only; take another reference")
         case _:
@@ -125,14 +142,19 @@ def _checked(value: str, name: str) -> Secret:
 
 def _file(path: Path, name: str) -> str:
     try:
-        mode = path.stat().st_mode
-        if mode & 0o077:
+        content = files.read(path, ENOUGH)
+        if path.stat().st_mode & 0o077:
             _fail(name, f"others can read {path}; type `chmod 600 {path}`")
-        return path.read_text("ascii")
     except OSError as error:
         _fail(name, f"{path}: {error.strerror}")
+    return _decoded(content, name, f"{path} does not hold")
+
+
+def _decoded(content: bytes, name: str, who: str) -> str:
+    try:
+        return content.decode("ascii").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        _fail(name, f"{path} does not hold a key alone")
+        _fail(name, f"{who} a key alone")
 
 
 def keep(folder: Path, say: Callable[[str], None]) -> None:
@@ -144,15 +166,9 @@ def keep(folder: Path, say: Callable[[str], None]) -> None:
     for path in [path for path in MADE if path.parent == folder]:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(f"{MADE[path].reveal()}\n")
-            try:
-                os.link(draft, path)  # whole, and never over a key that another run has made
-            finally:
-                draft.unlink()
+            files.write(path, f"{MADE[path].reveal()}\n", anew=True)  # never over a key that another run has made
         except OSError as error:
-            if path.exists():
+            if error.errno == errno.EEXIST and path.is_file():
                 _fail(path.name, "another run has made this key meanwhile; run again")
             _fail(path.name, f"{path}: {error.strerror}, and the key is kept nowhere else; nothing was done")
         del MADE[path]
@@ -163,9 +179,33 @@ def _tool(name: str, *words: str) -> str:
     if not shutil.which(words[0]):
         _fail(name, f"there is no `{words[0]}` on this laptop; install it, or take another reference")
     try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False, timeout=TIMEOUT)
-    except (subprocess.TimeoutExpired, UnicodeDecodeError):
+        said, status = _run(words)
+    except OSError as error:
+        _fail(name, f"`{words[0]}` cannot be run: {error.strerror}")
+    if status is None:
         _fail(name, f"`{words[0]}` gave no key within {TIMEOUT} seconds; run it yourself to see why")
-    if done.returncode:
-        _fail(name, f"`{words[0]}` ended with {done.returncode}; run it yourself to see why")
-    return done.stdout
+    if len(said) > ENOUGH:
+        _fail(name, f"`{words[0]}` prints more than {ENOUGH:,} bytes, and so no key; run it yourself to see why")
+    if status:
+        _fail(name, f"`{words[0]}` ended with {status}; run it yourself to see why")
+    return _decoded(said, name, f"`{words[0]}` does not print")
+
+
+def _run(words: tuple[str, ...]) -> tuple[bytes, int | None]:
+    """Give a tool's output, as far as it can matter, and its status; None: it did not end in time."""
+    said, end = b"", time.monotonic() + TIMEOUT
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        pipe = process.stdout.fileno() if process.stdout else -1
+        while (
+            len(said) <= ENOUGH
+            and select.select([pipe], [], [], max(end - time.monotonic(), 0))[0]
+            and (piece := os.read(pipe, ENOUGH))
+        ):
+            said += piece
+        if len(said) > ENOUGH:
+            process.kill()
+        try:
+            return said, process.wait(max(end - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return said, None

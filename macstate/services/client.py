@@ -83,7 +83,7 @@ class Client(Entry):
 
     @staticmethod
     def _file(path: Path, text: str | None, scope: Scope) -> HomeFile:
-        return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 644")
+        return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 600")
 
     def warnings(self, scope: Scope) -> Iterator[str]:
         """Tell where something of the person's own has a name of ours: theirs stays, and wins."""
