@@ -15,7 +15,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.connectors.local import LocalConnector
 
 from macstate import spec, terminal
-from macstate.errors import MacstateError
+from macstate.errors import MacstateError, lacking
 from macstate.rehearsal.mac import birth
 
 if TYPE_CHECKING:
@@ -55,13 +55,27 @@ class RehearsalConnector(LocalConnector):
         yield own, {}, ["macs"]
 
     def connect(self) -> None:
-        """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec."""
-        known = spec.load()
+        """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec.
+
+        Raises:
+            MacstateError: its folder cannot be written, or is damaged.
+        """
         self.key_folder = folder() / ".keys" / self.host.name  # a rehearsal leaves the laptop's own keys alone
-        mac, entries = known.macs[self.host.name], known.for_host(self.host.name).entries
         self.root = folder() / self.host.name
+        try:
+            self._begin()
+        except OSError as error:
+            raise MacstateError(f"{self.host.name}: this rehearsal cannot be kept: {lacking(error)}") from None
+        except birth.DamagedError:
+            anew = "delete that folder, and the next run begins with a new Mac"
+            raise MacstateError(f"{self.host.name}: the rehearsal in {self.root} is damaged; {anew}") from None
+
+    def _begin(self) -> None:
+        known = spec.load()
+        mac, entries = known.macs[self.host.name], known.for_host(self.host.name).entries
         if not (self.root / ".mac").is_dir():
             birth.create(self.root, user=mac.user, dns_name=mac.hostname, programs=programs(entries))
+        birth.check(self.root)
         birth.refresh(self.root, programs=programs(entries), python=sys.executable, ports=ports(entries))
 
     def run_shell_command(

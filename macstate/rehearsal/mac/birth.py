@@ -51,13 +51,35 @@ SSH = {
 }
 TAILSCALED = {"Label": "com.tailscale.tailscaled", "ProgramArguments": ["/usr/local/bin/tailscaled"], "RunAtLoad": True}
 
+LARGEST = 20_000_000
+"""Bytes of a Mac's memory; it grows with its jobs, models and lists, to some 100 KB."""
+
+
+class DamagedError(ValueError):
+    """A folder that is no rehearsal any more."""
+
 
 def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> None:
-    """Make a fresh Mac in a folder that does not exist or is empty: whole, or not at all."""
+    """Make a fresh Mac in a folder that does not exist or is empty: whole, or not at all.
+
+    Raises:
+        DamagedError: something else is in it.
+    """
     root = root.absolute()
     root.parent.mkdir(parents=True, exist_ok=True)
+    if root.exists() and next(root.iterdir(), None):
+        raise DamagedError
     draft = root.parent / f".{root.name}.{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
+    try:
+        _fill(draft, user, dns_name, programs)
+        draft.rename(root)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _fill(draft: Path, user: str, dns_name: str, programs: Iterable[str]) -> None:
     for folder in (*FOLDERS.split(), ".mac", *(f"Users/{user}/{name}" for name in HOME_FOLDERS)):
         (draft / folder).mkdir(parents=True)
     for each in [draft, *draft.rglob("*")]:  # whatever the laptop's umask is
@@ -77,7 +99,33 @@ def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> 
     mac = Mac(draft, as_root=True)
     launchd.load(mac, "system", "/Library/LaunchDaemons/com.tailscale.tailscaled.plist", TAILSCALED)
     mac.save()
-    draft.rename(root)
+
+
+def check(root: Path) -> None:
+    """Look whether the tools can read what the Mac remembers.
+
+    Raises:
+        DamagedError: it is cut, empty, or something else.
+    """
+    file = root / ".mac/state.json"
+    if not file.is_file() or file.stat().st_size > LARGEST:
+        raise DamagedError
+    try:
+        found = json.loads(file.read_text())
+    except (ValueError, RecursionError):
+        raise DamagedError from None
+    if not _is_like(found, fresh.state("", "")):
+        raise DamagedError
+
+
+def _is_like(found: Any, new: Any, levels: int = 2) -> bool:
+    """Say whether a memory has the parts that a new Mac's has; what else is in them, only their tools know."""
+    if not isinstance(new, (dict, list, str)):
+        return True
+    if not isinstance(found, type(new)):
+        return False
+    inside = new.items() if isinstance(new, dict) and levels else ()
+    return all(key in found and _is_like(found[key], part, levels - 1) for key, part in inside)
 
 
 def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str, int] | None = None) -> None:

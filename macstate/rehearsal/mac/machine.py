@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_LINKS = 32
 """So many symbolic links in one path are a loop (sys/param.h MAXSYMLINKS)."""
+DAMAGED = 70
+"""Exit status of a tool that cannot make sense of the Mac's memory (sysexits.h: EX_SOFTWARE)."""
 
 
 class Failure(Exception):  # noqa: N818 - not an error of ours: what the real tool says
@@ -50,7 +52,7 @@ class Mac:
 
     def save(self) -> None:
         """Write what has changed, let the lock go, and read anew at the next look."""
-        if self.lock == -1:
+        if self.lock == -1 or "state" not in self.__dict__:  # it was not looked at, or could not be read
             return
         text = json.dumps(self.state, indent=1)
         if text != self.found:
@@ -119,15 +121,19 @@ def err(text: str) -> None:
 def play(module: ModuleType, tool: str, words: list[str]) -> int:
     """Run a tool as a process of the Mac that the environment names, and note the call."""
     mac = Mac(Path(os.environ["MACSTATE_ROOT"]), as_root=os.environ.get("MACSTATE_AS") == "root")
-    with (mac.root / ".mac/calls").open("a") as calls:
-        calls.write(json.dumps([time.time(), mac.as_root, [tool, *words]]) + "\n")
     try:
-        code: int = module.main(mac, tool, words)
+        with (mac.root / ".mac/calls").open("a") as calls:
+            calls.write(json.dumps([time.time(), mac.as_root, [tool, *words]]) + "\n")
+        try:
+            code: int = module.main(mac, tool, words)
+        finally:
+            mac.save()
     except Failure as failure:
         if failure.text:
             (out if failure.stdout else err)(failure.text)
         code = failure.code
-    finally:
-        mac.save()
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        err(f"{tool}: this rehearsal is damaged, or its disk is ({type(error).__name__}: {error})")
+        code = DAMAGED
     sys.stdout.flush()
     return code
