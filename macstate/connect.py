@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import getpass
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +16,7 @@ from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
 from macstate import guard, health, hosts, probe, secrets, spec, terminal
-from macstate.errors import MacstateError
+from macstate.errors import MacstateError, lacking, oneline
 from macstate.found import Found
 from macstate.options import Options
 from macstate.probe.sections import IncompleteError
@@ -25,8 +29,14 @@ from macstate.secrets import Secret
 from macstate.ssh import tailnet
 from macstate.wishes import Wishes
 
-LOST = (OSError, SSHException, EOFError, TimeoutError)
-"""How pyinfra's connectors say that the connection is gone."""
+LOST = (OSError, SSHException, EOFError)
+"""How pyinfra's connectors say that the connection is gone, or that this laptop lacks something."""
+LACKING = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.E2BIG),
+    *(errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
+}
+"""What no connection ever ends with: a full disk, no more files or processes, a program that is not there."""
 TIMEOUT = 300
 """Seconds for one command: the slowest stop of a job, and the wait for another run's."""
 ANSWER = "macstate: answer"
@@ -70,7 +80,7 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
     """Run one remote command.
 
     Raises:
-        MacstateError: the connection is gone.
+        MacstateError: the connection is gone, or this laptop lacks something.
     """
     command = StringCommand(*(QuoteString(word) for word in words))
     try:
@@ -78,14 +88,22 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
             command, print_output=False, print_input=False, _stdin=stdin, _timeout=TIMEOUT
         )
     except LOST as error:
-        raise MacstateError(f"the connection was lost ({error or type(error).__name__}); {AGAIN}") from None
+        if isinstance(error, OSError) and error.errno in LACKING:
+            raise MacstateError(f"this laptop cannot go on: {lacking(error)}") from None
+        raise MacstateError(f"the connection was lost ({str(error) or type(error).__name__}); {AGAIN}") from None
+    except UnicodeError:
+        raise MacstateError("a name on this Mac, such as its user's, is no UTF-8; nothing was done") from None
     return result
 
 
-def tailnet_user(host: Host) -> str:
-    """Say who this laptop is in the tailnet, for the journal: `` (anna@example.com)``; empty beyond it."""
+def me(host: Host) -> str:
+    """Say who runs this, for the lock and the journal: user, machine, and who that is in the tailnet, if anybody."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # neither a variable nor the system knows a name
+        user = str(os.getuid())
     login = getattr(host.connector, "tailnet_login", "")
-    return f" ({login})" if login else ""
+    return oneline(f"{user}@{socket.gethostname()}{f' ({login})' if login else ''}")
 
 
 def reaches(host: Host) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
-import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +73,7 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     del state
     try:
         secrets.keep(connect.key_folder(host), connect.say)
-        session.sums[batch.root] = _sent(host, session, session.payload(batch, _who(host)), root=batch.root)
+        session.sums[batch.root] = _sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
         session.entry.done.extend(batch.titles)
     except MacstateError as error:
         terminal.fail(host, batch.title, error)
@@ -83,17 +81,13 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     return True
 
 
-def _who(host: Host) -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}{connect.tailnet_user(host)}"
-
-
 def _sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
     words = ("sh", "-c", scripts.apply())
-    _, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
-    return _outcome(host, output)
+    ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
+    return _outcome(host, output, ended=ended)
 
 
-def _outcome(host: Host, output: CommandOutput) -> str:
+def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
     """Give the record's new checksum from the end marker; without it, the change is not known to be done."""
     for line in output.stdout_lines:
         if line.startswith(NOTICE):
@@ -105,7 +99,8 @@ def _outcome(host: Host, output: CommandOutput) -> str:
     said = " ".join(output.output.split())[-300:]
     if "sudo: " in said:
         raise MacstateError(f"sudo refused, and nothing was done ({said}); see `sudo -l` on the Mac")
-    raise MacstateError(f"the connection was lost{f' ({said})' if said else ''}; {connect.AGAIN}")
+    why = "the change was ended on the Mac" if said or ended else "the connection was lost"
+    raise MacstateError(f"{why}{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 
 def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Keys) -> bool:
@@ -116,7 +111,7 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
         terminal.fail(host, "verify", error)
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
         with suppress(MacstateError):  # it is told on the terminal already
-            _sent(host, session, session.verdict(_who(host), said), root=session.root)
+            _sent(host, session, session.verdict(connect.me(host), said), root=session.root)
         return False
     return True
 

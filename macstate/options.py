@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -35,7 +36,8 @@ class Options:
             if near and word not in known:
                 raise MacstateError(f"--data {word}: not known; did you mean --data {near[0]}=…?")
         wait = str(data.get("lock_wait", LOCK_WAIT))
-        if not wait.isdecimal():
-            raise MacstateError(f"lock_wait={wait}: not a whole number of seconds; type --data lock_wait={LOCK_WAIT}")
+        if not re.fullmatch("[0-9]{1,5}", wait):
+            said = "not a whole number of seconds, of five digits at most"
+            raise MacstateError(f"lock_wait={wait}: {said}; type --data lock_wait={LOCK_WAIT}")
         only = (place.strip() for place in str(data.get("only", "")).split(","))
         return cls(str(data.get("allow", "")), tuple(place for place in only if place), int(wait))

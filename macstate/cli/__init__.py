@@ -16,6 +16,7 @@ from macstate.cli import complete
 from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS
 from macstate.cli.plan import ERROR, show_plan
+from macstate.errors import lacking, oneline
 
 DEBUG = "--debug"
 
@@ -60,7 +61,7 @@ def main(run: Callable[..., Any] = macstate) -> None:
         sys.exit(ERROR)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "macstate"
-        terminal.say(f"{name}: {' '.join(error.format_message().split())} `{name} --help` tells more", err=True)
+        terminal.say(f"{name}: {oneline(error.format_message())} `{name} --help` tells more", err=True)
         sys.exit(ERROR)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ERROR)
@@ -72,8 +73,10 @@ def main(run: Callable[..., Any] = macstate) -> None:
         elif isinstance(error, click.ClickException):
             error.show()
         elif isinstance(error, PyinfraError):
-            terminal.say(f"macstate: {error}", err=True)
+            terminal.say(f"macstate: {oneline(str(error))}", err=True)
+        elif isinstance(error, OSError) and error.errno:
+            terminal.say(f"macstate: {oneline(lacking(error))}; nothing more was done", err=True)
         else:
-            said = f"{type(error).__name__}: {error}"
+            said = oneline(f"{type(error).__name__}: {error}")
             terminal.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)

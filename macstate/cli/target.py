@@ -74,7 +74,10 @@ def _pair(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise MacstateError(f"--data {text}: not of the form KEY=VALUE; type e.g. --data allow=takeover")
-    return key, parse_cli_arg(value)
+    try:
+        return key, parse_cli_arg(value)
+    except RecursionError:
+        raise MacstateError(f"--data {text}: nested too deep to be read") from None
 
 
 def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
@@ -103,7 +106,7 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
 
 
 def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory:
-    if not (target.startswith("@") or Path(target).is_file()):
+    if not (target.startswith("@") or os.path.isfile(target)):  # noqa: PTH113 - pathlib's fails on what cannot be a name
         said = f"{target or repr(target)}: no such inventory file"
         raise MacstateError(f"{said}; type inventory.py, or @rehearsal/NAME for a rehearsal")
     try:

@@ -7,13 +7,12 @@ asks by the connection (measured: "No authentication methods available").
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from gevent.hub import Hub
 from paramiko import PKey, SSHException
 from paramiko.agent import Agent
 from platformdirs import user_cache_path
@@ -23,13 +22,12 @@ from pyinfra.connectors.ssh_util import get_private_key
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
 from macstate import spec, terminal
-from macstate.errors import MacstateError
+from macstate.errors import MacstateError, lacking
 from macstate.ssh import tailnet
 from macstate.ssh.auth import CHECK, Login
 from macstate.ssh.refusal import why
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks stand beside our line
-Hub.NOT_ERROR = (*Hub.NOT_ERROR, MacstateError)  # gevent prints a traceback of what a greenlet ends with, but for these
 SSH_PORT = 22
 KEEP_ALIVE = 15
 """Seconds between signs of life, so that no router forgets the connection during a long change."""
@@ -61,8 +59,11 @@ class MacConnector(SSHConnector):
     def identity(self) -> PKey | None:
         """Give the private key that the spec names, if it is there."""
         named = spec.load().macs[self.host.name].identity_file
-        file = Path(named or "").expanduser()
-        return get_private_key(self.state, str(file), "") if named and file.is_file() else None
+        file = os.path.expanduser(named or "")  # noqa: PTH111 - pathlib's fails where a user is unknown
+        try:
+            return get_private_key(self.state, file, "") if os.path.isfile(file) else None  # noqa: PTH113 - the same
+        except (OSError, ValueError, PyinfraError) as error:
+            raise MacstateError(f"identity_file: {file}: {error}") from None
 
     def keys(self) -> Iterator[PKey]:
         """Give the spec's key, and the agent's."""
@@ -96,6 +97,8 @@ class MacConnector(SSHConnector):
         self.client = SSHClient()
         try:
             self.client.connect(name, **options)
+        except MacstateError:
+            raise
         except (SSHException, OSError, EOFError, PyinfraError) as error:
             raise MacstateError(why(error, name, mac)) from None
         transport = self.client.get_transport()
@@ -111,8 +114,11 @@ class MacConnector(SSHConnector):
             self.say(warning)
         label = name if port == SSH_PORT else f"[{name}]:{port}"
         file = user_cache_path("macstate") / "known_hosts" / self.host.name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(f"{label} {key}\n" for key in peer.host_keys))
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("".join(f"{label} {key}\n" for key in peer.host_keys))
+        except OSError as error:
+            raise MacstateError(f"the Mac's host keys cannot be pinned: {lacking(error)}") from None
         login = Login(self.data["ssh_user"] or "", self.say, self.keys)
         return {
             "_pyinfra_ssh_config_file": self.data["ssh_config_file"] or "/dev/null",
