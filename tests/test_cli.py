@@ -139,7 +139,7 @@ def test_status_names_what_is_down(terminal: Terminal) -> None:
 
 
 def test_logs_show_an_endpoints_log(terminal: Terminal) -> None:
-    terminal.inside('echo "a line of its own" >> "$HOME/var/log/macstate.coder.log"')
+    terminal.inside('echo "a line of its own" >> "$HOME/Library/Logs/macstate.coder.log"')
 
     done = terminal.macstate("logs", TARGET, "coder")
     wrong = terminal.macstate("logs", TARGET, "codr")
