@@ -37,7 +37,7 @@ class Options:
                 raise MacstateError(f"--data {word}: not known; did you mean --data {near[0]}=…?")
         wait = str(data.get("lock_wait", LOCK_WAIT))
         if not re.fullmatch("[0-9]{1,5}", wait):
-            said = "not a whole number of seconds, of five digits at most"
+            said = "not a whole number of seconds below 100,000"
             raise MacstateError(f"lock_wait={wait}: {said}; type --data lock_wait={LOCK_WAIT}")
         only = (place.strip() for place in str(data.get("only", "")).split(","))
         return cls(str(data.get("allow", "")), tuple(place for place in only if place), int(wait))

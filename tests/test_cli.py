@@ -424,7 +424,7 @@ MISTAKES = {
     ("plan", "HOME/empty.py"): r"HOME/empty\.py: there is no Mac in it",
     ("plan", TARGET, "--data", "allow"): r"--data allow: not of the form KEY=VALUE; .*",
     ("plan", TARGET, "--data", "alow=removal"): r"studio: --data alow: not known; did you mean --data allow=…\?",
-    ("plan", TARGET, "--data", "lock_wait=x"): r"studio: lock_wait=x: not a whole number of seconds; .*",
+    ("plan", TARGET, "--data", "lock_wait=x"): r"studio: lock_wait=x: not a whole number of seconds below 100,000; .*",
     ("plan",): r"macstate plan: Missing argument 'TARGET'\. `macstate plan --help` tells more",
     ("plan", "x", "--foo"): r"macstate plan: No such option '--foo'\..* `macstate plan --help` tells more",
     ("nonsense",): r"macstate: No such command 'nonsense'\. `macstate --help` tells more",

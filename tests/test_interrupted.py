@@ -164,7 +164,9 @@ def test_a_wait_that_is_no_number_is_told_before_anything_is_done(laptop: Laptop
     time.sleep(0.6)
     refused = laptop.run(REFERENCE, data={"lock_wait": "x"})
     assert (refused.failed, refused.commands) == (True, 0)
-    assert "lock_wait=x: not a whole number of seconds; type --data lock_wait=60" in " ".join(refused.said)
+    assert "lock_wait=x: not a whole number of seconds below 100,000; type --data lock_wait=60" in " ".join(
+        refused.said
+    )
 
 
 def sent(*steps: Step, root: Path) -> subprocess.CompletedProcess[str]:
