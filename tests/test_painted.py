@@ -157,7 +157,8 @@ def test_what_pyinfra_prints_of_a_run_paints_nothing(mac: Terminal) -> None:
     assert paint(shown) == []
     plain = OURS.sub("", shown)
     assert f"--> Starting operation: - file/etc/evil{SHOWN}" in plain
-    assert f"took over the lock of eve{SHOWN} (since yesterday)" in plain
+    blank = re.sub(r"[^ -~]", " ", EVIL.encode().decode("latin-1"))  # what signs a lock is text without any of that
+    assert f"took over the lock of eve{blank} (since yesterday)" in plain
     assert "verified: nothing is left to change" in plain
     assert plain.count(f"- file/etc/evil{SHOWN}") == 3  # in the plan, when it begins, and in the table
 

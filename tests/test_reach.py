@@ -76,7 +76,7 @@ class World:
                 plist, was = self.jobs[target]
                 now = self.config(plist)
                 self.jobs[target] = plist, was if now == MISSING else now
-            case Run(words=("curl", *_), stdin=text) | Run(words=("tailscale", *_), stdin=text):
+            case Run(words=("curl", *_), stdin=text) | Run(words=(*_, "set-raw"), stdin=text):
                 self.document = json.loads(text)
 
     def config(self, plist: dict[str, Any]) -> str:
