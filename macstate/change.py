@@ -102,8 +102,8 @@ class Plan:
     """What is there and not ours, with a remark."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings that left the spec (id to the fields that stay): the next change takes them out of the record."""
-    same: int = 0
-    """How many wishes are as they should be."""
+    stays: tuple[Resource, ...] = ()
+    """The wishes that are as they should be."""
     owned: int = 0
     """How many objects macstate has made here so far."""
     public: Mapping[str, str] = field(default_factory=dict)

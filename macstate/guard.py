@@ -62,7 +62,7 @@ def _unlocked(plan: Plan) -> Iterator[str]:
     """Give the routes that wanted a key by the gateway's configurations as they were, and will not."""
     gone = {change.id for change in plan.changes if change.action == "remove"}
     before = {route for change in plan.changes for route, word in _routes(change.was) if word == "key"}
-    after = {pair for change in plan.changes for pair in _routes(change.wish)}
+    after = {pair for wish in (*plan.stays, *(change.wish for change in plan.changes)) for pair in _routes(wish)}
     gated = {_place(route) for route, _ in after}
     for route in sorted(before):
         past_the_gateway = _place(route) not in gated and f"serve/{_place(route)}" not in gone

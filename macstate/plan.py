@@ -54,8 +54,9 @@ def plan(
     still = sorted({*wishes, *dict(unmanaged)} - {change.id for change in changes})
     public = {name: was.unguarded(wishes) for name in still if (was := found.resources.get(name)) and was.public}
     owned = sum(line.state != SETTING for line in found.record.lines.values())
-    same = len(wishes) - sum(change.wish is not None for change in changes)
-    return Plan(tuple(_batches(changes, found)), unmanaged, settled, same, owned, public, against, notes, as_wished)
+    changed = {change.id for change in changes}
+    stays = tuple(wish for name, wish in wishes.items() if name not in changed)
+    return Plan(tuple(_batches(changes, found)), unmanaged, settled, stays, owned, public, against, notes, as_wished)
 
 
 def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:

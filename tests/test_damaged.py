@@ -635,7 +635,10 @@ def host(error: Exception | None = None) -> Any:
         (OSError(errno.EROFS, "Read-only file system", "/x"), "this laptop cannot go on: /x: Read-only file system"),
         (OSError(errno.EMFILE, "Too many open files"), "this laptop cannot go on: Too many open files"),
         (FileNotFoundError(errno.ENOENT, "No such file", "/bin/sh"), "this laptop cannot go on: /bin/sh: No such file"),
-        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half"), "a name on this Mac, such as its user's, is no UTF-8; nothing was done"),
+        (
+            UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half"),
+            "a name on this Mac, such as its user's, is no UTF-8; nothing was done",
+        ),
     ],
     ids=str,
 )

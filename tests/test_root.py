@@ -146,7 +146,8 @@ def test_a_link_that_root_has_made_is_a_way_like_any_other(laptop: Laptop) -> No
 PLACES = {"Library/macstate/bin": "usr/local/libexec/macstate", "Library/macstate/etc": "usr/local/etc/macstate"}
 
 
-def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None:
+def move(laptop: Laptop) -> None:
+    """Put everything where it lay until November 2026, in folders of a user's."""
     mac = laptop.mac()
     record = (mac / ROOTS).read_text()
     for now, once in {**PLACES, "Library/macstate/guide": "usr/local/share/macstate/guide"}.items():
@@ -157,6 +158,11 @@ def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None
         "sudo chown mmirvois /usr/local/etc /usr/local/share /usr/local/libexec; sudo chmod 775 /usr/local/etc"
     )
 
+
+def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None:
+    mac = laptop.mac()
+    move(laptop)
+
     moved = laptop.run(REFERENCE)
 
     assert not moved.failed, moved.said
@@ -164,6 +170,25 @@ def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None
     assert "/macstate/" not in (mac / ROOTS).read_text().replace("/Library/macstate/", "")
     for place in PLACES:
         assert list((mac / place).iterdir())
+    assert changes(laptop.run(REFERENCE)) == []
+
+
+def test_links_where_something_of_ours_lay_once_go_alone(laptop: Laptop) -> None:
+    mac = laptop.mac()
+    move(laptop)
+    (mac / "etc/motd").write_text("hello")
+    for folder in ("usr/local/libexec/macstate", "usr/local/etc/macstate", "usr/local/share/macstate/guide"):
+        for file in (mac / folder).iterdir():
+            file.unlink()
+            file.symlink_to(mac / "etc/motd")
+    (mac / "Users/mmirvois/kept").mkdir()
+    (mac / "usr/local/etc/macstate").rename(mac / "Users/mmirvois/kept/etc")
+    (mac / "usr/local/etc/macstate").symlink_to(mac / "Users/mmirvois/kept/etc")
+
+    moved = laptop.run(REFERENCE)
+
+    assert not moved.failed, moved.said
+    assert (mac / "etc/motd").read_text() == "hello"
     assert changes(laptop.run(REFERENCE)) == []
 
 

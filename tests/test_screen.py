@@ -230,6 +230,12 @@ def test_the_gateways_other_server_loses_no_key_and_hides_no_loss() -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_gateway_that_was_written_before_a_run_was_cut_loses_no_key() -> None:
+    new = {name: each for name, each in wished(with_caddy(KEYED)).items() if "# route: " in str(vars(each))}
+    assert len(new) == 1
+    guard.check(planned(with_caddy(KEYED), KEYED, "macstudio", **new), NODE, "")
+
+
 SMALL = TWO.replace("serve: /}", "serve: /x}")
 
 

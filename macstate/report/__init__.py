@@ -41,8 +41,8 @@ def _lines(plan: Plan, *, steps: bool) -> Iterator[Styled]:
     for identifier, remark in plan.unmanaged:
         yield Styled(f"unmanaged: {identifier}" + (f" ({remark})" if remark else ""))
     yield from (Styled(f"note: {identifier} {note}") for identifier, note in plan.notes)
-    if plan.changes and plan.same:
-        yield Styled(f"unchanged: {plan.same}")
+    if plan.changes and plan.stays:
+        yield Styled(f"unchanged: {len(plan.stays)}")
 
 
 def fitted(line: Styled, width: int | None) -> Iterator[str]:

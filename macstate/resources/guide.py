@@ -28,8 +28,9 @@ for form in {" ".join(NAMES.values())}; do
     section "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
     section "cat $form" cat "$root{FOLDER}/$form"
   }}
+  [ ! -f "$root{ONCE}/$form" ] || [ -L "$root{ONCE}/$form" ] || once=yes
 done
-[ ! -d "$root{ONCE}" ] || section once true
+[ -z "${{once-}}" ] || section once true
 """
     implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
     repeats: ClassVar[bool] = True
