@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import plistlib
 import resource
 import shlex
 import signal
@@ -29,12 +30,29 @@ from pydantic import TypeAdapter, ValidationError
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from test_properties import FACTS
 
-from macstate import cli, connect, guard, health, hosts, journal, ops, plan_json, probe, saved, scripts, secrets, spec
+from macstate import (
+    cli,
+    connect,
+    guard,
+    health,
+    hosts,
+    journal,
+    ops,
+    plan_json,
+    probe,
+    report,
+    saved,
+    scripts,
+    secrets,
+    spec,
+)
+from macstate.change import Batch, Change, Plan
 from macstate.errors import MacstateError
 from macstate.options import Options
 from macstate.probe.sections import IncompleteError
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
+from macstate.resources.launchd import Launchd
 from macstate.review import review
 from macstate.secrets import Secret
 from macstate.ssh import tailnet
@@ -733,3 +751,38 @@ def test_an_ssh_key_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         found = lines(MacConnector.identity, SimpleNamespace(host=SimpleNamespace(name="macstudio"), state=state))
         assert said in "".join(found)
         assert bool(found) is bool(said)
+
+
+PLISTS = st.recursive(
+    st.text(max_size=5) | st.binary(max_size=5) | st.datetimes() | st.floats() | st.integers(0, 2**63) | st.booleans(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=5), values, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=300, derandomize=True, database=None)
+@given(PLISTS, st.sampled_from([plistlib.FMT_XML, plistlib.FMT_BINARY]), st.integers(0, 400), st.binary(max_size=4))
+def test_a_plist_of_somebody_else_is_shown_whatever_it_holds(value: Any, form: Any, at: int, cut: bytes) -> None:
+    """One that its job's plan reads, and that nobody else's plan does: all others are read all the same."""
+    try:
+        good = plistlib.dumps({"Label": "com.x", "Value": value}, fmt=form)
+    except ValueError:  # XML has no control characters
+        return
+    for content in (good, good[:at] + cut + good[at + len(cut) :], good[:at]):
+        shown(content)
+
+
+@pytest.mark.parametrize(
+    "inside", ["<date>x</date>", "<integer>x</integer>", "<array>" * 20_000, "<key>x</key>", "&x;"]
+)
+def test_a_plist_that_is_none_is_told_as_that(inside: str) -> None:
+    assert "not a property list" in shown(f'<plist version="1.0"><dict><key>a</key>{inside}</dict></plist>'.encode())
+
+
+def shown(content: bytes) -> str:
+    outputs = {"stat system": "0 644 /x/com.x.plist", "cat /x/com.x.plist": content.decode("utf-8", "surrogateescape")}
+    [job] = Launchd.parse(outputs)
+    change = Change(job.id, "remove", None, job, foreign=True)
+    plan = Plan((Batch((change,), (), (0, 0, 0)),))
+    json.loads(plan_json.as_json({"m": plan}, ""), parse_constant=pytest.fail)
+    return "\n".join(report.text("m", plan, steps=True)) + str(job.file)

@@ -5,12 +5,12 @@ Its layout is no promise: only lines seen on every release are read.
 
 from __future__ import annotations
 
+import json
 import plistlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from xml.parsers.expat import ExpatError
 
 from macstate.outputs import Outputs, each
 from macstate.printable import LINES, printable
@@ -131,10 +131,11 @@ def private(permissions: str | None) -> bool:
 
 
 def plist(text: str) -> dict[str, Any]:
-    """Read a plist; what is none is a mapping that no plist is."""
+    """Read a plist, as JSON can say it; what is none, or nests without end, is a mapping that no plist is."""
     try:
         found = plistlib.loads(text.encode("utf-8", "surrogateescape"))
-    except (ValueError, ExpatError, OverflowError, IndexError):
+        found = json.loads(json.dumps(found, default=str), parse_constant=str)
+    except Exception:  # noqa: BLE001 - expat's, plistlib's own and what it forgets: <date>x</date> is an AttributeError
         found = None
     return found if isinstance(found, dict) and found else {"": "not a property list"}
 
