@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
@@ -49,6 +50,6 @@ class Record:
             for line in text.splitlines():
                 state, _, rest = line.partition("\t")
                 name, _, fingerprint = rest.partition("\t")
-                if name and state in {"pending", "owned", "set"}:
+                if name and state in {"pending", "owned", "set"} and not re.search("[\ud800-\udfff]", line):  # UTF-8
                     lines[name] = Line(cast(Literal["pending", "owned", "set"], state), fingerprint, root)
         return cls(lines, sums)

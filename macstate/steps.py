@@ -66,7 +66,9 @@ class Same:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("same", b64encode(self.output.encode()).decode(), self.hint, *self.words))
+        return shlex.join(
+            ("same", b64encode(self.output.encode("utf-8", "surrogateescape")).decode(), self.hint, *self.words)
+        )
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ from macstate.change import Batch, Change, Plan
 from macstate.errors import MacstateError
 from macstate.options import Options
 from macstate.probe.sections import IncompleteError
+from macstate.record import Record
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
 from macstate.resources.launchd import Launchd
@@ -509,6 +510,12 @@ NO_NODE = "routes need the Mac's tailnet name, which cannot be read: "
 def test_a_mac_that_answers_anything_is_told(desk: Desk, section: str, content: bytes, begins: str) -> None:
     said = lines(desk.section, section, content)
     assert begins == "" or any(line.startswith(begins) for line in said), said
+
+
+def test_a_line_of_a_record_that_is_no_text_is_not_ours() -> None:
+    """It can be told of and carried out nowhere."""
+    lines_ = "owned\tfile//etc/a\udcff\tx\nowned\tfile//etc/b\tx\nowned\tfile//etc/c\t\udc80\n"
+    assert list(Record.read({True: lines_}, {}).lines) == ["file//etc/b"]
 
 
 def test_a_span_of_funnel_ports_is_compared_and_not_counted() -> None:
