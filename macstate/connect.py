@@ -6,6 +6,7 @@ import errno
 import getpass
 import os
 import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,14 +118,17 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
     Raises:
         MacstateError: the connection is gone, or the answer is not whole.
     """
-    lists = (*wishes.lists, *(health.lists(wishes) if healths else ()))
+    lists, begun = (*wishes.lists, *(health.lists(wishes) if healths else ())), time.time()
     ok, output = send(host, ("sh", "-c", probe.script(laptop=wishes.laptop)), probe.stdin(lists))
     try:
-        found = probe.found(output.stdout_lines, laptop=wishes.laptop)
-        return found.with_host_keys(tailnet.host_keys()) if wishes.laptop else found
+        found = replace(probe.found(output.stdout_lines, laptop=wishes.laptop), asked_at=(begun, time.time()))
     except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
+    if not wishes.laptop:
+        return found
+    laptop = replace(found.facts.laptop, host_keys=tailnet.host_keys())
+    return replace(found, facts=replace(found.facts, laptop=laptop))
 
 
 def ask(host: Host, script: str, *arguments: str) -> list[str]:

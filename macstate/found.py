@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from math import inf
 
 from macstate.facts import Facts
 from macstate.outputs import Outputs
@@ -24,7 +25,5 @@ class Found:
     """What the tools printed, by kind."""
     asked: Mapping[str, str] = field(default_factory=dict)
     """What endpoints answered, where the probe was to ask them."""
-
-    def with_host_keys(self, host_keys: Mapping[str, tuple[str, ...]]) -> Found:
-        """Add what a laptop's tailnet shows."""
-        return replace(self, facts=replace(self.facts, laptop=replace(self.facts.laptop, host_keys=host_keys)))
+    asked_at: tuple[float, float] = (0, inf)
+    """Between when and when (seconds since 1970, by the laptop's clock) the Mac was read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -84,7 +83,7 @@ def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool =
         MacstateError: what is wished cannot be said of this Mac.
     """
     todo = planned(wishes, found, keys, adopt=adopt)
-    findings = tuple(preflight.findings(wishes, found, todo, time.time()))
+    findings = tuple(preflight.findings(wishes, found, todo))
     seen = Review(name, wishes, found, keys, todo, findings)
     if not wishes.only:
         return seen

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date
@@ -501,6 +502,9 @@ def test_what_a_login_script_prints_is_no_answer(tmp_path: Path, monkeypatch: py
     assert connect.ask(mac, journal.READ) == []
     assert connect.ask(mac, logs.READ, str(log), "begin", "1") == ["8", "dHdvCg=="]
     assert connect.ask(mac, logs.READ, str(tmp_path / "none"), "begin", "1") == ["unreadable"]
+    log.write_bytes(b"x" * 3_000_000)
+    _, piece = connect.ask(mac, logs.READ, str(log), "begin", "1")
+    assert b64decode(piece) == b"x" * 1_000_000
     with pytest.raises(MacstateError, match=r"the Mac did not do what it was asked \(no luck\); run again"):
         connect.ask(mac, "echo no luck >&2; false")
 

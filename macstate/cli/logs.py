@@ -28,11 +28,11 @@ else
   from=$(digits "$2")
   [ "$from" -le "$size" ] || from=0 # it was rotated
   tail -c "+$((from + 1))" "$file" | head -c "$((size - from))"
-fi | base64 | tr -d '\\n'
+fi | tail -c 1000000 | base64 | tr -d '\\n'
 echo
 """
 )
-"""Prints how long the file is, and a piece of it in base64: a log may hold any bytes."""
+"""Prints how long the file is, and a piece of it in base64: a log may hold any bytes, and a line without an end."""
 
 
 def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator[str]:

@@ -17,12 +17,12 @@ CLOCK = 60
 """Seconds by which the Mac's clock may differ: certificates and tailnet keys are checked against it."""
 
 
-def findings(wishes: Wishes, found: Found, plan: Plan, now: float) -> list[Finding]:
-    """Look at everything; ``now`` is the laptop's clock, in seconds since 1970."""
+def findings(wishes: Wishes, found: Found, plan: Plan) -> list[Finding]:
+    """Look at everything."""
     if wishes.laptop:
         scope = wishes.scope(found.facts)
         return [Finding(name, text, "warning") for name, client in wishes.entries for text in client.warnings(scope)]
-    flight = Flight(wishes, found, plan, now)
+    flight = Flight(wishes, found, plan)
     return [finding for rule in RULES for finding in rule(flight)]
 
 
@@ -53,8 +53,8 @@ def filevault(flight: Flight) -> Iterator[Finding]:
 
 def clock(flight: Flight) -> Iterator[Finding]:
     """A clock that is right."""
-    there = flight.found.facts.machine.clock
-    off = 0 if there is None else round(there - flight.now)
+    there, (begun, ended) = flight.found.facts.machine.clock, flight.found.asked_at
+    off = 0 if there is None else round(min(there - begun, 0) + max(there - ended, 0))
     if abs(off) > CLOCK:
         word = "ahead of" if off > 0 else "behind"
         text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; on the Mac: "

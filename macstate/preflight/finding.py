@@ -27,7 +27,6 @@ class Flight:
     wishes: Wishes
     found: Found
     plan: Plan
-    now: float
 
     def entries(self, *sections: str) -> dict[str, Any]:
         """Give the spec's entries by their place in it."""

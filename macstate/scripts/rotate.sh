@@ -52,7 +52,7 @@ each_log() { # BYTES KEEP LOG...
       say "a link: it is left alone"
       continue
     fi
-    owner=$(way "$log")
+    owner=$(way "$log") || owner=
     case $owner in
       '') say "others may change the folders above it: it is left alone" ;;
       "$me") rotate || say "could not be rotated" ;;
