@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def start(root: Path, words: list[str]) -> int:
+def start(root: str, words: list[str]) -> int:
     """Start one of the Mac's own tools, and give its process id. What it says goes to .mac/jobs.log."""
     readable, writable = os.pipe()
     child = os.fork()
@@ -32,16 +32,16 @@ def start(root: Path, words: list[str]) -> int:
     return pid
 
 
-def _become(root: Path, words: list[str]) -> NoReturn:
+def _become(root: str, words: list[str]) -> NoReturn:
     os.chdir(root)
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(".mac/jobs.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for number, source in enumerate((nothing, log, log)):
         os.dup2(source, number)
         os.set_inheritable(number, True)
-    for number in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - no paths are wanted
+    for number in map(int, os.listdir("/dev/fd")):
         if number > 2:  # noqa: PLR2004 - standard error
             with suppress(OSError):
                 os.close(number)
-    python = [sys.executable, "-I", "-S", str(Path(__file__).resolve().parent)]
-    os.execve(python[0], [*python, *words], {"MACSTATE_ROOT": str(root), "LC_ALL": "C"})  # noqa: S606 - a command
+    python = [sys.executable, "-I", "-S", str(Path(__file__).resolve().with_name("__main__.py"))]
+    os.execve(python[0], [*python, *words], {"MACSTATE_ROOT": root, "LC_ALL": "C"})  # noqa: S606 - a command

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 
 CLOCK_STEP = 2.0
 """Seconds by which the beginning of one process may seem to differ: `ps` computes it from a clock that is set."""
@@ -27,11 +26,20 @@ def is_same(pid: int, since: str) -> bool:
     return bool(now) and (now == since or abs(_seconds(now) - _seconds(since)) <= CLOCK_STEP)
 
 
-def send(pid: int, since: str, number: int, *, group: bool = False) -> None:
+def number(name: str) -> int:
+    """Give the number of a signal; KeyError for a name that no signal has."""
+    import signal  # noqa: PLC0415 - as above
+
+    return int(name) if name.isdigit() else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
+
+
+def send(pid: int, since: str, name: str, *, group: bool = False) -> None:
     """Send a signal to a process, or to its whole group, if it is still the same one."""
+    from contextlib import suppress  # noqa: PLC0415 - as above
+
     if is_same(pid, since):
         with suppress(ProcessLookupError):  # it ended just now
-            (os.killpg if group else os.kill)(pid, number)
+            (os.killpg if group else os.kill)(pid, number(name))
 
 
 def _seconds(text: str) -> float:

@@ -6,10 +6,9 @@ The orders: ``start``; ``restart``; ``stop`` and be gone; ``end`` soon, and stay
 from __future__ import annotations
 
 import os
-import signal
 import time
 
-from . import detach, processes
+from . import processes
 from .machine import Failure
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 PAUSE = 0.02
 """Seconds between two looks at whether an order was carried out."""
-WAKE = signal.SIGCHLD
+WAKE = "CHLD"
 """A supervisor waits for it anyway, and it hurts nobody who does not listen yet."""
 
 
@@ -53,7 +52,7 @@ def end(mac: Mac, jobs: list[Job]) -> None:
     """End the programs of jobs that really run, which stay loaded."""
     for job in jobs:
         job["order"] = "end"
-        processes.send(**job["supervisor"], number=WAKE)
+        processes.send(**job["supervisor"], name=WAKE)
     left = [job["supervisor"] for job in jobs]
     while left := [supervisor for supervisor in left if processes.is_same(**supervisor)]:
         _sleep(mac)
@@ -66,10 +65,10 @@ def settle(mac: Mac) -> None:
         return
     mac.checked = mac.state
     for job in mac.state["launchd"]["jobs"].values():
-        copied = job.get("root") != str(mac.root)  # a copy of a Mac has no processes
+        copied = job.get("root") != mac.root  # a copy of a Mac has no processes
         if job.get("supervisor") and (copied or not processes.is_same(**job["supervisor"])):
             if job["pid"] is not None and not copied:
-                processes.send(job["pid"], job["since"], signal.SIGKILL, group=True)
+                processes.send(job["pid"], job["since"], "KILL", group=True)
             job.update(supervisor=None, order=None, pid=None, since=None, state="not running")
 
 
@@ -85,9 +84,11 @@ def begin(mac: Mac, job: Job, order: str | None = None) -> None:
     """Give a job its supervisor, if it has none, and the supervisor its order."""
     job["order"] = order
     if job.get("supervisor"):
-        processes.send(**job["supervisor"], number=WAKE)
+        processes.send(**job["supervisor"], name=WAKE)
     else:
-        job.update(root=str(mac.root), pid=None, since=None, state="not running")
+        from . import detach  # noqa: PLC0415 - slow to load, and needed only where jobs really run
+
+        job.update(root=mac.root, pid=None, since=None, state="not running")
         pid = detach.start(mac.root, ["supervise", _target(job)])
         job["supervisor"] = {"pid": pid, "since": processes.began(pid)}
 
@@ -103,10 +104,10 @@ def unload(mac: Mac, job: Job) -> None:
 def kill(job: Job, name: str) -> None:
     """Send a signal to a job's program."""
     try:
-        number = int(name) if name.isdigit() else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]
+        processes.number(name)
     except KeyError:
         raise Failure(64, f"Unrecognized signal: {name}") from None  # no recording
-    processes.send(job["pid"], job["since"], number)
+    processes.send(job["pid"], job["since"], name)
 
 
 def crash(mac: Mac, job: Job) -> None:
