@@ -32,7 +32,7 @@ OWNERS = """
 import os
 
 def of(mac, file):
-    found = file.lstat()
+    found = os.lstat(file)
     return found.st_uid, found.st_gid
 
 def give(mac, file, owner, group):

@@ -8,8 +8,8 @@ import plistlib
 import shutil
 import sys
 
-from . import fresh, fresh_parts, launchd, launchers
-from .machine import Mac
+from . import fresh, fresh_parts, launchd, launchers, quick_json
+from .machine import LINES, Mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,4 +184,4 @@ def _plist(root: Path, place: str, content: dict[str, Any], mode: int) -> None:
 
 
 def _write_json(root: Path, state: dict[str, Any]) -> None:
-    (root / ".mac/state.json").write_text(json.dumps(state, indent=1))
+    (root / ".mac/state.json").write_text(quick_json.dumps(state, LINES))

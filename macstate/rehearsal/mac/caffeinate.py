@@ -35,7 +35,9 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
             letters += option[1:]
         else:
             raise Failure(64, USAGE)
-    mine = mac.root / f".mac/awake/{os.getpid()}.{letters or 'i'}"
+    from pathlib import Path  # noqa: PLC0415 - slow to load, and pmset, which asks who holds it awake, does without
+
+    mine = Path(mac.root, f".mac/awake/{os.getpid()}.{letters or 'i'}")
     mine.parent.mkdir(exist_ok=True)
     mine.touch()
     try:
@@ -73,7 +75,8 @@ def _lives(pid: int) -> bool:
 
 def holders(mac: Mac) -> list[tuple[int, list[str]]]:
     """Give the process and the assertions of each that runs, and of each made-up job that would have started one."""
-    names = sorted(file.name.partition(".") for file in (mac.root / ".mac/awake").glob("*"))
+    folder = f"{mac.root}/.mac/awake"
+    names = sorted(name.partition(".") for name in (os.listdir(folder) if os.path.isdir(folder) else ()))
     alive = ((int(pid), letters) for pid, _, letters in names if processes.began(int(pid)))
     found = [(pid, [ASSERTIONS[letter] for letter in dict.fromkeys(letters)]) for pid, letters in alive]
     for job in mac.state["launchd"]["jobs"].values():

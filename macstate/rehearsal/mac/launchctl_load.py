@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import plistlib
+import os
 import stat
 import time
-from xml.parsers.expat import ExpatError
 
 from . import launchd, owners
 from .machine import Failure, Mac
@@ -48,8 +47,12 @@ def _bootstrap_one(mac: Mac, domain: str, path: str) -> None:
 
 def read(mac: Mac, path: str) -> dict[str, Any] | None:
     """Read a job's plist; None where launchd could make nothing of it."""
+    import plistlib  # noqa: PLC0415 - slow to load, and seldom needed
+    from xml.parsers.expat import ExpatError  # noqa: PLC0415 - the same
+
     try:
-        plist = plistlib.loads(mac.file(path).read_bytes())
+        with open(mac.place(path), "rb") as file:
+            plist = plistlib.load(file)
     except (OSError, ValueError, ExpatError):
         return None
     if (
@@ -68,10 +71,10 @@ def is_disallowed(mac: Mac, plist: dict[str, Any]) -> bool:
 
 def bad_ownership(mac: Mac, domain: str, path: str) -> bool:
     """Say whether launchd refuses a file: a daemon's belongs to root, and nobody else may write to it."""
-    file = mac.file(path)
+    file = mac.place(path)
     owner, _ = owners.of(mac, file)
     wanted = {0} if domain == "system" else {0, mac.state["uid"]}
-    return owner not in wanted or bool(file.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    return owner not in wanted or bool(os.stat(file).st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def bootout(mac: Mac, words: list[str]) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
-from . import crashes, ports, real
+from . import crashes, real
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ def can_start(mac: Mac, job: Job) -> bool:
     """Say whether nothing is missing that a job's program needs."""
     # launchd opens the log files itself, before the program
     logs = [job["plist"].get(key) for key in ("StandardOutPath", "StandardErrorPath")]
-    if not all(mac.file(str(Path(log).parent)).is_dir() for log in logs if log):
+    if not all(os.path.isdir(mac.place(os.path.dirname(log))) for log in logs if log):
         return False
-    binary = mac.file(program(job))
-    return binary.is_file() and os.access(binary, os.X_OK)
+    binary = mac.place(program(job))
+    return os.path.isfile(binary) and os.access(binary, os.X_OK)
 
 
 def spawn(mac: Mac, job: Job) -> None:
@@ -106,6 +105,8 @@ def spawn(mac: Mac, job: Job) -> None:
     if real.is_on(mac):
         real.start(mac, job)
         return
+    from . import ports  # noqa: PLC0415 - slow to load: it takes re
+
     job["runs"] += 1
     job["pended"] = job["signal"] = job["pid"] = None
     if not can_start(mac, job):  # measured: no log, and this exit code

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import sys
-import time
-from functools import cached_property
-from pathlib import Path
+
+from . import quick_json
 
 TYPE_CHECKING = False  # as in typing, whose import costs a tool 4 ms
 if TYPE_CHECKING:
-    from types import ModuleType
+    from pathlib import Path
     from typing import Any
 
 MAX_LINKS = 32
 """So many symbolic links in one path are a loop (sys/param.h MAXSYMLINKS)."""
-DAMAGED = 70
-"""Exit status of a tool that cannot make sense of the Mac's memory (sysexits.h: EX_SOFTWARE)."""
+LINES = ",\n"
+"""Between two items of the state: people read it too, and an indent would take the package's slow encoder."""
 
 
 class Failure(Exception):  # noqa: N818 - not an error of ours: what the real tool says
@@ -34,32 +32,36 @@ class Failure(Exception):  # noqa: N818 - not an error of ours: what the real to
 class Mac:
     """One rehearsal Mac, as a tool sees it."""
 
-    def __init__(self, root: Path, *, as_root: bool = False) -> None:
-        self.root = root
+    def __init__(self, root: str | Path, *, as_root: bool = False) -> None:
+        self.root = str(root)
         self.as_root = as_root
         self.lock = -1
         self.found = ""
+        self.read: dict[str, Any] | None = None
         self.checked: dict[str, Any] | None = None  # the state in which the real jobs were looked after
 
-    @cached_property
+    @property
     def state(self) -> dict[str, Any]:
         """What the Mac remembers. The first look takes the lock: whoever waits for input reads that first."""
-        self.lock = os.open(self.root / ".mac/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.found = (self.root / ".mac/state.json").read_text()
-        state: dict[str, Any] = json.loads(self.found)
-        return state
+        if self.read is None:
+            self.lock = os.open(f"{self.root}/.mac/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+            with open(f"{self.root}/.mac/state.json") as file:
+                self.found = file.read()
+            self.read = quick_json.loads(self.found)
+        return self.read
 
     def save(self) -> None:
         """Write what has changed, let the lock go, and read anew at the next look."""
-        if self.lock == -1 or "state" not in self.__dict__:  # it was not looked at, or could not be read
+        if self.read is None:  # it was not looked at, or could not be read
             return
-        text = json.dumps(self.state, indent=1)
+        text = quick_json.dumps(self.read, LINES)
         if text != self.found:
-            fresh = self.root / f".mac/state.json.{os.getpid()}"
-            fresh.write_text(text)
-            fresh.replace(self.root / ".mac/state.json")
-        del self.state
+            fresh = f"{self.root}/.mac/state.json.{os.getpid()}"
+            with open(fresh, "w") as file:
+                file.write(text)
+            os.replace(fresh, f"{self.root}/.mac/state.json")
+        self.read = None
         os.close(self.lock)
         self.lock = -1
 
@@ -75,13 +77,15 @@ class Mac:
 
     def outside(self, path: str | Path) -> str:
         """Give a path as the Mac's owner would say it."""
-        text = str(path)
-        root = str(self.root)
+        text, root = str(path), self.root
         return text[len(root) :] or "/" if text == root or text.startswith(f"{root}/") else text
 
     def absolute(self, path: str) -> str:
         """Give a path from the Mac's own /."""
-        return self.outside(path if path.startswith("/") else Path.cwd() / path)
+        if path.startswith("/"):
+            return self.outside(path)
+        parts = [part for part in path.split("/") if part not in {"", "."}]
+        return self.outside("/".join([os.getcwd().rstrip("/"), *parts]))
 
     def real(self, path: str) -> str:
         """Resolve links as in a chroot: a target that begins with / begins at the rehearsal folder."""
@@ -90,21 +94,27 @@ class Mac:
         links = 0
         while todo:
             part = todo.pop()
-            here = self.root.joinpath(*done, part)
+            here = "/".join([self.root, *done, part])
             if part == "..":
                 done = done[:-1]
-            elif part not in {"", "."} and links < MAX_LINKS and here.is_symlink():
+            elif part not in {"", "."} and links < MAX_LINKS and os.path.islink(here):
                 links += 1
-                target = self.outside(here.readlink())
+                target = self.outside(os.readlink(here))
                 done = [] if target.startswith("/") else done
                 todo += target.split("/")[::-1]
             elif part not in {"", "."}:
                 done.append(part)
         return "/" + "/".join(done)
 
-    def file(self, path: str) -> Path:
+    def place(self, path: str) -> str:
         """Say where a file of the Mac lies on this machine."""
-        return Path(f"{self.root}{self.real(path)}")
+        return self.root + self.real(path)
+
+    def file(self, path: str) -> Path:
+        """Give that as a path, for tools that are seldom run."""
+        from pathlib import Path  # noqa: PLC0415 - slow to load: it costs as much as a whole small tool
+
+        return Path(self.place(path))
 
 
 def out(text: str) -> None:
@@ -116,24 +126,3 @@ def err(text: str) -> None:
     """Print a line on standard error, after whatever was printed before."""
     sys.stdout.flush()
     sys.stderr.write(f"{text}\n")
-
-
-def play(module: ModuleType, tool: str, words: list[str]) -> int:
-    """Run a tool as a process of the Mac that the environment names, and note the call."""
-    mac = Mac(Path(os.environ["MACSTATE_ROOT"]), as_root=os.environ.get("MACSTATE_AS") == "root")
-    try:
-        with (mac.root / ".mac/calls").open("a") as calls:
-            calls.write(json.dumps([time.time(), mac.as_root, [tool, *words]]) + "\n")
-        try:
-            code: int = module.main(mac, tool, words)
-        finally:
-            mac.save()
-    except Failure as failure:
-        if failure.text:
-            (out if failure.stdout else err)(failure.text)
-        code = failure.code
-    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        err(f"{tool}: this rehearsal is damaged, or its disk is ({type(error).__name__}: {error})")
-        code = DAMAGED
-    sys.stdout.flush()
-    return code

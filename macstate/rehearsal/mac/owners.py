@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .machine import Mac
 
 USERS = {"root": 0, "nobody": -2, "_www": 70}
 GROUPS = {"wheel": 0, "staff": 20, "admin": 80, "_www": 70, "nobody": -2}
 
 
-def entry(mac: Mac, word: str, *, follow: bool) -> Path:
+def entry(mac: Mac, word: str, *, follow: bool) -> str:
     """Give the file itself, or what it leads to, through links of the folders above."""
     if follow:
-        return mac.file(word)
-    path = mac.absolute(word)
-    return mac.file(path.rpartition("/")[0] or "/") / path.rpartition("/")[2]
+        return mac.place(word)
+    folder, _, name = mac.absolute(word).rpartition("/")
+    found = mac.place(folder or "/")
+    return found if name in {"", "."} else os.path.join(found, name)
 
 
-def of(mac: Mac, file: Path) -> tuple[int, int]:
+def of(mac: Mac, file: str) -> tuple[int, int]:
     """Give the owner and group of a file: as recorded by chown, else by the folder it lies in.
 
     A record goes with the file when that is renamed (same inode, same time of change), and with the whole Mac when its
     folder is copied (same path, same time); it does not pass to a new file.
     """
-    found, path = file.lstat(), mac.outside(file)
+    found, path = os.lstat(file), mac.outside(file)
     for key, (owner, group, changed, place) in reversed(mac.state["owners"].items()):
         itself = key.startswith(f"{found.st_ino} ") and (changed == found.st_mtime_ns or place == path)
         renamed = changed == found.st_mtime_ns and place.startswith(path)  # to this, after it was given away
         if itself or renamed:
             return owner, group
-    home, homebrew = mac.root / "Users" / mac.state["user"], mac.root / "opt/homebrew"
-    theirs = {home: 20, homebrew: 80}  # Homebrew belongs to whoever has installed it
-    return next(((mac.state["uid"], group) for top, group in theirs.items() if top in {file, *file.parents}), (0, 0))
+    theirs = {f"/Users/{mac.state['user']}/": 20, "/opt/homebrew/": 80}  # Homebrew's are its owner's: who installed it
+    return next(((mac.state["uid"], group) for top, group in theirs.items() if f"{path}/".startswith(top)), (0, 0))
 
 
-def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:
+def give(mac: Mac, file: str, owner: int | None, group: int | None) -> None:
     """Record a file's new owner."""
     old_owner, old_group = of(mac, file)
-    found = file.lstat()
+    found = os.lstat(file)
     new = (old_owner if owner is None else owner, old_group if group is None else group)
     path, given = mac.outside(file), mac.state["owners"]
     key = f"{found.st_ino} {found.st_mtime_ns} {path}"  # in a copy of the Mac, the number may be another file's
@@ -48,12 +48,12 @@ def give(mac: Mac, file: Path, owner: int | None, group: int | None) -> None:
     given[key] = [*new, found.st_mtime_ns, path]
 
 
-def may_read(mac: Mac, file: Path) -> bool:
+def may_read(mac: Mac, file: str) -> bool:
     """Say whether the caller may read a file: its mode is real, its owner is recorded."""
-    if mac.as_root or not file.exists():
+    if mac.as_root or not os.path.exists(file):
         return True
     owner, group = of(mac, file)
-    mode = file.stat().st_mode
+    mode = os.stat(file).st_mode
     return bool(mode & (0o400 if owner == mac.uid else 0o040 if group in {20, 80} else 0o004))
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from . import owners
 from .machine import Failure, Mac, err, out
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main(mac: Mac, tool: str, words: list[str]) -> int:
@@ -25,16 +30,21 @@ def _chown(mac: Mac, words: list[str]) -> int:
     code = 0
     for word in names[1:]:
         file = owners.entry(mac, word, follow="h" not in options)
-        if not file.exists() and not file.is_symlink():
+        if not os.path.lexists(file):
             err(f"chown: {mac.outside(word)}: No such file or directory")
             code = 1
         elif not mac.as_root:
             err(f"chown: {mac.outside(word)}: Operation not permitted")
             code = 1
         else:
-            for each in [file, *(file.rglob("*") if "R" in options else ())]:
+            for each in [file, *(_below(file) if "R" in options else ())]:
                 owners.give(mac, each, owner, group_number)
     return code
+
+
+def _below(folder: str) -> Iterator[str]:
+    for top, folders, files in os.walk(folder):
+        yield from (os.path.join(top, name) for name in (*folders, *files))
 
 
 def _number(name: str, numbers: dict[str, int], what: str) -> int | None:
@@ -48,7 +58,7 @@ def _number(name: str, numbers: dict[str, int], what: str) -> int | None:
 def _realpath(mac: Mac, words: list[str]) -> int:
     code = 0
     for word in [word for word in words if word not in {"-q", "--"}]:
-        if mac.file(word).exists():
+        if os.path.exists(mac.place(word)):
             out(mac.real(word))
         else:
             err(f"realpath: {mac.outside(word)}: No such file or directory")

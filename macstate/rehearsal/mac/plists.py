@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import plistlib
 import re
 from datetime import datetime
@@ -31,10 +32,11 @@ class BadPlist(Exception):  # noqa: N818 - the reason is another tool's text
 
 def read(mac: Mac, name: str) -> Any:
     """Read a property list in any form, JSON too."""
-    file = mac.file(name)
-    if not file.is_file() or not owners.may_read(mac, file):
+    file = mac.place(name)
+    if not os.path.isfile(file) or not owners.may_read(mac, file):
         raise BadPlist(UNREADABLE)
-    return parse(file.read_bytes())
+    with open(file, "rb") as content:
+        return parse(content.read())
 
 
 def parse(content: bytes) -> Any:

@@ -102,7 +102,7 @@ def _agent(mac: Mac, plist: dict[str, Any]) -> None:
     file = mac.file(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(plistlib.dumps(plist))
-    owners.give(mac, file, mac.state["uid"], 20)
+    owners.give(mac, str(file), mac.state["uid"], 20)
     if target not in launchd.settle(mac):
         launchd.load(mac, domain, path, plist)
     if plist.get("KeepAlive"):  # loaded at the screen, not over SSH: it runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 import stat as modes
 import sys
 import time
@@ -12,7 +12,7 @@ from .machine import Failure, Mac, err
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import Any
 
 TYPES = {modes.S_IFDIR: "Directory", modes.S_IFREG: "Regular File", modes.S_IFLNK: "Symbolic Link"}
 DEFAULT = '%d %i %Sp %l %Su %Sg %r %z "%Sa" "%Sm" "%Sc" "%SB" %k %b %f %N'
@@ -41,7 +41,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
             sys.stdout.write(_console(mac, form) + end)
             continue
         file = owners.entry(mac, word, follow=follow)
-        if not file.exists() and not file.is_symlink():
+        if not os.path.lexists(file):
             err(f"stat: {mac.outside(word)}: stat: No such file or directory")
             code = 1
         else:
@@ -51,15 +51,15 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 def _console(mac: Mac, form: str) -> str:
     user = mac.state["console"] or "root"  # its owner is who is logged in there
-    values = {"%Su": user, "%u": str(mac.state["uid"] if mac.state["console"] else 0), "%N": "/dev/console"}
-    return re.sub("%Su|%u|%N", lambda found: values[found[0]], form)
+    uid = str(mac.state["uid"] if mac.state["console"] else 0)
+    return form.replace("%Su", user).replace("%u", uid).replace("%N", "/dev/console")
 
 
-def _formatted(mac: Mac, file: Path, word: str, form: str) -> str:
-    found = file.lstat()
+def _formatted(mac: Mac, file: str, word: str, form: str) -> str:
+    found = os.lstat(file)
     owner, group = owners.of(mac, file)
     kind = modes.S_IFMT(found.st_mode)
-    target = mac.outside(file.readlink()) if file.is_symlink() else ""
+    target = mac.outside(os.readlink(file)) if os.path.islink(file) else ""
     moments = {"a": found.st_atime, "m": found.st_mtime, "c": found.st_ctime, "B": found.st_mtime}
     values = {
         "Su": owners.user_name(mac, owner), "Sg": owners.group_name(group), "u": owner, "g": group,
@@ -73,4 +73,17 @@ def _formatted(mac: Mac, file: Path, word: str, form: str) -> str:
     for letter, moment in moments.items():
         values[letter] = int(moment)
         values[f"S{letter}"] = time.strftime("%b %e %H:%M:%S %Y", time.localtime(moment))
-    return re.sub(r"%(OLp|HT|Lp|S[ugpYamcB]|[a-zA-Z%])", lambda match: str(values.get(match[1], "?")), form)
+    return _filled(form, values)
+
+
+def _filled(form: str, values: dict[str, Any]) -> str:
+    text, percent, rest = form.partition("%")
+    while percent:
+        name = next((rest[:size] for size in (3, 2, 1) if rest[:size] in values), "")
+        if not name and rest[:1].isascii() and rest[:1].isalpha():
+            text, rest = f"{text}?", rest[1:]
+        else:
+            text, rest = f"{text}{values.get(name, '%')}", rest[len(name) :]
+        plain, percent, rest = rest.partition("%")
+        text += plain
+    return text

@@ -21,7 +21,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         if options & set("vkK"):
             return 0
         raise Failure(1, "usage: sudo -h | -K | -k | -V\nusage: sudo [-ABbEHnPS] [-u user] [command [arg ...]]")
-    root = str(mac.root)
+    root = mac.root
     name = mac.state["user"]
     while rest and "=" in rest[0] and "/" not in rest[0].partition("=")[0]:
         variable, _, value = rest.pop(0).partition("=")

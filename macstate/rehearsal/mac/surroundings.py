@@ -70,7 +70,7 @@ def environment(mac: Mac, job: Job) -> dict[str, str]:
         **{name: str(value) for name, value in plist.get("EnvironmentVariables", {}).items()},
     }
     found["PATH"] = ":".join(_below(mac, folder) for folder in found["PATH"].split(":"))
-    found.update({name: _below(mac, found[name]) for name in ("HOME", "TMPDIR")}, MACSTATE_ROOT=str(mac.root))
+    found.update({name: _below(mac, found[name]) for name in ("HOME", "TMPDIR")}, MACSTATE_ROOT=mac.root)
     return {**found, "MACSTATE_AS": "root"} if root and user == "root" else found
 
 
@@ -82,7 +82,7 @@ def _words(mac: Mac, first: str, *rest: str) -> list[str]:
 
 
 def _below(mac: Mac, path: str) -> str:
-    root = str(mac.root)
+    root = mac.root
     return path if not path.startswith("/") or f"{path}/".startswith(f"{root}/") else root + path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from . import launchd, library, real
 from .machine import Failure, Mac
@@ -28,7 +29,7 @@ def disk(mac: Mac, words: list[str]) -> None:
 
 def clock(mac: Mac, words: list[str]) -> None:
     """Set the Mac's clock ahead of this machine's; `date` reads it from a file, for it is asked often."""
-    file = mac.root / ".mac/clock"
+    file = Path(mac.root, ".mac/clock")
     file.unlink(missing_ok=True)
     if int(words[0]):
         file.write_text(str(int(words[0])))
