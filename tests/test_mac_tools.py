@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from macstate.rehearsal.mac import birth, machine, rehearse, scenes, trouble
+from macstate.rehearsal.mac import birth, machine, quick_json, rehearse, scenes, trouble
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 TAILSCALED = "system/com.tailscale.tailscaled"
@@ -35,6 +36,12 @@ SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 LOAD = "sudo launchctl bootstrap system /Library/LaunchDaemons/x.plist"
 SOCKET = "curl -sS --unix-socket /var/run/tailscaled.socket"
 API = "http://local-tailscaled.sock/localapi/v0/serve-config"
+
+SLOW = {
+    *("collections", "contextlib", "datetime", "enum", "functools", "json", "pathlib", "plistlib", "re", "signal"),
+    *("subprocess", "typing"),
+}
+"""Modules of the standard library that cost a tool from 2 to 17 ms, where Python itself takes 11."""
 
 
 class Done(NamedTuple):
@@ -581,6 +588,50 @@ def test_a_tool_needs_the_standard_library_alone() -> None:
     }
 
     assert imported <= set(sys.stdlib_module_names) | {"__future__"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "uname -s",
+        "id -u",
+        "sysctl -n hw.memsize",
+        "scutil --get ComputerName",
+        "socketfilterfw --getglobalstate",
+        "sudo -n true",
+        "pmset -g custom",
+        "pmset -g assertions",
+        "stat -f %Su:%Lp /Library",
+        f"launchctl print {TAILSCALED}",
+        "launchctl print-disabled system",
+    ],
+)
+def test_what_is_called_often_loads_nothing_slow(root: Path, command: str) -> None:
+    words = [sys.executable, "-I", "-S", "-X", "importtime", str(Path(machine.__file__).with_name("__main__.py"))]
+    done = subprocess.run(
+        [*words, *command.split()], env=birth.environment(root), check=True, capture_output=True, text=True
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+    assert "mac.tools" in loaded
+    assert not loaded & SLOW
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"a": [1, -0.5, 1e300, 10**30, True, None, {"b": {}}], "é \U0001f600\n": '"\\'}, [float("inf")], "\ud800"],
+)
+def test_the_state_is_read_and_written_as_by_the_json_package(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps(value)
+    for _ in ("by its C functions", "by the package itself"):
+        assert quick_json.dumps(value) == text
+        assert quick_json.loads(f"{text}\n") == quick_json.loads(text) == value
+        for damaged in (text[:-1], f"{text},", f"{text}{text}", "", "[" * 100_000):
+            with pytest.raises((json.JSONDecodeError, RecursionError)) as own:
+                json.loads(damaged)
+            with pytest.raises(own.type, match=re.escape(str(own.value))):
+                quick_json.loads(damaged)
+        monkeypatch.setitem(sys.modules, "_json", None)
 
 
 def test_a_start_is_quick(root: Path) -> None:
