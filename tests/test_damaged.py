@@ -623,6 +623,7 @@ def test_bombs_need_little_memory(tmp_path: Path) -> None:
 
 
 def test_who_holds_a_lock_is_told_in_one_line_whatever_it_says(desk: Desk) -> None:
+    (desk.mac / ".mac/state.json").write_text(desk.memory)
     lock = desk.mac / "var/db/macstate/lock"
     lock.mkdir(parents=True)
     (lock / "holder").write_bytes(b"5000001\t\xff\n\0\tnever\tanna\xff\x1b[2J\n" + b"x" * 10_000)

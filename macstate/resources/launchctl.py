@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import plistlib
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -134,10 +135,14 @@ def plist(text: str) -> dict[str, Any]:
     """Read a plist, as JSON can say it; what is none, or nests without end, is a mapping that no plist is."""
     try:
         found = plistlib.loads(text.encode("utf-8", "surrogateescape"))
-        found = json.loads(json.dumps(found, default=str), parse_constant=str)
+        found = json.loads(json.dumps(found, default=_text), parse_constant=str)
     except Exception:  # noqa: BLE001 - expat's, plistlib's own and what it forgets: <date>x</date> is an AttributeError
         found = None
     return found if isinstance(found, dict) and found else {"": "not a property list"}
+
+
+def _text(value: object) -> str:
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def xml(plist: dict[str, Any]) -> str:
