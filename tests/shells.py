@@ -19,7 +19,7 @@ def pairs() -> Iterator[object]:
     """Give parameters of the fixture ``shell``: (shell, awk)."""
     yield pytest.param(("sh", "awk"), id="sh")
     if shutil.which("bash"):
-        yield pytest.param(("bash", "awk"), id="bash")
+        yield pytest.param(("bash", "awk"), id="bash", marks=pytest.mark.slow)
     yield from (pytest.param(pair, id="-".join(pair), marks=pytest.mark.lab) for pair in DEBIAN)
 
 

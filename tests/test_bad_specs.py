@@ -112,6 +112,7 @@ def test_a_server_on_loopback_is_no_mistake(command: str) -> None:
     assert spec.parse(text, "macs.yml").warnings == ()
 
 
+@pytest.mark.slow
 def test_every_bad_spec_is_refused_by_a_command_that_touches_nothing(tmp_path: Path) -> None:
     specs = {name: tmp_path / f"{number}.yml" for number, name in enumerate(BAD)}
     for name, file in specs.items():

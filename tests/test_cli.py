@@ -152,6 +152,7 @@ def test_logs_show_an_endpoints_log(terminal: Terminal) -> None:
     assert len(wrong.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_awake_lasts_for_a_while(terminal: Terminal) -> None:
     done = terminal.macstate("awake", TARGET, "2h")
     long = terminal.macstate("awake", TARGET, "48h")
@@ -171,6 +172,7 @@ def test_awake_lasts_for_a_while(terminal: Terminal) -> None:
     assert wrong.stderr == "'2' is not a duration; type a number with its unit: 30s, 5m or 2h\n"
 
 
+@pytest.mark.slow
 def test_the_journal_tells_who_did_what(terminal: Terminal) -> None:
     before = terminal.macstate("log", TARGET, "--json").stdout.splitlines()
     assert terminal.macstate("plan", TARGET).returncode == 0
@@ -325,6 +327,7 @@ def test_a_saved_plan_is_carried_out_as_it_was_shown(studio: Laptop, monkeypatch
     assert studio.run(SPEC, "studio").rows == []
 
 
+@pytest.mark.slow
 def test_a_saved_plan_is_refused_when_the_mac_has_moved(studio: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     disturb(studio, "sudo pmset -c sleep 5")
     save(studio, monkeypatch)
@@ -358,6 +361,7 @@ def test_a_saved_plan_for_some_entries_knows_them(studio: Laptop, monkeypatch: p
     assert not done.failed, done.said
 
 
+@pytest.mark.slow
 def test_a_plan_is_saved_only_when_nothing_stands_against_it(terminal: Terminal) -> None:
     file = terminal.folder / "plan.json"
     file.write_text("the old one")
@@ -453,6 +457,7 @@ def test_a_mistake_is_one_line(
     assert re.fullmatch(MISTAKES[words], done.err.strip().replace(str(home), "HOME")), done.err
 
 
+@pytest.mark.slow
 def test_a_dry_run_makes_no_key(tmp_path: Path) -> None:
     gate = "gateway: {server: nginx, require_key: always, keys: {agents: generate}}\n"
     terminal = Terminal(tmp_path, SPEC + gate)

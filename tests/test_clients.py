@@ -110,6 +110,7 @@ def test_all_of_it_comes_and_goes_and_leaves_a_persons_own_lines_byte_for_byte(h
     assert "@local" not in home.run(SPEC.partition("clients:")[0]).stdout  # it is no host any more
 
 
+@pytest.mark.slow
 def test_files_that_were_not_there_go_again(home: Home) -> None:
     home.run(SPEC)
     added = home.file(".zshrc", (home.folder / ".zshrc").read_text() + "alias mine=ls\n")
@@ -146,6 +147,7 @@ def test_a_shell_gets_aliases_and_variables_without_a_word(home: Home) -> None:
     assert dotenv["OPENAI_API_KEY"] == "unused"
 
 
+@pytest.mark.slow
 def test_a_key_is_fetched_and_stands_nowhere(home: Home) -> None:
     home.run(SPEC.replace("local: {}", "local: {via: funnel, key: phone}"))
 
@@ -199,6 +201,7 @@ def test_a_foreign_file_in_the_way_is_refused(home: Home) -> None:
     assert home.run(text, "--data", "allow=takeover").returncode == 0
 
 
+@pytest.mark.slow
 def test_host_keys_are_pinned_while_the_tailnet_shows_them_and_stay_when_it_does_not(home: Home) -> None:
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJDP9vLx0xUq7Yp1yTr3Yw0y7PvKx0J6YkM3o3n1rUlD"
     status = {
@@ -250,6 +253,7 @@ def test_open_webui_gets_a_key_for_each_url_that_wants_one(home: Home) -> None:
     assert lines[2].endswith('--env OPENAI_API_KEYS="unused;$OPENAI_API_KEY;$MINI_API_KEY"')
 
 
+@pytest.mark.slow
 def test_a_changed_port_changes_the_laptop_in_one_run(home: Home) -> None:
     home.run(SPEC)
     done = home.run(SPEC.replace("7860", "7861"))
@@ -259,6 +263,7 @@ def test_a_changed_port_changes_the_laptop_in_one_run(home: Home) -> None:
     assert not [path for path in left if "journal" not in path.name]
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_run_is_not_looked_at(home: Home) -> None:
     home.run(SPEC)
     (home.folder / ".zshrc").unlink()
@@ -288,6 +293,7 @@ def test_ssh_reads_it(home: Home) -> None:
 HELD = "a-token-of-the-tests-for-a-vault"
 
 
+@pytest.mark.slow
 def test_what_a_command_for_a_key_holds_is_nobody_elses(home: Home) -> None:
     """The text of a `cmd:` may hold a token; the laptop's shells have to run it."""
     text = SPEC.replace("cmd:printf %s phone-key-of-the-tests", f"cmd:vault read {HELD}")

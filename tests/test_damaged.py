@@ -710,6 +710,7 @@ def command(*words: str, more: dict[str, str] | None = None, full: bool = False)
     )
 
 
+@pytest.mark.slow
 def test_a_laptop_whose_disk_is_full_or_closed_says_so(tmp_path: Path) -> None:
     (tmp_path / "macs.yml").write_text(f"{MAC}gateway: {{server: nginx, keys: {{a: generate}}}}\n")
     more = {"MACSTATE_SPEC": str(tmp_path / "macs.yml"), "MACSTATE_REHEARSAL": str(tmp_path / "macs")}

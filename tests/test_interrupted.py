@@ -224,6 +224,7 @@ def test_the_systems_own_tools_come_first(root: Path) -> None:
     assert not (root / "called").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
     time.sleep(0.6)

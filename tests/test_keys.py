@@ -65,6 +65,7 @@ def notes(outcome: Outcome) -> dict[str, str]:
     return dict(outcome.shown[0].plan.notes)
 
 
+@pytest.mark.slow
 def test_a_key_of_another_laptop_stays(other: Laptop) -> None:
     before = keys(other)
     for dry in (True, False):
@@ -77,6 +78,7 @@ def test_a_key_of_another_laptop_stays(other: Laptop) -> None:
     assert kept(other) == []
 
 
+@pytest.mark.slow
 def test_the_rest_can_be_changed_without_it(other: Laptop) -> None:
     """The gate takes a new configuration in, and its keys stay."""
     before = keys(other)
@@ -92,10 +94,20 @@ def test_the_rest_can_be_changed_without_it(other: Laptop) -> None:
     ("command", "spec", "why"),
     [
         (f"echo >> {KEYS}", SPEC, "the Mac's key file was changed since macstate wrote it, and cannot be put right"),
-        (f"chmod 644 {KEYS}", SPEC, "the Mac's key file was changed since macstate wrote it, and cannot be put right"),
+        pytest.param(
+            f"chmod 644 {KEYS}",
+            SPEC,
+            "the Mac's key file was changed since macstate wrote it, and cannot be put right",
+            marks=pytest.mark.slow,
+        ),
         (f"rm {KEYS}", SPEC, "the Mac has no key file that could stay"),
         ("true", SPEC.replace("generate}", "generate, phone: env:NO_SUCH_KEY}"), "made from other references"),
-        ("true", SPEC.replace("nginx", "caddy"), "the Mac's key file was made from other references"),
+        pytest.param(
+            "true",
+            SPEC.replace("nginx", "caddy"),
+            "the Mac's key file was made from other references",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_not_as_it_was_left_is_an_error(other: Laptop, command: str, spec: str, why: str) -> None:
@@ -110,6 +122,7 @@ def test_what_is_not_as_it_was_left_is_an_error(other: Laptop, command: str, spe
     assert kept(other) == []
 
 
+@pytest.mark.slow
 def test_another_key_is_made_when_that_is_meant(other: Laptop) -> None:
     before = keys(other)
     outcome = other.run(SPEC, data={"allow": "new-key"})
@@ -137,6 +150,7 @@ def test_a_further_key_is_made_beside_one_that_is_here(laptop: Laptop) -> None:
     assert laptop.run(more).rows == []
 
 
+@pytest.mark.slow
 def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A saved plan that is stale, a danger that nobody has named, a port that somebody holds."""
     laptop = Laptop(tmp_path)
@@ -162,6 +176,7 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     assert kept(laptop) == []
 
 
+@pytest.mark.slow
 def test_what_is_put_back_is_taken_in_again(laptop: Laptop) -> None:
     """Whoever changed a file may have had the gateway read it."""
     for file, kind in ((KEYS, "secret"), ("Library/macstate/etc/nginx.conf", "file")):
@@ -173,6 +188,7 @@ def test_what_is_put_back_is_taken_in_again(laptop: Laptop) -> None:
         assert laptop.run(SPEC).rows == []
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cut_off_forgets_no_key(laptop: Laptop) -> None:
     before = keys(laptop)
     more = SPEC.replace("generate}", "generate, phone: generate}")
@@ -191,6 +207,7 @@ def test_a_run_that_is_cut_off_forgets_no_key(laptop: Laptop) -> None:
     assert kept(laptop) == []
 
 
+@pytest.mark.slow
 def test_the_command_for_a_key_never_reaches_the_mac(tmp_path: Path) -> None:
     """Its text may hold a token: it is in nothing that is sent, and so in no process there; nor in what others read."""
     token, key = "a-token-of-the-tests-for-a-vault", "theKeyThatTheVaultHasKept0123"

@@ -146,6 +146,7 @@ def test_json_says_it_all_and_paints_nothing(mac: Terminal) -> None:
     assert json.loads(journal.splitlines()[0])["who"] == f"eve{EVIL}"
 
 
+@pytest.mark.slow
 def test_what_pyinfra_prints_of_a_run_paints_nothing(mac: Terminal) -> None:
     mac.inside("rehearse unlisten 8001")
     lock = mac.folder / "studio/var/db/macstate/lock"
@@ -219,6 +220,7 @@ def test_a_name_that_is_no_word_is_not_completed(mac: Terminal) -> None:
     assert on_screen(mac, "macstate", **completes) == "plain,coder\n"
 
 
+@pytest.mark.slow
 def test_a_logs_colours_pass_where_they_are_asked_for_and_nothing_else(mac: Terminal) -> None:
     words = ("logs", TARGET, "coder", "--raw")
     shown = on_screen(mac, "macstate", *words)

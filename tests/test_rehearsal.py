@@ -67,6 +67,7 @@ def stayed_inside(folder: Path, before: dict[str, tuple[int, int]]) -> None:
     assert outside() == before
 
 
+@pytest.mark.slow
 def test_the_readmes_line_twice(shell: dict[str, str], tmp_path: Path) -> None:
     Path(shell["MACSTATE_SPEC"]).write_text(REFERENCE)
     before = outside()

@@ -77,6 +77,7 @@ def test_root_removes_what_its_own_record_names_whatever_it_is_sent(laptop: Lapt
     assert not (mac / "Library/LaunchDaemons/macstate.gateway.plist").exists()
 
 
+@pytest.mark.slow
 def test_what_was_about_to_be_set_aside_when_a_run_was_cut_is_still_somebody_elses(laptop: Laptop) -> None:
     plist = laptop.mac() / "Library/LaunchDaemons/com.example.llm.plist"
     plist.write_text(FOREIGN)
@@ -159,6 +160,7 @@ def move(laptop: Laptop) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None:
     mac = laptop.mac()
     move(laptop)
@@ -173,6 +175,7 @@ def test_what_lay_in_a_users_folder_once_moves_by_itself(laptop: Laptop) -> None
     assert changes(laptop.run(REFERENCE)) == []
 
 
+@pytest.mark.slow
 def test_links_where_something_of_ours_lay_once_go_alone(laptop: Laptop) -> None:
     mac = laptop.mac()
     move(laptop)
@@ -210,6 +213,7 @@ def test_nobody_but_root_can_change_what_root_runs_or_reads(laptop: Laptop) -> N
         assert not int(mode, 8) & 0o022, path
 
 
+@pytest.mark.slow
 def test_what_is_as_wished_is_adopted_where_the_record_is_lost(laptop: Laptop) -> None:
     mac = laptop.mac()
     records = {place: (mac / place).read_text() for place in (ROOTS, USERS)}

@@ -90,6 +90,7 @@ def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
     assert {path for path in left if "stable-diffusion-webui" not in path and "/.local/" not in path} <= known
 
 
+@pytest.mark.slow
 def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     refused = laptop.run(MAC)
     assert (refused.failed, refused.commands) == (True, 1)
