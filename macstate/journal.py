@@ -60,7 +60,7 @@ def entries(text: str) -> Iterator[dict[str, Any]]:
     runs: dict[str, dict[str, Any]] = {}
     for line in text.split("\n"):  # not splitlines(): a name may hold what Unicode takes for the end of one
         try:
-            entry = json.loads(line)
+            entry = json.loads(line, parse_constant=str)
         except (ValueError, RecursionError):
             continue  # half a line, or nobody's
         if _is_run(entry) and (entry["run"] not in runs or _knows(runs[entry["run"]]) <= _knows(entry)):

@@ -47,7 +47,7 @@ class Record:
         """Read ``STATE<TAB>ID<TAB>FINGERPRINT`` lines; what is no such line is not ours."""
         lines: dict[str, Line] = {}
         for root, text in texts.items():
-            for line in text.splitlines():
+            for line in text.split("\n"):
                 state, _, rest = line.partition("\t")
                 name, _, fingerprint = rest.partition("\t")
                 if name and state in {"pending", "owned", "set"} and not re.search("[\ud800-\udfff]", line):  # UTF-8

@@ -49,11 +49,11 @@ class Session:
         """Give what is said before the first step: what somebody else made is in no record of ours, cut off or not."""
         known = self.found.record.lines.get(change.id)
         fingerprint = known.fingerprint if known else "-"  # a run that is cut off forgets nothing
+        if change.foreign or (known is None and change.was):  # it was seen, and the person has let it through
+            yield "takes", change.id
         if change.wish:
             yield "record", "pending", change.id, fingerprint
-        elif change.foreign:
-            yield "takes", change.id
-        else:
+        elif not change.foreign:
             yield "removes", change.id, fingerprint
 
     def verdict(self, who: str, failed: str) -> list[str]:

@@ -11,8 +11,11 @@ from macstate import connect, terminal
 from macstate.errors import MacstateError
 from macstate.session import Session
 
-QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo")
-"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again."""
+QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo", "-H")
+"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again.
+
+``-H``: a Mac's sudo keeps HOME, in which programs of root's would find what their user has put there (``~/.curlrc``).
+"""
 ROOT = "macstate: root"
 """What the check of a password prints."""
 

@@ -46,8 +46,8 @@ def _rate(value: str) -> str:
 
 
 def _absolute(value: str) -> str:
-    if re.search(r"[\x00-\x1f\x7f]", value):
-        raise ValueError("a path cannot hold control characters; remove them")
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
+        raise ValueError("a path cannot hold control characters and ends of lines; remove them")
     if not value.startswith("/"):
         raise ValueError(
             f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: /…"

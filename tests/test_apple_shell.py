@@ -13,6 +13,9 @@ from test_layers import SCRIPTS
 from macstate import journal, probe, scripts, sudo
 from macstate.cli import logs
 from macstate.resources import KINDS
+from macstate.resources.serve import Serve
+from macstate.resources.serve_document import READ, STATUS
+from macstate.resources.tailscale import Tailscale
 from macstate.services import job
 
 GIVEN = {"DEADLINE", "READY", "PATIENCE", "COOLDOWN", "GIVE_UP", "EVERY"}
@@ -30,6 +33,20 @@ TEXTS = {path.name: path.read_text() for path in SCRIPTS} | {
     "sudo": sudo.QUIET[2],
     **{kind.kind: kind.script for kind in KINDS if kind.script},
 }
+
+
+def test_no_curl_reads_what_a_user_has_put_into_his_home() -> None:
+    """A Mac's sudo keeps HOME: root's curl would do what ~/.curlrc says, and write where that says."""
+    prefs = Tailscale(ssh=True).converge(None)
+    routes = Serve.write({READ: 'Etag: "a"\r\n\r\n{}', STATUS: "{}"}, (), ())
+    steps = [str(step) for step in (*prefs, *routes)]
+    texts = [*TEXTS.values(), *steps, *Serve.probes]
+    found = [words for text in texts for words in re.findall(r"(?<![\w./-])curl (-\S+)", text)]
+    assert len(found) > 8
+    assert [words for words in found if not words.startswith("-q")] == []
+    assert "-H" in sudo.QUIET
+
+
 BLOCKS = {"}", "done", "fi", "esac"}
 REDIRECTIONS = {">", ">>", "<", ">&", "<<"}
 

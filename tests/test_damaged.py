@@ -516,6 +516,7 @@ def test_a_line_of_a_record_that_is_no_text_is_not_ours() -> None:
     """It can be told of and carried out nowhere."""
     lines_ = "owned\tfile//etc/a\udcff\tx\nowned\tfile//etc/b\tx\nowned\tfile//etc/c\t\udc80\n"
     assert list(Record.read({True: lines_}, {}).lines) == ["file//etc/b"]
+    assert list(Record.read({True: "owned\tfile//etc/a\u2028b\tx"}, {}).lines) == ["file//etc/a\u2028b"]
 
 
 def test_a_span_of_funnel_ports_is_compared_and_not_counted() -> None:

@@ -444,6 +444,10 @@ def test_sudo_reads_its_password_and_no_more(run: Run, stdin: str, code: int, er
 def test_sudo_names_what_it_cannot_find(run: Run) -> None:
     assert run("sudo no-such-tool") == (1, "", "sudo: no-such-tool: command not found\n")
     assert run("sudo -u mmirvois id -u").out == "501\n"
+    home = run("sh -c 'echo $HOME'").out
+    assert run("sudo sh -c 'echo $HOME'").out == home  # as a Mac's own sudoers have it
+    assert run("sudo -H sh -c 'echo $HOME'").out.endswith("/var/root\n")
+    assert run("sudo -H sudo -H -u mmirvois sh -c 'echo $HOME'").out == home
     assert run("sudo /usr/bin/id -un").out == "root\n"
 
 

@@ -91,28 +91,28 @@ CASES: dict[str, tuple[type[Resource], str, Expected]] = {
     "socketfilterfw/listapps_nixdarwin_vm_2026.txt": (Firewall, f"{FIREWALL}listapps", APPS),
     "launchctl/print_system_running_keepalive.txt": (
         Launchd,
-        PRINT,
+        f"{PRINT} {IRON}",
         {IRON: {"loaded": IRON_LOADED, "running": True, "last_exit": "(never exited)"}},
     ),
     "launchctl/print_system_not_running_exit1.txt": (
         Launchd,
-        PRINT,
+        f"{PRINT} {IRON}",
         {IRON: {"loaded": IRON_LOADED, "running": False, "last_exit": "1"}},
     ),
     "launchctl/print_system_spawn_scheduled_ex_config.txt": (
         Launchd,
-        PRINT,
+        f"{PRINT} {IRON}",
         {IRON: {"loaded": IRON_LOADED, "running": False, "last_exit": "78: EX_CONFIG"}},
     ),
     "launchctl/print_system_alf_old_format_excerpt.txt": (
         Launchd,
-        PRINT,
+        f"{PRINT} system/com.apple.alf",
         {"system/com.apple.alf": {"loaded": ALF_LOADED, "running": True, "last_exit": "(never exited)"}},
     ),
-    "launchctl/print_system_not_loaded.txt": (Launchd, PRINT, {IRON: {"loaded": {}, "running": False}}),
+    "launchctl/print_system_not_loaded.txt": (Launchd, f"{PRINT} {IRON}", {IRON: {"loaded": {}, "running": False}}),
     "launchctl/print_gui_not_loaded.txt": (
         Launchd,
-        PRINT,
+        f"{PRINT} gui/501/ai.openclaw.gateway",
         {"gui/501/ai.openclaw.gateway": {"loaded": {}, "running": False}},
     ),
     "launchctl/print_gui_no_domain.txt": (Launchd, PRINT, {}),  # unknown is not absent
@@ -325,6 +325,14 @@ def test_any_content_of_a_file_survives(content: bytes) -> None:
     assert isinstance(file, File)
     assert (file.path, file.permissions) == (path, "0 644")
     assert (file.content or "").encode("utf-8", "surrogateescape") == content
+
+
+def test_a_job_says_of_itself_alone_whether_it_is_loaded() -> None:
+    """Its label may hold a blank, and its environment any text."""
+    sentence = 'Could not find service "com.ollama.server" in domain for system'
+    text = "gui/501/an agent = {\n\tstate = running\n\tenvironment = {\n\t\tX => " + f"1\n{sentence}\n\t}}\n}}\n"
+    found = {job.key for job in Launchd.parse({f"{PRINT} gui/501/an agent": text, "stat gui/501": ""})}
+    assert found == {"gui/501/an agent"}
 
 
 @pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])

@@ -177,15 +177,26 @@ def test_a_worker_that_never_said_since_when_it_runs_is_none(each_mac: Mac) -> N
 
 
 def test_what_is_set_aside_takes_no_others_name(mac: Mac) -> None:
-    taken = "roots=; newline='\n'; taken='\nlaunchd/system/a\n'"
-    functions = function("apply_files.sh", "alone"), function("apply_files.sh", "aside")
+    taken = "roots=; folder=; newline='\n'; taken='\nlaunchd/system/a\n'"
+    functions = [
+        function("apply.sh", "may_take"),
+        *(function("apply_files.sh", each) for each in ("part", "alone", "aside")),
+    ]
     script = "\n".join(
-        ("set -eu", "root=$HOME", taken, *functions, "aside launchd/system/a /a.plist; aside launchd/system/a /gone")
+        (
+            "set -eu",
+            "root=$HOME at=/Library/LaunchDaemons/a.plist",
+            taken,
+            *functions,
+            "aside launchd/system/a $at; aside launchd/system/a /Library/LaunchAgents/a.plist",
+        )
     )
+    folder = mac.home / "Library/LaunchDaemons"
+    folder.mkdir(parents=True)
     for text in ("one", "two", "three"):
-        (mac.home / "a.plist").write_text(text)
+        (folder / "a.plist").write_text(text)
         assert mac.sh(script) == (0, "")
-    kept = {file.name: file.read_text() for file in mac.home.glob("a.plist*")}
+    kept = {file.name: file.read_text() for file in folder.glob("a.plist*")}
     assert kept == {
         "a.plist.before-macstate": "one",
         "a.plist.before-macstate.2": "two",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from laptop import REFERENCE, Laptop, changes, snapshot
 
-from macstate import scripts
+from macstate import cli, scripts, spec
+from macstate.facts import Facts
 from macstate.rehearsal.mac import birth
+from macstate.resources.launchd import Launchd
 from macstate.steps import Aside, Delete, Step, Write
 
 ROOTS = "var/db/macstate/owned"
@@ -247,3 +253,60 @@ def test_a_lock_that_was_signed_by_half_is_taken_over(laptop: Laptop, holder: st
 
     assert as_root(laptop.mac()).splitlines()[-1].startswith("macstate: done: ")
     assert not lock.exists()
+
+
+ROOTS_JOBS = """
+macs: {macstudio: {hostname: macstudio.tail1234.ts.net, user: mmirvois}}
+endpoints:
+  one: {engine: rest, command: [/Users/mmirvois/one, "{port}"], port: 8101, user: root}
+launchd:
+  com.example.two: {command: [/private/etc/two], user: root}
+  com.example.three: {command: [/private/etc/three], user: root}
+  com.example.four: {command: [/private/etc/four], user: root}
+"""
+
+
+def test_what_roots_jobs_run_is_roots_alone_or_told(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link leads elsewhere, and a file may be a user's in a folder of root's."""
+    laptop.command(
+        'printf x >one; printf x >evil; chmod 755 one evil; ln -s ~/evil "$MACSTATE_ROOT/etc/two"; '
+        "sudo cp /bin/echo /etc/three; sudo cp /bin/echo /etc/four; sudo chmod 755 /etc/three /etc/four; "
+        "sudo chown root /etc/four; sudo chown mmirvois /etc/three"
+    )
+    monkeypatch.setenv("MACSTATE_SPEC", str(laptop.folder / "roots.yml"))
+    monkeypatch.setenv("MACSTATE_REHEARSAL", str(laptop.folder / "macs"))
+    (laptop.folder / "roots.yml").write_text(ROOTS_JOBS)
+
+    said = CliRunner().invoke(cli.macstate, ["doctor", "@rehearsal/macstudio"]).output
+
+    told = re.findall(r"warning +(\S+): root runs", said)
+    assert sorted(told) == ["endpoints.one", "launchd.com.example.three", "launchd.com.example.two"]
+
+
+def test_a_job_of_roots_has_roots_home_and_path() -> None:
+    facts = Facts(user="mmirvois", home="/Users/mmirvois")
+    for job in spec.parse(ROOTS_JOBS, "macs.yml").for_host("macstudio").expand(facts).values():
+        plist = job.file if isinstance(job, Launchd) else None
+        if plist and plist["UserName"] == "root":
+            assert plist["EnvironmentVariables"]["HOME"] == plist["WorkingDirectory"] == "/var/root"
+            assert plist["EnvironmentVariables"]["PATH"] == "/usr/bin:/bin:/usr/sbin:/sbin"
+            assert plist["StandardOutPath"].startswith("/var/root/Library/Logs/")
+
+
+def test_a_record_and_plists_that_have_no_end_do_not_stop_a_look(laptop: Laptop) -> None:
+    mac = laptop.mac()
+    agents = mac / "Users/mmirvois/Library/LaunchAgents"
+    agents.mkdir(exist_ok=True)
+    os.mkfifo(agents / "com.pipe.plist")
+    (agents / "com.zero.plist").symlink_to("/dev/zero")
+    os.mkfifo(mac / "Users/mmirvois/pipe")
+    record = mac / USERS
+    record.write_text(f"{record.read_text()}owned\tfile/Users/mmirvois/pipe\tx\nowned\tsecret/Users/mmirvois/pipe\tx\n")
+    begun = time.monotonic()
+    assert changes(laptop.run(REFERENCE)) == []
+    record.write_bytes(b"\0" * 50_000_000)
+    laptop.run(REFERENCE)
+    record.unlink()
+    os.mkfifo(record)
+    laptop.run(REFERENCE)
+    assert time.monotonic() - begun < 60

@@ -121,4 +121,4 @@ class Facts:
 
     def home_of(self, user: str) -> str:
         """Give a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""
-        return self.home if user == self.user else f"/Users/{user}"
+        return self.home if user == self.user else "/var/root" if user == "root" else f"/Users/{user}"

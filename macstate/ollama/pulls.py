@@ -60,7 +60,7 @@ def clock(seconds: float | None) -> str:
 def pulls(outputs: Outputs) -> Iterator[tuple[str, Pull]]:
     """Give (``ENDPOINT/NAME:TAG``, pull) of every line of every queue."""
     for endpoint, text in each(outputs, "pulls"):
-        working, *lines = text.splitlines() or [""]
+        working, *lines = text.split("\n") or [""]
         for line in lines:
             name, *fields = line.split("\t")
             if len(fields) == len(FIELDS):

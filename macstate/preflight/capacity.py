@@ -111,7 +111,7 @@ def ways(flight: Flight) -> Iterator[Finding]:
             text = "others than root can change the folders above it, and root works on no file there"
             yield Finding(place, f"{text}; type a place below /Library or /etc", "error")
     for place, job in flight.entries("launchd", "endpoints").items():
-        if job.user == "root" and known.get(job.program, "0") != "0":
+        if job.user == "root" and known.get(f"{job.program}/", "0") != "0":
             text = f"root runs {job.program}, and others can put something else in its place"
             yield Finding(place, f"{text}; give it another `user`, or type a program below /Library or /usr", "warning")
 

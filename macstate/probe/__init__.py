@@ -19,7 +19,7 @@ from macstate.resources import KINDS
 @cache
 def script(*, laptop: bool = False) -> str:
     """Give the probe of a Mac, or of the laptop: the common part, then each kind's."""
-    common = ("probe.sh",) if laptop else ("probe.sh", "way.sh", "probe_mac.sh")
+    common = ("bounded.sh", "probe.sh") if laptop else ("bounded.sh", "probe.sh", "way.sh", "probe_mac.sh")
     parts = [scripts.bare(name) for name in common]
     for kind in _kinds(laptop=laptop):
         lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)

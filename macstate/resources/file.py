@@ -53,10 +53,10 @@ class File(Resource):
     entry: ClassVar[type[Entry] | None] = FileEntry
     probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
     script: ClassVar[str] = """
-{ listed file; recorded file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+{ listed file; recorded "$roots" file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$root$path" ] || {
     section "stat $path" stat -f '%u %Lp' "$root$path"
-    section "cat $path" cat "$root$path"
+    section "cat $path" text "$root$path"
   }
 done
 """

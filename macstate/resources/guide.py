@@ -26,7 +26,7 @@ class GuidePages(Resource):
 for form in {" ".join(NAMES.values())}; do
   [ ! -e "$root{FOLDER}/$form" ] || {{
     section "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
-    section "cat $form" cat "$root{FOLDER}/$form"
+    section "cat $form" text "$root{FOLDER}/$form"
   }}
   [ ! -f "$root{ONCE}/$form" ] || [ -L "$root{ONCE}/$form" ] || once=yes
 done

@@ -20,10 +20,10 @@ class HomeFile(File):
 mode_of() { # FILE: owner and mode
   stat -c '%u %a' "$1" 2>/dev/null || stat -f '%u %Lp' "$1"
 }
-{ listed home_file; recorded home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+{ listed home_file; recorded "$users" home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$path" ] || {
     section "stat $path" mode_of "$path"
-    section "cat $path" cat "$path"
+    section "cat $path" text "$path"
   }
 done
 """

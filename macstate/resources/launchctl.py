@@ -21,7 +21,7 @@ ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
 """What launchd itself adds to a job's environment."""
 SHOWN = {"WorkingDirectory": "working directory", "StandardOutPath": "stdout path", "StandardErrorPath": "stderr path"}
 """Plist keys and the lines of `launchctl print` that show them."""
-NOT_FOUND = re.compile(r'Could not find service "(.+)" in domain for (?:user )?(\S+?)(?:: (\d+))?$', re.MULTILINE)
+NOT_FOUND = re.compile(r"(Bad request\.\n)?Could not find service ")
 
 
 NOT_LOADED = 113
@@ -84,13 +84,9 @@ def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
 def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
     """Read every `launchctl print TARGET`, as (target, job)."""
     for argument, text in each(outputs, "launchctl print"):
-        header = re.match(r"(\S+) = \{\n", text)
-        missing = NOT_FOUND.search(text)
-        if header:
-            yield _job(header[1], text)
-        elif missing:
-            yield "/".join(part for part in (missing[2], missing[3], missing[1]) if part), Printed({})
-        elif argument.count("/") and not text:
+        if re.match(r".+ = \{\n", text):
+            yield _job(argument, text)
+        elif NOT_FOUND.match(text) or (argument.count("/") and not text):
             yield argument, Printed({})
 
 

@@ -32,7 +32,7 @@ class Line(Resource):
     probes: ClassVar[tuple[str, ...]] = ("grep",)
     absent: ClassVar[tuple[int, ...]] = (1,)
     script: ClassVar[str] = """
-{ listed line; recorded line | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+{ listed line; recorded "$users" line | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$path" ] || section "grep $path" grep -F '/.config/macstate/' "$path"
 done
 """

@@ -32,11 +32,11 @@ class Model(Resource):
     script: ClassVar[str] = """
 pulls() { # FOLDER: whether somebody works on the queue, and its lines
   worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
-    [ "$(ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
-  cat "$1"/*.pull 2>/dev/null || :
+    [ "$(TZ=UTC0 ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
+  for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
 }
 listed models | while read -r endpoint port; do
-  section "curl /api/tags $endpoint $port" curl -qfsS --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags"
+  section "curl /api/tags $endpoint $port" capped curl -qfsS --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags"
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
     section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
 done

@@ -48,15 +48,15 @@ class Secret(Resource):
     probes: ClassVar[tuple[str, ...]] = ("stat", "shasum", "left")
     script: ClassVar[str] = """
 digest() { # SALT PATH
-  { printf %s "$1"; cat "$2"; } | shasum -a 256
+  { printf %s "$1"; text "$2"; } | shasum -a 256
 }
 listed secret | while read -r salt path; do
   [ ! -e "$root$path" ] || section "shasum $path" digest "$salt" "$root$path"
 done
-{ listed secret | cut -d ' ' -f 2-; recorded secret | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+{ listed secret | cut -d ' ' -f 2-; recorded "$roots" secret | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$root$path" ] || section "stat $path" stat -f '%u %Lp' "$root$path"
 done
-printf '%s\n' "$records" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2 /\\1,p' | while read -r salt path; do
+printf '%s\n' "$roots" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2 /\\1,p' | while read -r salt path; do
   [ ! -e "$root$path" ] || section "left $path" digest "$salt" "$root$path"
 done
 """

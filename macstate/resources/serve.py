@@ -127,10 +127,10 @@ section "{STATUS}" {STATUS}
         """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
         text = serve_document.as_stored(cls._changed(outputs, wished, gone))
         if etag := ETAG.search(outputs.get(READ, "")):
-            words = ("curl", "-sS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
+            words = ("curl", "-qsS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
             yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
         else:  # the app builds have no such socket, and their command takes no ETag
-            as_user = ("sudo", "-u", outputs.get("user", "").strip(), "--", "env", "SHLVL=1", f"PATH={PATH}")
+            as_user = ("sudo", "-H", "-u", outputs.get("user", "").strip(), "--", "env", "SHLVL=1", f"PATH={PATH}")
             yield Same((*as_user, *STATUS.split()), outputs.get(STATUS, ""), MOVED)
             yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
 

@@ -18,7 +18,7 @@ Audience = Literal["nobody", "tailnet", "internet"]
 API = "http://local-tailscaled.sock/localapi/v0"
 URL = f"{API}/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
-READ = f"curl -si --unix-socket {SOCKET} {URL}"
+READ = f"curl -qsi --unix-socket {SOCKET} {URL}"
 STATUS = "tailscale serve status --json"
 ETAG = re.compile(r"(?im)^etag: *(\S+)\s*$")
 

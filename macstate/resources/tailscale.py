@@ -66,7 +66,7 @@ class Tailscale(Resource):
         mask = {key: value for name in self.unlike(was) for key, value in self._masked(name)}
         words = (
             "curl",
-            "-sS",
+            "-qsS",
             "--fail",
             "--unix-socket",
             SOCKET,

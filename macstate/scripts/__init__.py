@@ -36,10 +36,10 @@ def rotate() -> str:
 @cache
 def pull() -> str:
     """Give the program that has models pulled."""
-    return "\n".join((whole("pull.sh"), bare("digits.sh"), 'begin "$@"\n'))
+    return "\n".join((whole("pull.sh"), bare("digits.sh"), bare("bounded.sh"), 'begin "$@"\n'))
 
 
 @cache
 def watchdog() -> str:
     """Give the program that looks after a server."""
-    return "\n".join((whole("watchdog_ask.sh"), bare("digits.sh"), whole("watchdog.sh")))
+    return "\n".join((whole("watchdog_ask.sh"), bare("digits.sh"), bare("bounded.sh"), whole("watchdog.sh")))

@@ -10,6 +10,7 @@ PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
 LC_ALL=C SHLVL=1
 export PATH LC_ALL SHLVL
 umask 022
+fresh=
 trap '' HUP PIPE # a cut connection must not stop a change halfway
 newline='
 '
@@ -23,10 +24,10 @@ fail() { # what is wrong, in one line
   exit 1
 }
 started() { # PID: when it started; empty if it does not run
-  ps -o lstart= -p "$1" 2>/dev/null || :
+  TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null || : # sudo keeps the TZ of whoever calls
 }
 signed() { # LOCK: by whom; somebody may have written anything into it, and a line that is no text breaks the answer
-  head -c 300 "$1/holder" 2>/dev/null | tr -c '\11\40-\176' ' '
+  [ ! -f "$1/holder" ] || head -c 300 "$1/holder" 2>/dev/null | tr -c '\11\40-\176' ' '
 }
 lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, take over from a dead one
   folder=$root$1 patience=$(($2 * 5)) roots=
@@ -51,6 +52,10 @@ lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, tak
       else
         mv "$folder/lock.$$" "$folder/lock" # it was somebody's new one
       fi
+    elif [ -d "$folder/lock" ]; then
+      [ "$patience" -gt 0 ] || fail "the lock of a run that has ended cannot be taken over: is $1 locked in Finder?"
+      patience=$((patience > 5 ? 5 : patience - 1)) # somebody else may just take it
+      sleep 0.2
     fi
   done
   trap 'rm -rf "$folder/lock"; rmdir "$folder" 2>/dev/null || :' EXIT
@@ -62,7 +67,7 @@ replace() { # FILE TEXT: in a folder of ours; whole, or not at all
     rm -f "$1.new"
     fail "${1#"$root"} cannot be written${why:+: ${why##*: }}; what it held stays"
   }
-  mv -f "$1.new" "$1" || fail "${1#"$root"} cannot be replaced"
+  { [ ! -d "$1" ] && mv -f "$1.new" "$1"; } || fail "${1#"$root"} cannot be replaced"
 }
 sum() {
   cat "$folder/owned" 2>/dev/null | cksum
@@ -75,6 +80,7 @@ recorded() { # ID: whether this folder's own record names it, whatever the plan 
 }
 record() { # STATE ID FINGERPRINT: pending before the first step, owned after the last; gone takes the line out
   lines=
+  [ "$1" != pending ] || recorded "$2" || may_take "$2" || fresh=$2
   [ ! -f "$folder/owned" ] || lines=$(ID=$2 awk -F '\t' '$2 != ENVIRON["ID"]' "$folder/owned") || fail "the record cannot be read"
   [ "$1" = gone ] || lines="${lines:+$lines$newline}$1	$2	$3"
   if [ -n "$lines" ]; then replace "$folder/owned" "$lines$newline"; else rm -f "$folder/owned"; fi
@@ -86,16 +92,19 @@ removes() { # ID FINGERPRINT: what goes is what was made here; else nothing does
 takes() { # ID: somebody else's, which the person has allowed to be set aside
   taken=$taken$1$newline
 }
+may_take() { # ID
+  case $taken in *"$newline$1$newline"*) ;; *) return 1 ;; esac
+}
 journal() { # RUN BASE64 OUTCOME: this run's line, as the last one; a thousand are kept
-  entry=$1 begun=$2 outcome=$(printf %s "$3" | tr '[:cntrl:]' ' ' | sed 's/[\\"]/\\&/g')
+  entry='' begun=$2 outcome=$(printf %s "$3" | tr '[:cntrl:]' ' ' | sed 's/[\\"]/\\&/g')
   [ -f "$folder/owned" ] || { rm -f "$folder/journal" && return; } # nothing is left of us here
   line="$(printf %s "$2" | base64 --decode), \"outcome\": \"$outcome\"}"
   why=$(older "$1" 2>&1 >"$folder/journal.new") && [ "$(tail -n 1 "$folder/journal.new")" = "$line" ] || {
     rm -f "$folder/journal.new"
-    entry=
     fail "the journal cannot be written${why:+: ${why##*: }}"
   }
-  mv -f "$folder/journal.new" "$folder/journal" || fail "the journal cannot be replaced"
+  { [ ! -d "$folder/journal" ] && mv -f "$folder/journal.new" "$folder/journal"; } || fail "the journal cannot be replaced"
+  entry=$1 # from now on what fails is told there
 }
 older() { # RUN: what the journal holds of other runs, and the line of this one
   { [ ! -f "$folder/journal" ] || grep -vF "\"run\": \"$1\"" "$folder/journal" | tail -n 999; } && printf '%s\n' "$line"

@@ -13,6 +13,8 @@ pour() { # FILE BYTES BASE64: a new file, of so many bytes, that nobody else rea
 write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
   path=$root$1 mode=$2 owner=$3
   [ ! -d "$path" ] || fail "$1 is a folder"
+  [ -z "$fresh" ] || { [ ! -e "$path" ] && [ ! -L "$path" ]; } ||
+    fail "$1 is there already: macstate did not make it, and could not see it before; move it away, or take it out of the spec"
   alone "$1"
   why=$(mkdir -p "${path%/*}" 2>&1) || fail "${1%/*} cannot be made${why:+: ${why##*: }}"
   umask 077
@@ -50,16 +52,19 @@ preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept alre
   replace "$root$2" "$(cat "$root$2" 2>/dev/null || :)$newline$(cat "$root$1")$newline"
   umask 022
 }
-delete() { # ID PATH: a file that this id means, and that the record names
+part() { # ID PATH: whether this id means that file
   case $2 in
-    */../*) fail "$2 is no part of $1" ;;
-    "/${1#*/}" | "/${1#*/}"/* | "${folder#"$root"}"/*.old) ;;
-    */Library/LaunchDaemons/"${1##*/}.plist" | */Library/LaunchAgents/"${1##*/}.plist") ;;
+    */../*) ;;
+    "/${1#*/}" | "/${1#*/}"/* | "${folder#"$root"}"/*.old) return ;;
+    */Library/LaunchDaemons/"${1##*/}.plist" | */Library/LaunchAgents/"${1##*/}.plist") return ;;
     /Library/macstate/guide/* | /usr/local/share/macstate/guide/*) # the second is where they were once
-      [ "$1" = guide/pages ] || fail "$2 is no part of $1"
+      [ "$1" != guide/pages ] || return 0
       ;;
-    *) fail "$2 is no part of $1" ;;
   esac
+  fail "$2 is no part of $1"
+}
+delete() { # ID PATH: a file that this id means, and that the record names
+  part "$1" "$2"
   recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
   [ -e "$root$2" ] || [ -L "$root$2" ] || [ -e "$root$2.macstate" ] || return 0
   owner=0
@@ -84,10 +89,8 @@ take() ( # PATH COMMAND...: where the owner of the folders above could swap them
   fi
 )
 aside() { # ID PATH: somebody else's file, under another name, which is free
-  case $taken in
-    *"$newline$1$newline"*) ;;
-    *) fail "$1: it is somebody else's, and nobody has allowed to set it aside" ;;
-  esac
+  may_take "$1" || fail "$1: it is somebody else's, and nobody has allowed to set it aside"
+  part "$1" "$2"
   [ -e "$root$2" ] || [ -L "$root$2" ] || return 0
   alone "$2"
   kept=$root$2.before-macstate number=1

@@ -1,12 +1,13 @@
 # shellcheck disable=SC2154 # appended to probe.sh, whose functions and variables it uses
 named() { # DOMAIN: the jobs that the spec or the record names
-  { listed label; recorded launchd | sed -n "s,^$1/,,p"; } | sort -u
+  case $1 in system) record=$roots ;; *) record=$users ;; esac
+  { listed label; recorded "$record" launchd | sed -n "s,^$1/,,p"; } | sort -u
 }
 jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs that are named
   section "launchctl print-disabled $1" launchctl print-disabled "$1"
   section "stat $1" plists_in "$2"
   named "$1" | while IFS= read -r job; do
-    [ ! -e "$root$2/$job.plist" ] || section "cat $2/$job.plist" cat "$root$2/$job.plist"
+    [ ! -e "$root$2/$job.plist" ] || section "cat $2/$job.plist" text "$root$2/$job.plist"
     section "launchctl print $1/$job" launchctl print "$1/$job"
   done
 }
@@ -15,8 +16,8 @@ others() { # DOMAIN FOLDER LOADED: jobs of others, which may be in the way
     label=${file##*/}
     label=${label%.plist}
     ! named "$1" | grep -qxF -- "$label" || continue
-    cat "$file" >/dev/null 2>&1 || continue
-    section "cat $2/$label.plist" cat "$file"
+    text "$file" >/dev/null 2>&1 || continue
+    section "cat $2/$label.plist" text "$file"
     [ "$3" = unknown ] || section "launchctl print $1/$label" launchctl print "$1/$label"
   done
 }

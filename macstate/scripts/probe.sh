@@ -8,7 +8,8 @@ LC_ALL=C SHLVL=1 # without SHLVL the command of Tailscale's app fails
 export PATH LC_ALL SHLVL
 home=${HOME#"$root"}
 lists=$(cat)
-records=$(cat "$root/var/db/macstate/owned" "$HOME/.local/state/macstate/owned" 2>/dev/null)
+# shellcheck disable=SC2034 # the kinds' own parts ask for these
+roots=$(text "$root/var/db/macstate/owned" 2>/dev/null) users=$(text "$HOME/.local/state/macstate/owned" 2>/dev/null)
 exec 3>&1
 
 section() { # NAME COMMAND...
@@ -21,11 +22,11 @@ section() { # NAME COMMAND...
 listed() { # LIST: its values
   printf '%s\n' "$lists" | sed -n "s/^$1	//p"
 }
-recorded() { # KIND: the keys of what is recorded as ours
-  printf '%s\n' "$records" | cut -f 2 | sed -n "s,^$1/,,p"
+recorded() { # RECORD KIND: the keys of what is ours by root's or by the user's
+  printf '%s\n' "$1" | cut -f 2 | sed -n "s,^$2/,,p"
 }
 sum() { # FILE: a checksum; of a file that is not there too
-  cat "$1" 2>/dev/null | cksum
+  text "$1" 2>/dev/null | cksum
 }
 
 uid=$(id -u | tr -cd 0-9) # it stands in a program of sed
@@ -33,9 +34,9 @@ section user id -un
 section uid printf %s "$uid"
 section home printf %s "$home"
 section uname uname -s
-section owned cat "$root/var/db/macstate/owned"
+section owned text "$root/var/db/macstate/owned"
 section owned-sum sum "$root/var/db/macstate/owned"
-section user-owned cat "$HOME/.local/state/macstate/owned"
+section user-owned text "$HOME/.local/state/macstate/owned"
 section user-owned-sum sum "$HOME/.local/state/macstate/owned"
 listed own | while IFS= read -r path; do # what a person's own files say of hosts, aliases and variables: names alone
   [ ! -r "$path" ] || section "own $path" grep -noE \

@@ -23,7 +23,7 @@ fail() {
   exit 1
 }
 started() { # PID: when it started; empty if it does not run
-  ps -o lstart= -p "$1" 2>/dev/null || :
+  TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null || :
 }
 field() { # LINE NUMBER
   printf '%s\n' "$1" | cut -f "$2"
@@ -53,7 +53,7 @@ manifest() { # what the model's registry says of it, and the HTTP status in the 
     */*) where=registry.ollama.ai/v2/$bare ;;
     *) where=registry.ollama.ai/v2/library/$bare ;;
   esac
-  curl -qsL --max-time 20 -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' -w '\n%{http_code}' \
+  capped curl -qsL --max-time 20 -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' -w '\n%{http_code}' \
     "https://$where/manifests/$tag" 2>/dev/null || :
 }
 missing() { # MANIFEST: bytes that are still to come
@@ -102,7 +102,7 @@ outdated() { # MANIFEST: fails where a pull cannot bring what is pinned
 queue() {
   folder=$4 name=$5 pin=${6-}
   late=$(($(date +%s) + 60)) # a server that was just started may take a moment
-  until tags=$(curl -qfsS --noproxy '*' --max-time 5 "$url/api/tags" 2>/dev/null); do
+  until tags=$(capped curl -qfsS --noproxy '*' --max-time 5 "$url/api/tags" 2>/dev/null); do
     [ "$(date +%s)" -lt "$late" ] || fail "the server on port $port does not answer; see its log"
     sleep 1
   done

@@ -58,7 +58,7 @@ ask() { # PATH [BODY]: the status in $code, 000 without a whole answer; the text
   shift
   [ $# -eq 0 ] || set -- -H 'Content-Type: application/json' --data-binary "$1"
   failed=0
-  answer=$(curl -qs --noproxy '*' --max-time "$DEADLINE" --max-filesize 1000000 -w '\n%{http_code}' "$@" \
+  answer=$(capped curl -qs --noproxy '*' --max-time "$DEADLINE" --max-filesize 1000000 -w '\n%{http_code}' "$@" \
     "http://127.0.0.1:$PORT$path") || failed=$?
   [ "$failed" -eq 0 ] && code=${answer##*"$newline"} || code=000
   answer=$(printf %s "${answer%"$newline"*}" | tr '[:cntrl:]' ' ')

@@ -135,6 +135,8 @@ class Endpoint(Job):
         """Have the job looked at."""
         yield "label", self.job_label(name)
         yield "program", self.program
+        if self.user == "root":
+            yield "way", f"{self.program}/"  # itself too, and where it leads
         yield "port", str(self.port)
         if self.watchdog:
             yield from self.watchdog.lists(self.job_label(name))

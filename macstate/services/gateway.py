@@ -107,7 +107,7 @@ class Gateway(Entry):
         server, file = SERVERS[self.server], self.config.rpartition("/")[2]
         words = server.command(server.run, self.path, prefix, self.config)
         valid, both = (
-            ("sudo", "-u", facts.user, "--", *server.command(server.check, self.path, prefix, config))
+            ("sudo", "-H", "-u", facts.user, "--", *server.command(server.check, self.path, prefix, config))
             for config in ("{}", f"{CHECK}/{file}")
         )
         keys = self._keys(scope)

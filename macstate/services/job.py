@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from macstate.scope import Scope
 
 PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-"""launchd's own PATH has no Homebrew folders."""
+"""launchd's own PATH has no Homebrew folders; they are a user's."""
 ROOT_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """For what root runs: no folder that somebody else can write to, as Homebrew's are."""
 AWAKE = '/usr/bin/caffeinate -i -w $$ & exec "$@"'
@@ -93,7 +93,7 @@ class Job(Entry):
         yield "label", name
         yield "program", self.program
         if self.user == "root":
-            yield "way", self.program
+            yield "way", f"{self.program}/"  # itself too, and where it leads
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one job."""
@@ -117,7 +117,7 @@ class Job(Entry):
         plist: dict[str, Any] = {
             "Label": label,
             "ProgramArguments": ["/bin/sh", "-c", AWAKE, "sh", *command] if self.keep_awake else list(command),
-            "EnvironmentVariables": {"HOME": home, "PATH": PATH, **environment},
+            "EnvironmentVariables": {"HOME": home, "PATH": ROOT_PATH if user == "root" else PATH, **environment},
             "WorkingDirectory": home,
             "KeepAlive": keep_alive,
             "RunAtLoad": keep_alive if self.run_at_load is None else self.run_at_load,
@@ -142,4 +142,4 @@ def of_root(label: str, facts: Facts, command: tuple[str, ...], **fields: Any) -
     """Build a job of macstate's own that root runs now and then, in a folder and with a PATH of root's."""
     own = {"user": "root", "working_directory": "/", "log": f"/var/log/{label}.log", "keep_alive": False}
     job = Job.model_construct(command=command, **{**own, **fields})
-    return job.job(label, facts, command, {"HOME": "/var/root", "PATH": ROOT_PATH})
+    return job.job(label, facts, command, {})

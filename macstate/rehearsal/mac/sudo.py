@@ -22,18 +22,12 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
             return 0
         raise Failure(1, "usage: sudo -h | -K | -k | -V\nusage: sudo [-ABbEHnPS] [-u user] [command [arg ...]]")
     root = mac.root
-    name = mac.state["user"]
     while rest and "=" in rest[0] and "/" not in rest[0].partition("=")[0]:
         variable, _, value = rest.pop(0).partition("=")
         os.environ[variable] = value
-    if user in {"root", "#0"}:
-        os.environ.update(MACSTATE_AS="root", HOME=f"{root}/var/root", USER="root", LOGNAME="root")
-        os.environ.update(SUDO_USER=name, SUDO_UID=str(mac.state["uid"]), SUDO_GID="20")
-    elif user in {name, f"#{mac.state['uid']}"}:
-        os.environ.pop("MACSTATE_AS", None)
-        os.environ.update(HOME=f"{root}/Users/{name}", USER=name, LOGNAME=name)
-    else:
-        raise Failure(1, f"sudo: unknown user {user}\nsudo: error initializing audit plugin sudoers_audit")
+    home = _become(mac, user)
+    if "H" in options:  # else a Mac's sudoers keep it
+        os.environ["HOME"] = f"{root}{home}"
     mac.save()
     command = rest[0]
     if command.startswith("/"):
@@ -42,6 +36,20 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         os.execvp(command, [command, *rest[1:]])  # noqa: S606 - the words are a command already
     except OSError:
         raise Failure(1, f"sudo: {rest[0]}: command not found") from None
+
+
+def _become(mac: Mac, user: str) -> str:
+    """Change to a user; give the home folder."""
+    name = mac.state["user"]
+    if user in {"root", "#0"}:
+        os.environ.update(MACSTATE_AS="root", USER="root", LOGNAME="root")
+        os.environ.update(SUDO_USER=name, SUDO_UID=str(mac.state["uid"]), SUDO_GID="20")
+        return "/var/root"
+    if user in {name, f"#{mac.state['uid']}"}:
+        os.environ.pop("MACSTATE_AS", None)
+        os.environ.update(USER=name, LOGNAME=name)
+        return f"/Users/{name}"
+    raise Failure(1, f"sudo: unknown user {user}\nsudo: error initializing audit plugin sudoers_audit")
 
 
 def _options(words: list[str]) -> tuple[set[str], str, str, list[str]]:
