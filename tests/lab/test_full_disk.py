@@ -70,8 +70,8 @@ def payload(mac: Path) -> str:
     words = " ".join(f"'{word}'" for word in entry.words("anna@macbook"))
     lines = [step.line.replace("test -s /nowhere", "true") for step in steps]
     begin = ["lock /var/db/macstate 5 anna", f"expect '{known.decode().strip()}'"]
-    seen = "takes file/etc/one.conf"  # it was there before, and the person has let that through
-    pending = [seen, "record pending file/etc/one.conf -", "record pending launchd/system/x -", words]
+    seen = ["takes file/etc/one.conf", "takes launchd/system/x"]  # before, and the person has let that through
+    pending = [*seen, "record pending file/etc/one.conf -", "record pending launchd/system/x -", words]
     end = ["record owned file/etc/one.conf 1234", "record gone launchd/system/x -", words]
     return "\n".join(["PAYLOAD", *begin, *pending, *lines, *end, "END"])
 

@@ -186,8 +186,8 @@ def assert_changed(lab: Lab, output: str) -> None:
 
 def assert_secret(lab: Lab, password: str, output: str, processes: str) -> None:
     """The password is nowhere, and we have looked where sudo was."""
-    assert "sudo -S -k -p" in processes
-    assert "sudo -S -k -p" in output
+    assert "sudo -H -S -k -p" in processes
+    assert "sudo -H -S -k -p" in output
     assert "COMMAND=" in (lab.folder / "sudo.log").read_text()
     assert password not in processes
     assert password not in output
@@ -207,7 +207,7 @@ def test_without_a_password(lab: Lab) -> None:
     output, processes = lab.run("-y")
     assert_changed(lab, output)
     assert ASKED not in output
-    assert "sudo -n" in processes
+    assert "sudo -H -n" in processes
 
 
 def test_with_a_password(lab: Lab) -> None:

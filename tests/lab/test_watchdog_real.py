@@ -125,7 +125,7 @@ class Studio:
 
     def log(self, name: str) -> list[str]:
         """Give what an endpoint's watchdog has said."""
-        file = self.root / f"Library/Logs/macstate.{name}.watchdog.log"
+        file = self.root / f"var/log/macstate.{name}.watchdog.log"
         return [line.partition(" ")[2] for line in file.read_text().splitlines()] if file.exists() else []
 
     @contextmanager
@@ -135,7 +135,7 @@ class Studio:
         self.run(f"sudo launchctl kickstart -k system/{label}")
         wait_for(lambda: listens(self.ports[name]), name)
         was = self.pid(name)
-        (self.root / f"Library/Logs/{label}.watchdog.log").unlink(missing_ok=True)
+        (self.root / f"var/log/{label}.watchdog.log").unlink(missing_ok=True)
         self.run(f"sudo launchctl bootstrap system /Library/LaunchDaemons/{label}.watchdog.plist")
         try:
             yield was
