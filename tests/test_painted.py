@@ -29,7 +29,7 @@ from laptop import ROOT, Laptop
 from laptop import logs as logged
 from test_cli import BIN, Terminal
 
-from macstate import cli, connect, errors, guard, printable, report, status, sudo, terminal
+from macstate import cli, connect, errors, guard, plan_json, printable, report, status, sudo, terminal
 from macstate.change import Batch, Change, Plan
 from macstate.cli import logs
 from macstate.errors import MacstateError
@@ -51,6 +51,8 @@ endpoints:
 TARGET = "@rehearsal/studio"
 EVIL = "\x1b[5m\x1b]0;owned\x07\u202e\x9b2J\x7f"
 SHOWN = r"\x1b[5m\x1b]0;owned\x07\u202e\u009b2J\x7f"
+BLANK = re.sub(r"[^ -~]", " ", EVIL.encode().decode("latin-1"))
+"""What signs a lock is shown as text without any of that."""
 OURS = re.compile(r"\x1b\[(0|1|3[0-7])m")
 """Colours as click makes them; what blinks is none of ours."""
 FORBIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -158,8 +160,7 @@ def test_what_pyinfra_prints_of_a_run_paints_nothing(mac: Terminal) -> None:
     assert paint(shown) == []
     plain = OURS.sub("", shown)
     assert f"--> Starting operation: - file/etc/evil{SHOWN}" in plain
-    blank = re.sub(r"[^ -~]", " ", EVIL.encode().decode("latin-1"))  # what signs a lock is text without any of that
-    assert f"took over the lock of eve{blank} (since yesterday)" in plain
+    assert f"took over the lock of eve{BLANK} (since yesterday)" in plain
     assert "verified: nothing is left to change" in plain
     assert plain.count(f"- file/etc/evil{SHOWN}") == 3  # in the plan, when it begins, and in the table
 
@@ -170,14 +171,18 @@ def test_an_error_of_a_run_paints_nothing(mac: Terminal) -> None:
     lock = mac.folder / "studio/var/db/macstate/lock"
     lock.mkdir()
     since = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(os.getpid())], env={"LC_ALL": "C"}, capture_output=True, text=True, check=True
+        ["ps", "-o", "lstart=", "-p", str(os.getpid())],
+        env={"LC_ALL": "C", "TZ": "UTC0"},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
     (lock / "holder").write_text(f"{os.getpid()}\tyesterday\t{since}\teve{EVIL}")
 
     shown = on_screen(mac, "pyinfra", TARGET, "deploy.py", "-y", "--data", "lock_wait=0")
 
     assert paint(shown) == []
-    assert f"another run holds the lock: eve{SHOWN}, since yesterday" in shown
+    assert f"another run holds the lock: eve{BLANK}, since yesterday" in shown
 
 
 @pytest.mark.slow
@@ -193,7 +198,7 @@ def test_what_a_file_says_paints_nothing(mac: Terminal) -> None:
     on_screen(mac, "macstate", "plan", TARGET, "--out", str(file))
     plan = json.loads(file.read_text())
     plan["hosts"]["studio"] |= {"changes": [{"id": f"{EVIL}\nNo changes."}], "fingerprint": ""}
-    file.write_text(json.dumps(plan))
+    file.write_text(plan_json.summed(plan))
     shown = on_screen(mac, "pyinfra", TARGET, "deploy.py", "--dry", MACSTATE_PLAN=str(file))
     assert rf"{SHOWN}.json: {SHOWN}\nNo changes., " in shown
     assert paint(shown) == []
