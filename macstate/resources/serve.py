@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from macstate.change import Change
     from macstate.found import Found
 
-PATH = "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin"
+AS_USER = 'PATH=${MACSTATE_ROOT-}/usr/local/bin:${MACSTATE_ROOT-}/opt/homebrew/bin:$PATH exec env SHLVL=1 "$@"'
 """Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
 MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
 
@@ -130,7 +130,7 @@ section "{STATUS}" {STATUS}
             words = ("curl", "-qsS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
             yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
         else:  # the app builds have no such socket, and their command takes no ETag
-            as_user = ("sudo", "-H", "-u", outputs.get("user", "").strip(), "--", "env", "SHLVL=1", f"PATH={PATH}")
+            as_user = ("sudo", "-H", "-u", outputs.get("user", "").strip(), "--", "sh", "-c", AS_USER, "sh")
             yield Same((*as_user, *STATUS.split()), outputs.get(STATUS, ""), MOVED)
             yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
 
