@@ -51,10 +51,10 @@ def plan(
     notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
     against = tuple(why for name, wish in wishes.items() if (why := wish.against(found.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
-    still = sorted({*wishes, *dict(unmanaged)} - {change.id for change in changes})
+    changed = {change.id for change in changes}
+    still = sorted({*wishes, *dict(unmanaged)} - changed)
     public = {name: was.unguarded(wishes) for name in still if (was := found.resources.get(name)) and was.public}
     owned = sum(line.state != SETTING for line in found.record.lines.values())
-    changed = {change.id for change in changes}
     stays = tuple(wish for name, wish in wishes.items() if name not in changed)
     return Plan(tuple(_batches(changes, found)), unmanaged, settled, stays, owned, public, against, notes, as_wished)
 

@@ -16,11 +16,13 @@ from macstate.printable import CUT
 
 READ = (
     scripts.bare("digits.sh")
+    + "\n"
+    + scripts.bare("bytes.sh")
     + """
 set -u
 file=${MACSTATE_ROOT-}$1
 [ -r "$file" ] || { echo unreadable; exit; }
-size=$(digits "$(wc -c <"$file" | tr -d ' ')")
+size=$(bytes "$file")
 echo "$size"
 if [ "$2" = begin ]; then
   head -c "$size" "$file" | tail -n "$3"

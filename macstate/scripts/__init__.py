@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-APPLY = ("digits.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
+APPLY = ("digits.sh", "bytes.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
 """What carries out a change, in this order."""
 
 
@@ -30,7 +30,7 @@ def apply() -> str:
 @cache
 def rotate() -> str:
     """Give the program that rotates logs."""
-    return "\n".join((whole("rotate.sh"), bare("digits.sh"), bare("way.sh"), 'each_log "$@"\n'))
+    return "\n".join((whole("rotate.sh"), *map(bare, ("digits.sh", "bytes.sh", "way.sh")), 'each_log "$@"\n'))
 
 
 @cache

@@ -1,8 +1,7 @@
 # shellcheck shell=sh disable=SC2034 # roots: apply_files.sh asks for it
 # Carries out one change. Everything that is particular comes on standard input: whatever stands before a line PAYLOAD is
 # thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
-# digits.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
-# shellcheck disable=SC2034 # roots: the others use it
+# digits.sh, bytes.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
 set -eu
 root=${MACSTATE_ROOT-}
 # macOS' own tools alone: Homebrew's folders belong to a user, and this may run as root
@@ -89,7 +88,7 @@ removes() { # ID FINGERPRINT: what goes is what was made here; else nothing does
   recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
   record pending "$1" "$2"
 }
-takes() { # ID: somebody else's, which the person has allowed to be set aside
+takes() { # ID: somebody else's, which the person has allowed to be set aside or replaced
   taken=$taken$1$newline
 }
 may_take() { # ID

@@ -68,7 +68,7 @@ delete() { # ID PATH: a file that this id means, and that the record names
   recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
   [ -e "$root$2" ] || [ -L "$root$2" ] || [ -e "$root$2.macstate" ] || return 0
   owner=0
-  [ -z "$roots" ] || owner=$(way "$2") || owner=
+  [ -z "$roots" ] || owner=$(way "$2")
   [ -n "$owner" ] || fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again"
   { take "$2" rm -f && take "$2.macstate" rm -f; } || fail "$2 cannot be deleted; type \`sudo rm $2\`, then run again"
   place=${2%/*} # a folder of ours goes with the last that was in it
@@ -112,9 +112,6 @@ real() { # PATH: where a chain of links leads
     esac
   done
   printf %s "$path"
-}
-bytes() { # FILE
-  digits "$(wc -c <"$1" | tr -d ' ')"
 }
 head_line() { # PATH OLD NEW: one line in a person's own file, which may be a link; all else stays byte for byte
   path=$(real "$root$1") || fail "$1 is a link that leads nowhere"

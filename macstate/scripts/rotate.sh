@@ -3,7 +3,7 @@
 # copies as LOG.1.gz (the newest) to LOG.KEEP.gz. launchd and nginx append to a log wherever its end is, so they write on
 # into the same file. What is written between copy and emptying is lost. A run that was killed is finished by the next.
 # Root works only where root alone can change what a path means, and on no link: any other log is left to the owner of
-# the folders above it. digits.sh and way.sh stand behind this, and last: each_log "$@".
+# the folders above it. digits.sh, bytes.sh and way.sh stand behind this, and last: each_log "$@".
 set -u
 root=${MACSTATE_ROOT-}
 PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin
@@ -11,9 +11,6 @@ LC_ALL=C
 export PATH LC_ALL
 say() {
   printf '%s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$log" "$*"
-}
-bytes_in() { # FILE
-  digits "$(wc -c <"$1" | tr -d ' ')"
 }
 settle() { # the copy, LOG.0, becomes LOG.1.gz; the older ones move up, as far as there is no gap
   [ ! -f "$file.0" ] || gzip -f "$file.0" || return
@@ -33,9 +30,9 @@ settle() { # the copy, LOG.0, becomes LOG.1.gz; the older ones move up, as far a
 }
 rotate() {
   settle || return
-  bytes=$(bytes_in "$file")
+  bytes=$(bytes "$file")
   [ "$bytes" -gt "$size" ] || return 0
-  if ! { [ -w "$file" ] && cp -p "$file" "$file.0" && [ "$(bytes_in "$file.0")" -ge "$bytes" ]; }; then
+  if ! { [ -w "$file" ] && cp -p "$file" "$file.0" && [ "$(bytes "$file.0")" -ge "$bytes" ]; }; then
     rm -f "$file.0"
     return 1
   fi
@@ -52,7 +49,7 @@ each_log() { # BYTES KEEP LOG...
       say "a link: it is left alone"
       continue
     fi
-    owner=$(way "$log") || owner=
+    owner=$(way "$log")
     case $owner in
       '') say "others may change the folders above it: it is left alone" ;;
       "$me") rotate || say "could not be rotated" ;;

@@ -12,7 +12,7 @@ way() { # PATH: whose the folders above it are, and where links lead on the way:
     esac
     if [ -L "$root$down/$part" ]; then
       links=$((links + 1)) link=$(readlink "$root$down/$part") || link=''
-      [ "$links" -le 32 ] && [ -n "$link" ] || return
+      [ "$links" -le 32 ] && [ -n "$link" ] || return 0
       case $link in
         "$root"/*) down='' link=${link#"$root"} ;;
         /*) down='' ;;

@@ -11,7 +11,7 @@ from macstate import scripts
 from macstate.entry import Entry
 from macstate.resource import Resource
 from macstate.resources.file import File
-from macstate.services.job import Job
+from macstate.services.job import ROOT_PATH, Job
 from macstate.types import Seconds, Word
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "/Library/macstate/bin/watchdog"
 """Where our script lies on a Mac."""
-PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
-"""It may be root's: no folder that somebody else can write to, as Homebrew's are."""
 EXIT_TIMEOUT = 50
 """Seconds that it gets to bootstrap again what it has just booted out."""
 
@@ -78,12 +76,10 @@ class Watchdog(Entry):
             exit_timeout=EXIT_TIMEOUT,
             **(own if server.root else {}),
         )
-        home = "/var/root" if server.root else facts.home
-        state = "/var/db/macstate" if server.root else f"{home}/.local/state/macstate"
+        state = "/var/db/macstate" if server.root else f"{facts.home}/.local/state/macstate"
         model = self.model or next(iter(endpoint.models or ()), "")
         environment = {
-            "HOME": home,
-            "PATH": PATH,
+            "PATH": ROOT_PATH,
             "NAME": name,
             "TARGET": server.key,
             "PLIST": server.path or "",
