@@ -172,7 +172,7 @@ def changes_something(call: list[str]) -> bool:
     )
 
 
-BESIDE = {"lock", "expect", "record", "journal"}
+BESIDE = {"lock", "expect", "record", "journal", "takes", "removes"}
 """What a change's script is sent beside its steps."""
 
 
