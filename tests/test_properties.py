@@ -7,6 +7,7 @@ import random
 import shlex
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -251,9 +252,9 @@ def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_many_specs_on_many_macs(seed: int) -> None:
+def test_many_specs_on_many_macs(seed: int, share: Callable[[int], int]) -> None:
     @given(SPECS, HANDS, SPECS)
-    @settings(deadline=None, max_examples=3, suppress_health_check=SLOW)
+    @settings(deadline=None, max_examples=share(20), suppress_health_check=SLOW)
     def check(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
         straight_line(before, hands, after)
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from lab.conftest import Lab
 from laptop import REFERENCE
 
 pytestmark = pytest.mark.lab
-PAIRS = 10
+PAIRS = 20
 NAMES = ("one", "two", "three")
 PORTS = (8000, 8001, 8080, 8081, 9080, 9081)
 ROUTES: tuple[Any, ...] = (None, "/", "/a", "/b", {"https": 7860})
@@ -87,14 +87,16 @@ def asked_without_pause(lab: Lab) -> Iterator[Reached]:
             thread.join()
 
 
-def test_nobody_new_reaches_a_server_without_a_key_while_a_run_is_under_way(lab: Lab) -> None:
+def test_nobody_new_reaches_a_server_without_a_key_while_a_run_is_under_way(
+    lab: Lab, share: Callable[[int], int]
+) -> None:
     for name in NAMES:
         lab.mac.install(name, f"opt/homebrew/bin/{name}")
     chance = random.Random(20261126)
     code, said = lab.deploy(spec=some_spec(chance))
     assert code == 0, said
     before, pairs = reached(lab), 0
-    while pairs < PAIRS:
+    while pairs < share(PAIRS):
         spec = some_spec(chance)
         with asked_without_pause(lab) as seen:
             code, said = lab.deploy(spec=spec, allow="lose-key,removal")
