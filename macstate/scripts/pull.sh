@@ -3,8 +3,8 @@
 # version that begins with DIGEST, and fits below FOLDER, queues it, and leaves one worker behind that pulls through the
 # server's own API, the smallest first. A dropped connection is taken up again: Ollama keeps what it has. How far it is
 # stands in one line a model, below ~/.local/state/macstate/pulls:
-# NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE;
-# -1 behind an error that came after more bytes). digits.sh stands behind this, and last: begin "$@".
+# NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE).
+# digits.sh stands behind this, and last: begin "$@".
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -180,10 +180,12 @@ sign() { # fails where another works: a link is made whole, or not at all
   ln -s "$$$tab$(started $$)" "$queue/worker" 2>/dev/null
 }
 pull() { # until it is here, or nothing helps
-  tries=0
+  tries=0 most=0
   while [ -f "$file" ]; do
     put "$file" "$name" "$bytes" pulling "$(date +%s)" 0 ''
-    curl -qsN --noproxy '*' --connect-timeout 10 "$url/api/pull" -d "{\"model\":\"$name\"}" 2>/dev/null | follow || :
+    here=$(curl -qsN --noproxy '*' --connect-timeout 10 "$url/api/pull" -d "{\"model\":\"$name\"}" 2>/dev/null | follow) || :
+    here=$(digits "$here")
+    [ "$here" -le "$most" ] || most=$here tries=0
     line=$(cat "$file" 2>/dev/null) || return 0
     answer=$(field "$line" 7)
     case $answer in
@@ -191,7 +193,6 @@ pull() { # until it is here, or nothing helps
       *'"error"'*'not exist'* | *'"error"'*'no space left'* | *'"error"'*nauthorized* | *'"error"'*invalid* | *'"error"'*'newer version'*)
         tries=$patient
         ;;
-      *) [ "$(number completed "$answer")" -le "$(digits "$(field "$line" 6)")" ] || tries=0 ;;
     esac
     tries=$((tries + 1))
     if [ "$tries" -gt "$patient" ]; then
@@ -204,21 +205,18 @@ pull() { # until it is here, or nothing helps
     sleep "$((tries < 12 ? tries * 5 : 60))"
   done
 }
-follow() { # what the server says of a pull, line by line; a thousandth more is worth a write
-  since=$(date +%s) layer='' first=0 last='' moved=0
+follow() { # what the server says of a pull, line by line; a thousandth more is worth a write. Prints the bytes that are here
+  since=$(date +%s) layer='' first=0 last='' before=0 done=0
   while IFS= read -r line || [ -n "$line" ]; do
     [ -f "$file" ] || exit 0
-    total=$(number total "$line") done=$(number completed "$line")
+    total=$(number total "$line") was=$done done=$(number completed "$line")
     now="${line%%,*}$((done * 1000 / (total > 0 ? total : 1)))"
     [ "$now" != "$last" ] || continue
     last=$now
-    case $layer:$line in
-      *'"error"'*) first=$moved ;;
-      "${line%%,*}":*) [ "$done" -le "$first" ] || moved=-1 ;;
-      *) layer=${line%%,*} since=$(date +%s) first=$done ;;
-    esac
+    [ "${line%%,*}" = "$layer" ] || layer=${line%%,*} since=$(date +%s) first=$done before=$((before + was)) # the next one
     put "$file" "$name" "$bytes" pulling "$since" "$first" "$line"
   done
+  echo "$((before + done))"
 }
 
 begin() {

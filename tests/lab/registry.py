@@ -9,6 +9,7 @@ import json
 import ssl
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,51 @@ class Registry(ThreadingHTTPServer):
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         self.blobs[digest] = content
         return {"mediaType": kind, "digest": digest, "size": pretended or len(content)}
+
+
+class BadLine(ThreadingHTTPServer):
+    """Stands before an Ollama, and drops its answer to a pull whenever that has brought so many bytes more."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, step: int, drops: int) -> None:
+        super().__init__(("127.0.0.1", 0), Dropping)
+        self.ollama, self.step, self.drops = port, step, drops
+        self.port = int(self.server_address[1])
+        self.asked = self.reached = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Dropping(BaseHTTPRequestHandler):
+    server: BadLine
+
+    def do_GET(self) -> None:
+        self._pass_on(b"")
+
+    def do_POST(self) -> None:
+        self.server.asked += 1
+        self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _pass_on(self, body: bytes) -> None:
+        line = self.server
+        url = f"http://127.0.0.1:{line.ollama}{self.path}"
+        with urllib.request.urlopen(urllib.request.Request(url, data=body or None)) as answer:
+            self.send_response(200)
+            self.end_headers()
+            for text in answer:
+                self.wfile.write(text)
+                self.wfile.flush()
+                completed = json.loads(text).get("completed", 0) if body else 0
+                if body and line.drops and completed >= line.reached + line.step:
+                    line.drops -= 1
+                    line.reached = completed
+                    return
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):

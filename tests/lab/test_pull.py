@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from lab import build
-from lab.registry import Registry, certificate
+from lab.registry import BadLine, Registry, certificate
 from lab.tailnet import free_port, listens, wait_for
 
 from macstate import scripts
@@ -147,6 +147,42 @@ def test_a_server_that_is_restarted_in_between(shop: Shop) -> None:
     shop.registry.pace = 0
     shop.open()
     wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def over(line: BadLine, shop: Shop, shell: Path, name: str) -> None:
+    """Have a worker pull over a bad line, with this shell, and without its pauses."""
+    sleep = shop.home / "bin/sleep"
+    sleep.parent.mkdir(exist_ok=True)
+    sleep.write_text("#!/bin/sh\nexec /bin/sleep 0.02\n")
+    sleep.chmod(0o755)
+    words = [str(shell / "sh"), str(shop.script), "ollama", str(line.port), str(shop.home / "models"), name]
+    environment = {**shop.environment, "PATH": f"{shop.home}/bin:{shell}:{os.environ['PATH']}"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=90, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_forty_dropped_connections_that_each_bring_something(shop: Shop, shell: Path) -> None:
+    name = shop.registry.add("big", CONTENT * 40)
+    shop.registry.pace = 0.03
+    line = BadLine(shop.port, 1, drops=40)
+
+    over(line, shop, shell, name)
+
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 90)
+    wait_for(lambda: shop.queue() == "", "a pull", 10)
+    assert (line.drops, line.asked) == (0, 41)
+    line.shutdown()
+
+
+def test_a_line_that_brings_nothing_is_given_up(shop: Shop, shell: Path) -> None:
+    name = shop.registry.add("big", CONTENT)
+    line = BadLine(shop.port, 0, drops=1000)
+
+    over(line, shop, shell, name)
+
+    wait_for(lambda: "\tfailed\t" in shop.queue(), "a pull", 60)
+    assert line.asked == 13
+    line.shutdown()
 
 
 def begun(shop: Shop) -> tuple[str, int]:
