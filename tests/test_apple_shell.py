@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 import pytest
-from shell_text import STARTS, Script, commands, inside
+from shell_text import FUNCTION, STARTS, Script, commands, inside
 from test_layers import SCRIPTS
 
 from macstate import journal, probe, scripts, sudo
 from macstate.cli import logs
+from macstate.facts import Facts
+from macstate.found import Found
+from macstate.record import Record
 from macstate.resources import KINDS
 from macstate.resources.serve import Serve
 from macstate.resources.serve_document import READ, STATUS
@@ -38,7 +41,8 @@ TEXTS = {path.name: path.read_text() for path in SCRIPTS} | {
 def test_no_curl_reads_what_a_user_has_put_into_his_home() -> None:
     """A Mac's sudo keeps HOME: root's curl would do what ~/.curlrc says, and write where that says."""
     prefs = Tailscale(ssh=True).converge(None)
-    routes = Serve.write({READ: 'Etag: "a"\r\n\r\n{}', STATUS: "{}"}, (), ())
+    served = {"serve": {READ: 'Etag: "a"\r\n\r\n{}', STATUS: "{}"}}
+    routes = Serve.write(Found(Facts(), {}, Record(), {}, served), (), ())
     steps = [str(step) for step in (*prefs, *routes)]
     texts = [*TEXTS.values(), *steps, *Serve.probes]
     found = [words for text in texts for words in re.findall(r"(?<![\w./-])curl (-\S+)", text)]
@@ -88,11 +92,30 @@ def divided(text: str) -> Iterator[str]:
     return (part for part in parts if re.search(r"\?.*[/%]", part) and not re.search(r"/ \([^()]*\?[^()]*\)$", part))
 
 
+def branched(text: str) -> Iterator[str]:
+    """Give what is substituted and branches: the `)` of a pattern ends it in bash 3.2 (rule 3)."""
+    parts = (part for found in commands(text) for word in found for opening, part in inside(word) if opening == "$(")
+    return (part for part in parts if re.search(r"(^|\s)case\s.*\sin\s", part, re.DOTALL))
+
+
+def shells_around(text: str) -> Iterator[str]:
+    """Give what runs in the background and is no program: $! is a shell around it, and a kill leaves it (rule 4)."""
+    functions = {name for name, _, _ in FUNCTION.findall(text)}
+    for found in commands(text):
+        begin = 0
+        for at, word in enumerate(found):
+            if word == "&" and (found[begin] in functions | BLOCKS | {")"} or found[at - 1] in BLOCKS | {")"}):
+                yield " ".join(found[begin : at + 1])
+            if word in STARTS:
+                begin = at + 1
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_macs_shell_does_what_the_text_says(name: str) -> None:
     text = TEXTS[name]
 
     assert [*redirected(text), *unheeded(text), *divided(text)] == []
+    assert [*shells_around(text), *branched(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -122,6 +145,24 @@ def test_a_block_with_a_file_is_found(text: str, found: list[str]) -> None:
 )
 def test_a_subshell_that_nobody_heeds_is_found(text: str, found: list[str]) -> None:
     assert list(unheeded(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("f() {\n  a\n}\nf x </dev/null &\nkill $!", ["f x < /dev/null &"]),
+        ("{ a; b; } &", ["} &"]),
+        ("if x; then (a) & fi", ["a ) &"]),
+        ('"$program" "$@" </dev/null >x 2>&1 & sleep 1 & a && f', []),
+    ],
+)
+def test_a_shell_in_the_background_is_found(text: str, found: list[str]) -> None:
+    assert list(shells_around(text)) == found
+
+
+def test_a_case_in_a_substitution_is_found() -> None:
+    text = 'x=$(case $1 in (a) b ;; esac) y="$(in case z)"; case $x in a) y=$(b "$1 in") ;; esac'
+    assert list(branched(text)) == ["case $1 in (a) b ;; esac"]
 
 
 def test_a_division_in_a_branch_is_found() -> None:

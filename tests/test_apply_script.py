@@ -59,7 +59,7 @@ class Mac:
         finally:
             done.kill()
         assert time.monotonic() - begun < 20
-        return said
+        return "".join(line for line in said.splitlines(keepends=True) if not line.startswith("macstate: record: "))
 
 
 @pytest.fixture
@@ -171,3 +171,37 @@ def test_what_prints_without_end_is_cut_and_keeps_its_status(mac: Mac) -> None:
         [str(mac.shell / "sh"), "-c", nothing], capture_output=True, text=True, timeout=20, check=False
     )
     assert done.stdout.split() == ["no", "no", "no"]
+
+
+HANGS = """#!/bin/sh
+trap '' TERM
+echo $$ >>"$HOME/pids"
+sleep 300 &
+echo $! >>"$HOME/pids"
+wait
+"""
+
+
+def alive(pid: str) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_deadline_ends_what_heeds_no_term_and_all_that_came_of_it(mac: Mac) -> None:
+    mac.tool("hangs", HANGS)
+
+    begun = time.monotonic()
+    said = mac.run("run '0 124' '' '' '' within 1 hangs", "say here")
+
+    pids = (mac.root / "home/pids").read_text().split()
+    assert ("here" in said.splitlines(), len(pids)) == (True, 2)
+    assert 1 <= time.monotonic() - begun < 4
+    assert [pid for pid in pids if alive(pid)] == []
+
+
+def test_a_command_that_ends_in_time_keeps_its_status_and_its_words(mac: Mac) -> None:
+    mac.tool("says", '#!/bin/sh\nprintf "%s\\n" "$@"\nexit 3\n')
+
+    said = mac.run("run 0 '' '' '' within 9 says 'a  b'")
+
+    assert said == "macstate: failed: within 9 says a  b ended with 3: a  b \n"

@@ -20,6 +20,7 @@ say() {
 fail() { # what is wrong, in one line
   [ -z "${entry-}" ] || (journal "$entry" "$begun" "failed: $*") >/dev/null 2>&1 || :
   say "macstate: failed: $*"
+  [ -z "${locked-}" ] || say "macstate: record: $(sum)" # as it is now: what was begun stands in it
   exit 1
 }
 started() { # PID: when it started; empty if it does not run
@@ -58,6 +59,7 @@ lock() { # FOLDER SECONDS WHO: one change at a time; wait for a live holder, tak
     fi
   done
   trap 'rm -rf "$folder/lock"; rmdir "$folder" 2>/dev/null || :' EXIT
+  locked=yes
   replace "$folder/lock/holder" "$$	$(date -u +%Y-%m-%dT%H:%M:%SZ)	$(started $$)	$3"
   [ ! -d "$folder/check" ] || rm -rf "$folder/check" # what a killed run had a server look at
 }
@@ -108,21 +110,38 @@ journal() { # RUN BASE64 OUTCOME: this run's line, as the last one; a thousand a
 older() { # RUN: what the journal holds of other runs, and the line of this one
   { [ ! -f "$folder/journal" ] || grep -vF "\"run\": \"$1\"" "$folder/journal" | tail -n 999; } && printf '%s\n' "$line"
 }
-in_root() { # COMMAND...: an absolute program lies below the root
+lies() { # PROGRAM: where: an absolute one below the root
   case $1 in
     /*) program=$root$1 ;;
     *) program=$1 ;;
   esac
+}
+in_root() { # COMMAND...
+  lies "$1"
   shift
   "$program" "$@"
 }
-within() { # SECONDS COMMAND...: some commands never come back
+family() { # PID: it, and whatever came of it
+  ps -A -o pid= -o ppid= | TOP=$1 awk '
+    { parent[$1] = $2 }
+    END {
+      for (one in parent) {
+        left = NR # whatever ps says, no way up goes round in a circle
+        for (up = one; up != ENVIRON["TOP"] && (up in parent) && left-- > 0; up = parent[up]);
+        if (up == ENVIRON["TOP"]) print one
+      }
+    }'
+}
+within() { # SECONDS COMMAND...: some commands never come back, and some heed no TERM
   left=$(($1 * 5))
-  shift
-  in_root "$@" </dev/null &
+  lies "$2"
+  shift 2
+  "$program" "$@" </dev/null & # a simple command: a function would make $! a shell around it
   while kill -0 $! 2>/dev/null; do
     if [ "$left" -eq 0 ]; then
-      kill $!
+      # shellcheck disable=SC2046 # one pid, one word
+      kill -9 $(family $!) 2>/dev/null || :
+      wait $! 2>/dev/null || :
       return 124
     fi
     left=$((left - 1))
