@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 NEVER = "(never exited)"
 THROTTLE = 10
 """Seconds between two starts of a job, where its plist says nothing; so launchd's own `print` says."""
+TRIGGERS = {"StartInterval", "StartCalendarInterval", "WatchPaths"}
+"""What starts a job now and then."""
 ERRANDS = {"/usr/sbin/sysctl"}
 """Programs that are done at once, without an interval too."""
 EXIT_TIMEOUT = 5
@@ -32,7 +34,15 @@ def settle(mac: Mac) -> dict[str, Job]:
     for target, job in list(jobs.items()):
         if job["gone_at"] and job["gone_at"] <= time.time() and not job.get("supervisor"):
             del jobs[target]
+        elif job["state"] == "not running" and job["runs"] == 0 and _has_come(mac, job):
+            spawn(mac, job)
     return jobs
+
+
+def _has_come(mac: Mac, job: Job) -> bool:
+    """Say whether the path that a job waits for is there now, such as an external disk."""
+    keep = job["plist"].get("KeepAlive")
+    return isinstance(keep, dict) and "PathState" in keep and is_wanted(mac, job["plist"])
 
 
 def has_domain(mac: Mac, domain: str) -> bool:
@@ -75,13 +85,23 @@ def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> None:
         "coalition": launchd["coalition"],
     }
     settle(mac)[f"{domain}/{plist['Label']}"] = job
-    at_load, agent = plist.get("RunAtLoad") or plist.get("KeepAlive"), domain.startswith("gui/")
+    at_load, agent = is_wanted(mac, plist), domain.startswith("gui/")
     if at_load and agent:  # from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
         job["pended"] = "speculative"
     if at_load and not agent:
         spawn(mac, job)
     elif real.is_on(mac) and "StartInterval" in plist:
         real.begin(mac, job)
+
+
+def is_wanted(mac: Mac, plist: dict[str, Any]) -> bool:
+    """Say whether a job that was just loaded, or whose path has come, is to be started (launchd.plist(5))."""
+    keep = plist.get("KeepAlive")
+    if not isinstance(keep, dict):
+        return bool(plist.get("RunAtLoad") or keep)
+    paths = keep.get("PathState") or {}
+    found = (os.path.exists(mac.place(path)) == is_there for path, is_there in paths.items())
+    return bool(plist.get("RunAtLoad")) or "SuccessfulExit" in keep or any(found)
 
 
 def program(job: Job) -> str:
@@ -113,7 +133,7 @@ def spawn(mac: Mac, job: Job) -> None:
         job["state"], job["last_exit"] = "spawn scheduled", "78: EX_CONFIG"
     elif ports.taken(mac, job) or crashes.is_expected(mac, job):
         crashes.happen(job)
-    elif {"StartInterval", "StartCalendarInterval"} & set(job["plist"]) or program(job) in ERRANDS:  # done at once
+    elif TRIGGERS & set(job["plist"]) or program(job) in ERRANDS:  # done at once
         job["state"], job["last_exit"] = "not running", "0"
     else:
         job["state"], job["pid"] = "running", next_pid(mac)

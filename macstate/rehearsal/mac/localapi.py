@@ -29,7 +29,7 @@ def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body
 
 def _serve(mac: Mac, options: dict[str, list[str]], method: str, body: str) -> Answer:
     # null before the first write (measured)
-    text = json.dumps(mac.state["tailscale"]["serve"], separators=(",", ":"))
+    text = tailnet.spelled(tailnet.config(mac) or mac.state["tailscale"]["serve"])
     etag = hashlib.sha256(text.encode()).hexdigest()
     if method == "GET":
         return 200, {"Content-Type": "application/json", "Etag": etag}, text
@@ -43,9 +43,13 @@ def _serve(mac: Mac, options: dict[str, list[str]], method: str, body: str) -> A
     if wanted and wanted[0] != etag:
         return 412, {}, "etag mismatch\n"
     try:
-        tailnet.store(mac, tailnet.parse(body))
+        wished = tailnet.parse(body)
     except Failure as failure:
         return 400, {}, f"{failure.text}\n"
+    try:
+        tailnet.take(mac, wished)
+    except Failure as failure:
+        return 500, {}, json.dumps({"error": failure.text.removeprefix("sending serve config: ")})
     return 200, {}, ""
 
 

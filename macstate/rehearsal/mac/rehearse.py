@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import fresh_parts, launchd, real, scenes, tailnet, trouble
+from . import disk, fresh_parts, launchd, real, scenes, tailnet, trouble
 from .machine import Failure, Mac, out
 from .rehearse_help import HELP
 
@@ -108,6 +108,8 @@ def _tailscale(mac: Mac, words: list[str]) -> None:
         case ["variant", ("oss" | "macsys" | "appstore") as variant]:
             tailscale["variant"] = variant
             tailnet.install(mac, variant)
+        case ["rename", name]:
+            mac.state["dns_name"] = f"{name}.{mac.state['dns_name'].partition('.')[2]}"
         case ["caps", *caps]:
             tailscale["caps"] = caps
         case _:
@@ -129,6 +131,7 @@ KNOBS = {
     "autologin": _autologin,
     "sysctl": _sysctl,
     "forget-override": _forget_override,
+    **disk.KNOBS,
     **scenes.KNOBS,
     **trouble.KNOBS,
 }

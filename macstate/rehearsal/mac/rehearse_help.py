@@ -21,6 +21,8 @@ rehearse: change what no tool of the Mac can change
   pull-drop COUNT                 so many pulls end in the middle
   load MODEL [SECONDS]            a model is in memory for so long (300)
   disk FREE_BYTES                 how much of the disk is free now
+  mount NAME [FREE_BYTES] | unmount NAME
+                                  an external disk comes, as /Volumes/NAME, and goes
   clock SECONDS                   how far the Mac's clock is ahead (behind: -5)
   sudo-password PASSWORD | none   from now on sudo asks
   pmset-refuse on | off           the write of disablesleep is refused
@@ -28,6 +30,7 @@ rehearse: change what no tool of the Mac can change
   ups on | off                    a UPS with a power profile of its own
   tailscale start | stop | login | logout
   tailscale variant oss | macsys | appstore
+  tailscale rename NAME           the node has another name in the tailnet (registered anew: studio-1)
   tailscale caps [NAME...]        the capabilities of the node
   version VERSION BUILD           another macOS
   filevault on | off              what fdesetup says

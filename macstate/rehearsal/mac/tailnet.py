@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from . import processes
 from .machine import Failure, Mac
 
 TYPE_CHECKING = False
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 SOCKET = "/var/run/tailscaled.socket"
 LABEL = "system/com.tailscale.tailscaled"
 IPS = ("100.64.0.1", "fd7a:115c:a1e0:ab12:4843:cd96:6240:1")
+SESSION = "0000"
+"""How the session of a process begins, whose number it is; others' are as `set-raw` took them."""
+REFUSED = "sending serve config: updating config: "
 SANDBOXED = "The Tailscale SSH server does not run in sandboxed Tailscale GUI builds."
 KNOWN: dict[str, Any] = {
     "TCP": {"*": {"HTTPS": None, "HTTP": None, "TCPForward": None, "TerminateTLS": None, "ProxyProtocol": None}},
@@ -24,6 +28,14 @@ KNOWN: dict[str, Any] = {
     "Foreground": None,
 }
 """The fields of ipn.ServeConfig: any other is dropped in silence (measured)."""
+
+
+def spelled(document: Any, indent: int | None = None) -> str:
+    """Spell a document as Go's JSON does: letters as they are, and what HTML takes for its own escaped (measured)."""
+    text = json.dumps(document, ensure_ascii=False, indent=indent, separators=(",", ": " if indent else ":"))
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
 
 
 def is_running(mac: Mac) -> bool:
@@ -47,13 +59,42 @@ def need_root(mac: Mac, words: list[str], denied: str) -> None:
 
 
 def config(mac: Mac) -> dict[str, Any]:
-    """Give the whole serve configuration."""
+    """Give the whole serve configuration; what a process had in the foreground has ended with it."""
     found: dict[str, Any] = mac.state["tailscale"]["serve"] or {}
+    sessions = found.get("Foreground", {})
+    for session in [each for each in sessions if each.startswith(SESSION) and not processes.began(int(each, 16))]:
+        del sessions[session]
+    if not sessions:
+        found.pop("Foreground", None)
     return found
 
 
+def take(mac: Mac, wished: dict[str, Any]) -> None:
+    """Take in a serve configuration, or refuse it (validateServeConfigUpdate in ipn/ipnlocal/serve.go of 1.102.5)."""
+    here, sessions = config(mac), config(mac).get("Foreground", {})
+    held = {port: handler for each in sessions.values() for port, handler in each.get("TCP", {}).items()}
+    known = here.get("TCP", {}) | held
+    for session, part in wished.get("Foreground", {}).items():
+        taken = [port for port in part.get("TCP", {}) if session not in sessions and port in known]
+        if taken:
+            raise Failure(1, f"{REFUSED}listener already exists for port {taken[0]}")
+    for port, handler in (wished.get("TCP") or {}).items():
+        if port in held:
+            raise Failure(1, f"{REFUSED}foreground listener already exists for port {port}")
+        was, now = _serve_type(known.get(port, handler)), _serve_type(handler)
+        if was != now:
+            raise Failure(1, f'{REFUSED}want to serve "{now}", but port {port} is already serving "{was}"')
+    store(mac, wished)
+
+
+def _serve_type(handler: dict[str, Any]) -> str:
+    if handler.get("HTTP") or handler.get("HTTPS"):
+        return "http" if handler.get("HTTP") else "https"
+    return "tls-terminated-tcp" if handler.get("TerminateTLS") else "tcp"
+
+
 def store(mac: Mac, wished: dict[str, Any]) -> None:
-    """Take in a serve configuration: unknown fields and empty ones are gone afterwards."""
+    """Keep a serve configuration: unknown fields and empty ones are gone afterwards."""
     known = _known(wished, KNOWN)
     mac.state["tailscale"]["serve"] = {key: known[key] for key in KNOWN if known.get(key)}
 

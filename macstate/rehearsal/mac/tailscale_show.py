@@ -16,7 +16,7 @@ def serve_status(mac: Mac, words: list[str]) -> int:
     """Play `serve status` and `funnel status`: both show everything. Any user may read."""
     config = tailnet.config(mac)
     if "--json" in words:
-        out(json.dumps(config, indent=2))
+        out(tailnet.spelled(config, 2))
     elif not config:
         out("No serve config")
     else:

@@ -65,3 +65,25 @@ FLAGS
 Refer to docs for more information.
   --yes, --yes=false
     \tUpdate without interactive prompts (default false)"""
+
+_ONLY_SERVE = {"--accept-app-caps", "--http", "--service", "--tun,"}
+
+
+def _funnel() -> str:
+    """Say the same of `tailscale funnel`, which has fewer flags and subcommands."""
+    text = SERVE.replace("tailscale serve", "tailscale funnel").replace(
+        "Serve content and local servers on your tailnet", "Serve content and local servers on the internet"
+    )
+    begin, end = text.index("Tailscale Serve enables"), text.index("<target> can be")
+    text = (
+        f"{text[:begin]}Funnel enables you to share a local server on the internet using Tailscale.\n\n"
+        f"To share only within your tailnet, use `tailscale serve`\n\n{text[end:]}"
+    )
+    begin, end = text.index("SUBCOMMANDS"), text.index("FLAGS")
+    commands = "SUBCOMMANDS\n  status  View current funnel configuration\n  reset   Reset current funnel config\n\n"
+    flags = text[end:].split("\n  --")
+    kept = [flag for flag in flags[1:] if f"--{flag.split()[0]}" not in _ONLY_SERVE]
+    return text[:begin] + commands + "\n  --".join([flags[0], *kept])
+
+
+FUNNEL = _funnel()
