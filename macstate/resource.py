@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate.entry import Entry
@@ -25,6 +25,8 @@ class Resource(Readable):
     """Whether it exists on every Mac: changed, but never created, owned or removed."""
     reload: ClassVar[bool] = False
     """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
+    alone: ClassVar[bool] = False
+    """Whether a change of it that fails stops nothing else: it is told, and the run ends with 1."""
     document: ClassVar[bool] = False
     """Whether all resources of the kind live in one document, written whole by one operation."""
     gone: ClassVar[str] = "it is gone already; only the record of it is left"
@@ -35,12 +37,16 @@ class Resource(Readable):
     """Whether its texts say once more what the rest of a plan says: shown line by line where there is no rest."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
-    not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable"})
+    not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable", "needs"})
     """Fields that say how to change it, not what it is."""
+    not_kept: ClassVar[frozenset[str]] = frozenset({"needs"})
+    """Fields that the record's fingerprint is not made of: what an older version has changed is not changed again."""
 
     key: str
     unreadable: str = ""
-    """Why it could not be read, where it is known to be there."""
+    """Why it could not be read, where it is known to be there; wished: why it cannot be made now."""
+    needs: tuple[str, ...] = ()
+    """The ids of what must be as wished before it is of use; wished only."""
 
     @property
     def id(self) -> str:
@@ -134,7 +140,7 @@ class Resource(Readable):
     @property
     def fingerprint(self) -> str:
         """A short digest of all that is wished, for the record on the Mac."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def converge(self, was: Self | None) -> Iterator[Step]:
@@ -149,10 +155,20 @@ class Resource(Readable):
         """Take away what is somebody else's; what can be kept is set aside."""
         yield from self.remove()
 
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give what is wished with what has to be remembered of a Mac as it was found."""
+        del found, wishes
+        return self
+
     @classmethod
-    def in_the_way(cls, wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Resource, str]]:
-        """Give (resource, why) of all that macstate did not make and that cannot stay beside what is wished."""
-        del wishes, found
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, str]]:
+        """Give (resource, why) of all that macstate did not make and that cannot stay beside what is wished.
+
+        ``going``: the ids of what is ours and is removed.
+        """
+        del wishes, found, going
         yield from ()
 
     @classmethod
@@ -162,11 +178,11 @@ class Resource(Readable):
         return ()
 
     @classmethod
-    def written(cls, outputs: Outputs, gone: Sequence[Self]) -> Outputs:
+    def written(cls, found: Found, gone: Sequence[Self]) -> Outputs:
         """Give what would be read after ``gone`` was taken out (document kinds only)."""
-        raise NotImplementedError(cls.kind, outputs, gone)
+        raise NotImplementedError(cls.kind, found, gone)
 
     @classmethod
-    def write(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
+    def write(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Write the kind's document with ``wished`` put in and ``gone`` taken out (document kinds only)."""
-        raise NotImplementedError(cls.kind, outputs, wished, gone)
+        raise NotImplementedError(cls.kind, found, wished, gone)

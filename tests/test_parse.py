@@ -33,6 +33,7 @@ from macstate.resources.tailscale import Tailscale
 RECORDINGS = Path(__file__).parent / "recordings"
 with (RECORDINGS / "index.tsv").open() as index:
     INDEX = {row["file"]: row["command"].removeprefix("sudo ") for row in csv.DictReader(index, delimiter="\t")}
+NODE = "tailscale status --json"
 CUSTOM, IOREG, FIREWALL = "pmset -g custom", "ioreg -r -c IOPMrootDomain -d 1", "socketfilterfw --"
 PRINT, OVERRIDES = "launchctl print", "launchctl print-disabled"
 IRON = "system/org.iron-link.daemon"
@@ -169,7 +170,7 @@ def words(command: str) -> list[str]:
 def test_a_recording_is_read(recording: str) -> None:
     kind, name, expected = CASES[recording]
 
-    read = fields(list(kind.parse({name: recorded(recording)})))
+    read = fields(list(kind.parse({NODE: recorded("tailscale/lab_status_json_self.txt"), name: recorded(recording)})))
 
     assert read.keys() == expected.keys()
     for key, known in expected.items():  # a kind may learn to read more
@@ -261,6 +262,35 @@ def test_what_is_no_json_is_unreadable(text: str) -> None:
         list(Serve.parse({STATUS: text}))
     with pytest.raises(UnreadableError, match="printed no JSON"):
         list(Tailscale.parse({"tailscale debug prefs": text}))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Services": {"svc:x": 1}},
+        {"Foreground": {"a": []}},
+        {"Web": {"x:443": {"Handlers": {"/": "x"}}}},
+        {"TCP": []},
+        {"AllowFunnel": {"x:443": "yes"}},
+    ],
+)
+def test_a_document_of_another_form_is_unreadable(document: object) -> None:
+    own = recorded("tailscale/lab_status_json_self.txt")
+    with pytest.raises(UnreadableError, match=f"another form than Serve's, at {next(iter(document))}"):  # type: ignore[call-overload]
+        list(Serve.parse({STATUS: json.dumps(document), NODE: own}))
+
+
+def test_what_go_leaves_empty_is_nothing() -> None:
+    own = recorded("tailscale/lab_status_json_self.txt")
+    empty = {"TCP": {"443": None}, "Web": {"x:443": None, "y:443": {"Handlers": {"/": None}}}, "AllowFunnel": None}
+    empty |= {"Foreground": {"a": None}, "Services": {"svc:x": None}}
+    assert {each.key for each in Serve.parse({STATUS: json.dumps(empty), NODE: own})} == {"y:443/"}
+
+
+def test_routes_of_a_node_without_a_name_are_unreadable() -> None:
+    logged_out = json.dumps({"BackendState": "NeedsLogin", "Self": {"DNSName": ""}})
+    with pytest.raises(UnreadableError, match="tailscaled is in state NeedsLogin; log it in"):
+        list(Serve.parse({STATUS: "{}", NODE: logged_out}))
 
 
 def test_a_digest_is_read() -> None:

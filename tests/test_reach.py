@@ -14,6 +14,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_cases import written
 
 from macstate import guard, spec
 from macstate.errors import MacstateError
@@ -128,6 +129,7 @@ class World:
         status = json.dumps({"BackendState": "Running", "Self": {"DNSName": f"{NAME}."}})
         outputs = {"tailscale status --json": status, **after(self.document)}
         outputs.pop(STATUS if self.socket else READ)
+        outputs["owned"] = written(self.record)
         resources |= {each.id: each for each in Serve.parse(outputs)}
         listening = tuple(
             Listener(port, "127.0.0.1", pids[job], pids[job], "x") for port, job in self.listeners().items()

@@ -33,8 +33,8 @@ KINDS: tuple[type[Resource], ...] = (
     GuidePages,  # before the gateway that serves it
     Launchd,
     Serve,
-    Model,  # its server must run
-    Tailscale,  # last: the session that brings the changes runs over it
+    Tailscale,  # the session that brings the changes runs over it
     HomeFile,
     Line,  # it takes in a file that must be there
+    Model,  # its server must run; last, for one that cannot be had is no reason to leave out anything else
 )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator
 
 from macstate.entry import Entry
 from macstate.facts import Node
-from macstate.outputs import Outputs
+from macstate.outputs import Outputs, UnreadableError
+from macstate.record import Record
 from macstate.resource import Resource
-from macstate.resources import serve_document
+from macstate.resources import serve_conflicts, serve_document, serve_ports
 from macstate.resources.launchd import Launchd
-from macstate.resources.serve_document import ETAG, READ, SOCKET, STATUS, URL, Document
+from macstate.resources.serve_document import ETAG, READ, SOCKET, STATUS, URL, Address, Document
 from macstate.resources.serve_hands import changes_hands
+from macstate.resources.serve_ports import UNKNOWN
 from macstate.steps import Run, Same, Step
 from macstate.types import LONGEST_PATH, Port
 
@@ -61,26 +62,71 @@ def short(value: object) -> object:
 
 
 class Serve(Resource):
-    """One route; its key is ``PORT/MOUNT``, after ``NAME:`` where it is not under the Mac's own name."""
+    """One route; its key is ``PORT/MOUNT``.
+
+    What is not the node's own has more before that: ``NAME:`` under another name, ``tcp:`` of a forward,
+    ``foreground:`` of what a process holds while it runs, ``svc:web:`` of a Service.
+    """
 
     kind: ClassVar[str] = "serve"
     document: ClassVar[bool] = True
-    probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user")
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {
+        "where",
+        "before",
+        "other_names",
+        "stays",
+        "behind",
+    }
+    probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user", "owned")
     script: ClassVar[str] = f"""
 section "{STATUS}" {STATUS}
 [ ! -e "$root{SOCKET}" ] || section "{READ}" {READ}
 """
-    optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user")
+    optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user", "owned")
 
     target: str | None = None
-    """The URL that Serve proxies to."""
+    """The URL that Serve proxies to; found of a forward: the address."""
     funnel: bool | None = None
     """Whether the internet reaches it: a property of the whole port."""
+    where: str = ""
+    """``https://NAME:PORT``; found: by which scheme, under which name, and whether at all."""
+    before: str = ""
+    """What its port was before our first route there; found: as the record tells it, empty of what is not ours."""
+    other_names: tuple[str, ...] = ()
+    """The node's earlier names, under which it stands too; found only."""
+    stays: bool = False
+    """Whether it may stay for the tailnet, and only the internet's way to it is in the way; found only."""
+    behind: bool = False
+    """Whether it is told behind what the internet reaches or would reach; found only."""
 
     @property
     def public(self) -> bool:
         """Whether Funnel is on for its port."""
         return bool(self.funnel)
+
+    @property
+    def late(self) -> bool:
+        """Whether it is told behind others."""
+        return self.behind
+
+    @property
+    def port(self) -> str:
+        """Give its HTTPS port."""
+        return self.key.partition("/")[0].rpartition(":")[2]
+
+    @property
+    def mount(self) -> str:
+        """Give its path."""
+        return f"/{self.key.partition('/')[2]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What the record keeps: what its port was before."""
+        return self.before or UNKNOWN
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name what differs: also the scheme or the name under which it is reached."""
+        return [*super().unlike(was), *(["where"] if was and was.where not in {"", self.where} else [])]
 
     def unguarded(self, wishes: Mapping[str, Resource]) -> str:
         """Name the server of ours that Funnel would lead straight to, past the gateway."""
@@ -89,9 +135,27 @@ section "{STATUS}" {STATUS}
         return next((each.label for each in servers if self.public and port and int(port[1]) in each.ports), "")
 
     @classmethod
-    def to(cls, https: int, mount: str, target: str, *, funnel: bool) -> Self:
-        """Wish for a route from an HTTPS port and a mount to a URL on loopback."""
-        return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel)
+    def to(cls, https: int, mount: str, target: str, *, funnel: bool, needs: tuple[str, ...] = ()) -> Self:
+        """Wish for a route from an HTTPS port and a mount to a URL on loopback, where these jobs listen."""
+        return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel, needs=needs)
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with the node's name, and with what its port was before the first route of ours."""
+        name = found.facts.node.name
+        try:
+            document = serve_document.found_in(found.outputs.get(self.kind, {}))
+        except UnreadableError:
+            return self
+        lines = found.record.lines.items()
+        known = [line.fingerprint for each, line in lines if each.startswith(f"serve/{self.port}/")]
+        told = [text for text in known if serve_ports.name_in(text)]
+        if known:
+            before = serve_ports.renamed((told or known)[0], name)
+        else:
+            routes = (each for each in wishes.values() if isinstance(each, Serve) and each.port == self.port)
+            mounts = {each.mount for each in routes}
+            before = serve_ports.memory(document, name, self.port, mounts, funnel=bool(self.funnel))
+        return self.model_copy(update={"where": f"https://{name}:{self.port}", "before": before})
 
     def interrupts(self, was: Self | None) -> str:
         """Tell that it is closed while what it leads to changes."""
@@ -99,20 +163,63 @@ section "{STATUS}" {STATUS}
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read every handler and forward of the node's own configuration."""
-        if STATUS not in outputs and READ not in outputs:
+        """Read everything that the node's configuration says, and what of it the record calls ours."""
+        if STATUS in outputs or READ in outputs:
+            yield from cls._recognised(list(cls._said(outputs)), Record.read({True: outputs.get("owned", "")}, {}))
+
+    @classmethod
+    def _said(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the node's own part, what runs in the foreground, and Services.
+
+        Raises:
+            UnreadableError: it is no document, or nobody knows which of its names is this node's.
+        """
+        document, node = serve_document.found_in(outputs), _node(outputs)
+        name = node.name
+        if not name:
+            raise UnreadableError(f"{node.problem or 'Tailscale does not say this node has a name'}; log it in")
+        allowed = document.get("AllowFunnel") or {}
+        for each in serve_document.addresses(document):
+            site = f"{each.host}:{each.port}"
+            public = bool(allowed.get(site)) if each.host == name and not each.part else each.audience == "internet"
+            where = f"{each.scheme}://{site}" if each.scheme else f"no handler for port {each.port}"
+            other = each.host not in {"", name} and not each.part
+            yield cls(
+                key=cls.key_of(each, name),
+                target=each.target,
+                funnel=public,
+                where=where,
+                other_names=(each.host,) if other else (),
+            )
+
+    @classmethod
+    def _recognised(cls, found: Sequence[Self], record: Record) -> Iterator[Self]:
+        """Give what was found with what the record knows; what stands under a name that the node had before is ours."""
+        known = {each.id: each for each in found}
+        for each in found:
+            key = each.key.removeprefix(f"{each.other_names[0]}:") if each.other_names else ""
+            line, twin = record.lines.get(f"{cls.kind}/{key}"), known.get(f"{cls.kind}/{key}")
+            name = serve_ports.name_in(line.fingerprint) if line else ""
+            if line and (name in each.other_names or (not name and (twin is None or twin.target == each.target))):
+                del known[each.id]
+                where = f"{twin.where} {each.where}" if twin else each.where
+                other_names = (*twin.other_names, *each.other_names) if twin else each.other_names
+                known[f"{cls.kind}/{key}"] = (twin or each).model_copy(
+                    update={"key": key, "where": where, "other_names": other_names}
+                )
+        for name, each in known.items():
+            line = record.lines.get(name)
+            yield each.model_copy(update={"before": line.fingerprint or UNKNOWN}) if line else each
+
+    @classmethod
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, str]]:
+        """Give what is not ours and would be reached by others than now, what the internet reaches first."""
+        try:
+            yield from serve_conflicts.conflicts(cls, wishes, found, going)
+        except UnreadableError:
             return
-        document, name = serve_document.found_in(outputs), _name(outputs)
-        funnel = document.get("AllowFunnel") or {}
-        for host, web in (document.get("Web") or {}).items():
-            owner, _, port = host.rpartition(":")
-            prefix = "" if owner == (name or owner) else f"{owner}:"
-            for mount, handler in (web.get("Handlers") or {}).items():
-                target = handler.get("Proxy") or json.dumps(handler, sort_keys=True)
-                yield cls(key=f"{prefix}{port}{canonical(mount)}", target=target, funnel=bool(funnel.get(host)))
-        for port, forward in (document.get("TCP") or {}).items():
-            if target := forward.get("TCPForward"):
-                yield cls(key=f"tcp:{port}", target=target, funnel=bool(funnel.get(f"{name}:{port}")))
 
     @classmethod
     def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
@@ -123,9 +230,10 @@ section "{STATUS}" {STATUS}
         return tuple(sorted(ours, key=lambda was: was.id))
 
     @classmethod
-    def write(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
+    def write(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
-        text = serve_document.as_stored(cls._changed(outputs, wished, gone))
+        outputs = found.outputs[cls.kind]
+        text = serve_document.as_stored(cls.changed(found, wished, gone))
         if etag := ETAG.search(outputs.get(READ, "")):
             words = ("curl", "-qsS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
             yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
@@ -135,39 +243,52 @@ section "{STATUS}" {STATUS}
             yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
 
     @classmethod
-    def written(cls, outputs: Outputs, gone: Sequence[Self]) -> Outputs:
+    def written(cls, found: Found, gone: Sequence[Self]) -> Outputs:
         """Give what would be read after these were taken out."""
-        now = serve_document.after(cls._changed(outputs, (), gone))
-        return {**outputs, **{name: text for name, text in now.items() if name in outputs}}
+        now = serve_document.after(cls.changed(found, (), gone))
+        return {name: now.get(name, text) for name, text in found.outputs[cls.kind].items()}
 
     @classmethod
-    def _changed(cls, outputs: Outputs, wished: Sequence[Self], gone: Sequence[Self]) -> Document:
-        document, name = serve_document.found_in(outputs), _name(outputs)
+    def changed(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Document:
+        """Give the document with routes put in, and others taken out."""
+        outputs = found.outputs[cls.kind]
+        document, name = serve_document.found_in(outputs), _node(outputs).name
+        going = {route.id for route in gone}
+        ours = [each for each in found.resources.values() if isinstance(each, cls) and each.before]
+        still = {each.port for each in ours if each.id not in going}
         for route in gone:
-            _take_out(document, name, route)
+            route.take_out(document, name)
+        for route in gone:
+            if route.before and route.port not in still:
+                serve_ports.leave(document, name, route.port, route.before)
         for route in wished:
-            _take_out(document, name, route)
-            port, _, mount = route.key.partition("/")
-            host = f"{name}:{port}"
-            document.setdefault("TCP", {})[port] = {"HTTPS": True}
-            web = document.setdefault("Web", {}).setdefault(host, {})
-            web.setdefault("Handlers", {})[f"/{mount}"] = {"Proxy": route.target}
-            document.setdefault("AllowFunnel", {}).pop(host, None)
-            document["AllowFunnel"] |= {host: True} if route.funnel else {}
+            serve_ports.drop(document, f"{name}:{route.port}", {route.mount})
+            serve_ports.open_port(document, name, route.port, funnel=bool(route.funnel))
+            web = document.setdefault("Web", {}).setdefault(f"{name}:{route.port}", {})
+            web.setdefault("Handlers", {})[route.mount] = {"Proxy": route.target}
         return document
 
+    def take_out(self, document: Document, name: str) -> None:
+        """Take it out of a document, or only the internet's way to it."""
+        if self.stays:
+            (document.get("AllowFunnel") or {}).pop(f"{name}:{self.port}", None)
+        elif self.key.startswith("foreground:"):
+            serve_ports.end(document.get("Foreground") or {}, self.port)
+        elif self.key.startswith("tcp:"):
+            (document.get("TCP") or {}).pop(self.port, None)
+        else:
+            for host in self.other_names if ":" in self.key else (name, *self.other_names):
+                is_empty = serve_ports.drop(document, f"{host}:{self.port}", {self.mount})
+                if is_empty and not (self.before and host == name):
+                    serve_ports.leave(document, host, self.port, self.before)
 
-def _take_out(document: Document, name: str, route: Serve) -> None:
-    port, _, mount = route.key.partition("/")
-    host = f"{name}:{port}"
-    handlers = document.get("Web", {}).get(host, {}).get("Handlers", {})
-    for spelling in [spelling for spelling in handlers if canonical(spelling) == f"/{mount}"]:
-        del handlers[spelling]
-    if host in document.get("Web", {}) and not handlers:
-        del document["Web"][host]
-        document.get("TCP", {}).pop(port, None)
-        (document.get("AllowFunnel") or {}).pop(host, None)
+    @classmethod
+    def key_of(cls, each: Address, name: str) -> str:
+        """Give the key of what the document of the node ``name`` says."""
+        part = each.part or ("" if each.host in {"", name} or not name else each.host)
+        mount = canonical(each.mount) if each.host else ""
+        return f"{part}{':' if part else ''}{'' if each.host else 'tcp:'}{each.port}{mount}"
 
 
-def _name(outputs: Outputs) -> str:
-    return Node.read(outputs.get("tailscale status --json", "")).name
+def _node(outputs: Outputs) -> Node:
+    return Node.read(outputs.get("tailscale status --json", ""))

@@ -8,13 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
 
 from macstate.outputs import Outputs, UnreadableError
 
 Document = dict[str, Any]
 Audience = Literal["nobody", "tailnet", "internet"]
+Scheme = Literal["", "https", "http", "tcp", "tls"]
+"""What a port speaks: sites by HTTPS or HTTP, or a forward of what comes, ``tls`` with its TLS taken off."""
 API = "http://local-tailscaled.sock/localapi/v0"
 URL = f"{API}/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
@@ -23,39 +28,105 @@ STATUS = "tailscale serve status --json"
 ETAG = re.compile(r"(?im)^etag: *(\S+)\s*$")
 
 
-def reach(document: Mapping[str, Any]) -> dict[str, tuple[str, Audience]]:
-    """Say where each address leads, and who can reach it: ``NAME:443/vllm`` or, of a forward, ``tcp:2222``.
+class Site(BaseModel, strict=True):
+    """What is served under one name and port."""
 
-    ``nobody`` is what stands in the document and is not served: a site on a port that forwards or has no handler, and
-    what a process in the foreground covers. Funnel is on for a name's whole port, whoever has turned it on.
+    Handlers: dict[str, dict[str, Any] | None] | None = None
+
+
+class Part(BaseModel, strict=True):
+    """What is served by the node itself, by a process in the foreground, or by a Service."""
+
+    TCP: dict[str, dict[str, Any] | None] | None = None
+    Web: dict[str, Site | None] | None = None
+    AllowFunnel: dict[str, bool] | None = None
+
+
+class Shape(Part):
+    """The document, as far as it is looked into; Go spells what is empty as null."""
+
+    Foreground: dict[str, Part | None] | None = None
+    Services: dict[str, Part | None] | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """One thing that stands in the document, and whether anybody reaches it."""
+
+    part: str
+    """Empty: the node's own; ``foreground``: of a process that holds it while it runs; else a Service's name."""
+    host: str
+    """The DNS name of a site; of a forward empty, for that goes by its port alone."""
+    port: str
+    mount: str
+    """As it is spelled; of a forward empty."""
+    target: str
+    scheme: Scheme
+    audience: Audience
+
+
+def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
+    """Give all that stands in it.
+
+    ``nobody`` is what is not served: a site on a port that forwards or has no handler, and what a process in the
+    foreground covers. Funnel is on for a name's whole port, whoever has turned it on.
     """
-    foreground = [("", part) for part in (document.get("Foreground") or {}).values()]
-    services = [(f"{name}/", part) for name, part in (document.get("Services") or {}).items()]
-    parts = [*foreground, ("", document)]
-    public = {host for _, part in parts for host, on in (part.get("AllowFunnel") or {}).items() if on}
+    sessions = [session or {} for session in (document.get("Foreground") or {}).values()]
+    public = {host for part in (*sessions, document) for host, on in (part.get("AllowFunnel") or {}).items() if on}
     public |= {host.rpartition(":")[2] for host in public}  # a forward is known by its port alone
+    yield from _served([*(("foreground", session) for session in sessions), ("", document)], public)
+    for name, service in (document.get("Services") or {}).items():
+        yield from _served([(name, service or {})], frozenset())
+
+
+def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[str]) -> Iterator[Address]:
+    """Give what parts of a document have to say, of which the first one wins."""
+    ports: dict[str, tuple[int, Any]] = {}
+    for place, (_, part) in reversed(list(enumerate(parts))):
+        ports |= {port: (place, handler) for port, handler in (part.get("TCP") or {}).items()}
+    sites: set[str] = set()
+    for place, (name, part) in enumerate(parts):
+        here = part.get("Web") or {}
+        for site, web in here.items():
+            host, _, port = site.rpartition(":")
+            scheme = kind_of_port(ports[port][1] if port in ports else None)
+            hidden = scheme not in {"https", "http"} or site in sites
+            audience: Audience = "nobody" if hidden else "internet" if site in public else "tailnet"
+            for mount, each in ((web or {}).get("Handlers") or {}).items():
+                target = (each or {}).get("Proxy") or json.dumps(each, sort_keys=True)
+                yield Address(name, host, port, mount, target, scheme, audience)
+        for port, handler in (part.get("TCP") or {}).items():
+            target, scheme = (handler or {}).get("TCPForward") or "", kind_of_port(handler)
+            bare = not any(site.rpartition(":")[2] == port for site in here)
+            if target or (bare and (name or scheme != "https")):  # a port that is held, though nothing is there
+                hidden = scheme not in {"tcp", "tls"} or ports[port][0] != place
+                audience = "nobody" if hidden else "internet" if port in public else "tailnet"
+                yield Address(name, "", port, "", target, scheme, audience)
+        sites |= here.keys()
+
+
+def kind_of_port(handler: Mapping[str, Any] | None) -> Scheme:
+    """Say what a port speaks."""
+    match handler or {}:
+        case {"HTTPS": True}:
+            return "https"
+        case {"HTTP": True}:
+            return "http"
+        case {"TCPForward": str(target), "TerminateTLS": str(name)} if target and name:
+            return "tls"
+        case {"TCPForward": str(target)} if target:
+            return "tcp"
+    return ""
+
+
+def reach(document: Mapping[str, Any]) -> dict[str, tuple[str, Audience]]:
+    """Say where each address leads, and who can reach it: ``NAME:443/vllm`` or, of a forward, ``tcp:2222``."""
     found: dict[str, tuple[str, Audience]] = {}
-    covered: set[str] = set()
-    for prefix, part in (*parts, *services):
-        for address, host, target, served in _addresses(part):
-            audience: Audience = "internet" if not prefix and host in public else "tailnet"
-            hidden = not served or f"{prefix}{host.rpartition(':')[2]}" in covered
-            found.setdefault(prefix + address, (target, "nobody" if hidden else audience))
-        covered |= {f"{prefix}{port}" for port in part.get("TCP") or {}}
+    for each in addresses(document):
+        place = f"{each.host}:{each.port}{each.mount.rstrip('/') or '/'}" if each.host else f"tcp:{each.port}"
+        prefix = f"{each.part}/" if each.part not in {"", "foreground"} else ""
+        found.setdefault(prefix + place, (each.target, each.audience))
     return found
-
-
-def _addresses(part: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
-    """Give (address, name and port, target, whether it is served); of a forward the port alone."""
-    tcp = part.get("TCP") or {}
-    for host, web in (part.get("Web") or {}).items():
-        handler = tcp.get(host.rpartition(":")[2]) or {}
-        for mount, each in (web.get("Handlers") or {}).items():
-            target = each.get("Proxy") or json.dumps(each, sort_keys=True)
-            yield f"{host}{mount.rstrip('/') or '/'}", host, target, bool(handler.get("HTTPS") or handler.get("HTTP"))
-    for port, handler in tcp.items():
-        if target := handler.get("TCPForward"):
-            yield f"tcp:{port}", port, target, True
 
 
 def found_in(outputs: Outputs) -> Document:
@@ -72,6 +143,11 @@ def found_in(outputs: Outputs) -> Document:
     document = {} if document is None else document  # null on a node that never served (measured)
     if not isinstance(document, dict):  # the app's command prints errors with exit status 0
         raise UnreadableError(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
+    try:
+        Shape.model_validate(document)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UnreadableError(f"`{STATUS}` printed something of another form than Serve's, at {where[:200]}") from None
     return document
 
 

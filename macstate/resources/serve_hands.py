@@ -11,7 +11,7 @@ from macstate.resources.launchd import Launchd
 from macstate.resources.launchd_conflicts import claims
 
 if TYPE_CHECKING:
-    from macstate.change import Change
+    from macstate.change import Change, Plan
     from macstate.found import Found
 
 
@@ -26,6 +26,26 @@ def changes_hands(changes: Sequence[Change], found: Found) -> bool:
         if isinstance(change.wish, Launchd) and not change.wish.config_digest:
             taken |= {*change.wish.ports, *claims(change.wish)} - _had(change, found)
     return any(_is_known(port, changes, found) for port in taken)
+
+
+def stranded(todo: Plan, found: Found) -> set[str]:
+    """Give the ids of routes of ours that are left though no job of ours keeps the port that they lead to."""
+    changes = {change.id: change for change in todo.changes}
+    kept: set[int] = set()
+    for was in found.resources.values():
+        if isinstance(was, Launchd) and was.id in found.record.lines:
+            ports, change = had(was, found), changes.get(was.id)
+            if change:
+                wish = change.wish
+                ports &= {*wish.ports, *claims(wish)} if isinstance(wish, Launchd) else set()
+            kept |= ports
+    lost = set()
+    for each in found.record.lines.keys() & todo.left.keys():
+        if each.startswith("serve/") and (route := found.resources.get(each)):
+            port = re.search(r":(\d{1,5})(/|$)", getattr(route, "target", None) or "")
+            if port is None or int(port[1]) not in kept:
+                lost.add(each)
+    return lost
 
 
 def _doors(changes: Sequence[Change]) -> set[int]:
@@ -46,6 +66,11 @@ def _had(change: Change, found: Found) -> set[int]:
         return set()
     if was.file == wish.file:
         return {*wish.ports, *claims(wish)}
+    return had(was, found)
+
+
+def had(was: Launchd, found: Found) -> set[int]:
+    """Give the ports of a job as it was found."""
     here = {each.port for each in found.facts.machine.listeners if was.pid in {each.pid, each.group}}
     return claims(was) | (here if was.pid is not None else set())
 

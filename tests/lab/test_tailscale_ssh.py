@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from lab.conftest import Lab
-from lab.tailnet import DOMAIN, Forwarder
+from lab.tailnet import DOMAIN, Forwarder, wait_for
 
 from macstate.resources import KINDS
 
@@ -81,15 +82,14 @@ def test_userspace_networking_is_refused(lab: Lab) -> None:
     assert "macstudio: tailscale: refused, its tailscaled has userspace networking" in said
 
 
-def test_another_host_key_is_refused(lab: Lab) -> None:
-    """The laptop's own SSH server stands where the Mac is expected: a real one, with other keys."""
-    lab.tailnet.laptop.tailscale("set", "--ssh")
-    lab.forwarder.node, lab.forwarder.host = lab.tailnet.mac, f"macbook.{DOMAIN}"
-    try:
-        said = refused(lab)
-    finally:
-        lab.tailnet.laptop.tailscale("set", "--ssh=false", "--accept-risk=lose-ssh")
-        lab.forwarder.node, lab.forwarder.host = lab.tailnet.laptop, lab.tailnet.name
+def test_another_host_key_is_refused(remote_login: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real SSH server stands where the Mac is expected; no tailscaled, for all of a machine may have its one key."""
+    remote_login.tailnet.mac.tailscale("set", "--ssh")
+    wait_for(remote_login.tailnet.is_up, "the Mac's host keys in the tailnet")
+    port = int(remote_login.elsewhere.rpartition("=")[2])
+    monkeypatch.setattr(remote_login, "forwarder", SimpleNamespace(port=port))
+
+    said = refused(remote_login)
 
     assert "which the tailnet does not give out for it: somebody may be in between" in only(said)
 
@@ -213,4 +213,4 @@ def test_turning_tailscale_ssh_off_needs_its_override_and_comes_last(lab: Lab) -
     assert '"RunSSH": false' in lab.tailnet.mac.tailscale("debug", "prefs")
     record = (lab.mac.root / "private/var/db/macstate/owned").read_text().splitlines()
     assert record[-1] == "set\ttailscale/prefs\tssh"  # its script outlived the session
-    assert [kind.kind for kind in KINDS if not kind.laptop][-1] == "tailscale"
+    assert [kind.kind for kind in KINDS if not kind.laptop][-2:] == ["tailscale", "model"]  # which nothing hangs on
