@@ -27,6 +27,7 @@ SETTINGS = {"NAME": "x", "TARGET": "system/macstate.x", "PLIST": "/x.plist", "PO
 SETTINGS |= {"ASK": "1", "DEADLINE": "30", "READY": "600", "PATIENCE": "1800", "COOLDOWN": "300", "GIVE_UP": "2"}
 SETTINGS |= {"EVERY": "60", "CONTEXT": "0", "STATE": "/state"}
 JOB = "system/macstate.x = {\n\tpid = 4242\n\truns = 7\n\t\tpid = 9\n}\n"
+SERVICES = "system = {\n\tservices = {\n\t\t    77      - \torg.example.held\n\t}\n}\n"
 PS = "4242 1 4242 0:01.50\n4300 4242 4300 1-02:03:04\n"
 WATCHED = r"(launchctl (print|kickstart( -k)?|bootout) system/macstate\.x|launchctl bootstrap system /x\.plist)"
 MODEL = '{"models":[{"name":"qwen3:32b","expires_at":"2025-11-26T10:30:00.5+00:00","context_length":2048}]}\n200'
@@ -50,6 +51,12 @@ LISTS: tuple[str, ...] = (
 )
 LISTS += ("health\tx 1 /health system/macstate.x", "served\tx 1", "gateway\tnginx /usr/bin/id", "models\tollama 1")
 LISTS += ("secret\tab12 /etc/key", "own\t/etc/x.conf")
+LISTS += (
+    "wanted\tollama big:1 http://127.0.0.1:1/v2/library/big/manifests/1",
+    "place\t/var/x",
+    "account\t_www",
+    "login\tx",
+)
 TAGS = '{"models":[{"name":"old:1","model":"old:1","digest":"0123456789ab"}]}'
 MANIFEST = json.dumps({"config": {"digest": f"sha256:{64 * 'b'}", "size": 20}})
 QUEUE = ".local/state/macstate/pulls/ollama"
@@ -94,7 +101,7 @@ def applied(*steps: str, **more: object) -> Scene:
         scripts.apply(),
         stdin="\n".join([*lines, f"journal r1 {entry} applied", "END"]) + "\n",
         files=files,
-        changes=r"root/(x/(?s:.*)|var/db/macstate/(owned|journal|kept|lock/holder)|etc/x\.conf|etc/old\.conf(\.before-macstate)?|etc/key)",
+        changes=r"root/(x/(?s:.*)|Library/LaunchDaemons/other\.plist(\.before-macstate)?|var/db/macstate/(owned|journal|kept|lock/holder)|etc/x\.conf|etc/old\.conf(\.before-macstate)?|etc/key)",
         calls=r"sudo -n -u #[1-9]\d* -- rm -f /\S+ /\S+",
         **more,  # type: ignore[arg-type]
     )
@@ -124,15 +131,18 @@ SCENES: dict[str, Scene] = {
     ),
     "apply, files": applied(
         "takes file/etc/old.conf",
+        "takes launchd/system/x",
         "removes secret/etc/key ab12:cd",
         WRITE,
         Check(("tool", "-t"), (("x.conf", b"hello"),), "root:wheel").line,
         Preserve("/etc/key", "/var/db/macstate/kept").line,
         Delete("secret/etc/key", "/etc/key").line,
         Aside("file/etc/old.conf", "/etc/old.conf").line,
+        Aside("launchd/system/x", "/Library/LaunchDaemons/other.plist").line,
         answers={"stat": "0 755\n", "tool": "syntax is ok\n"},
         tools={"wc": "5\n"},
-        files={"root/etc/key": "hello", "root/etc/old.conf": "hello", "root/etc/x.conf": "old"},
+        files={"root/etc/key": "hello", "root/etc/old.conf": "hello", "root/etc/x.conf": "old"}
+        | {"root/Library/LaunchDaemons/other.plist": "<plist/>\n"},
     ),
     "apply, commands": applied(
         Same(("tool",), "syntax is ok\n", "it has changed").line,
@@ -190,12 +200,14 @@ SCENES: dict[str, Scene] = {
         stdin="".join(f"{line}\n" for line in LISTS),
         answers={
             **dict.fromkeys(("tailscale", "sysctl", "pmset", "defaults", "systemsetup", "scutil"), "x: 1\n"),
-            "launchctl": JOB,
+            "launchctl": f"{JOB}{SERVICES}",
             "netstat": NETSTAT,
             "ps": "9 9 ollama\n",
             "ps_etime": "01:00\n",
             "ps_lstart": LSTART,
             "curl_api_tags": TAGS,
+            "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200\n",
+            "sysadminctl": "Automatic login is OFF\n",
             "curl_health": "ok\n200",
             "curl_v1_models": LIST,
             "stat": "0 644\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plistlib
 import threading
+from pathlib import Path
 
 import pytest
 from laptop import REFERENCE, Laptop, changes, snapshot
@@ -87,3 +88,71 @@ def test_homebrews_own_service(tmp_path: object, formula: str, port: str) -> Non
     assert outcome.failed
     [line] = [line for line in outcome.said if "takeover" in line]
     assert f".{formula}: refused, macstate did not make it" in line, port
+
+
+MACS = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}\n"
+FOREIGN = {
+    "/Library/LaunchDaemons/ollama-start.plist": ("org.home.llm", 8001, "xml1"),
+    "/Library/LaunchDaemons/local.binary.plist": ("local.binary-job", 8002, "binary1"),
+    "/Library/LaunchAgents/everybodys.plist": ("org.everybody.s", 8003, "xml1"),
+    "/Users/mmirvois/stuff/elsewhere.plist": ("org.elsewhere", 8004, "xml1"),
+}
+"""Jobs that hold ports, by file: label, port, and how it is written."""
+
+
+@pytest.fixture
+def used(tmp_path: object) -> Laptop:
+    """A Mac that somebody has used for a year."""
+    laptop = Laptop(tmp_path)  # type: ignore[arg-type]
+    programs = "\n".join(f"  t{port}: {{command: [/opt/{port}]}}" for port in range(8001, 8005))
+    laptop.run(f"{MACS}launchd:\n{programs}\n", dry=True)
+    laptop.command("rehearse login mmirvois")
+    for path, (label, port, form) in FOREIGN.items():
+        plist = {"Label": label, "ProgramArguments": [f"/opt/{port}", "--port", str(port)], "KeepAlive": True}
+        file = Path(f"{laptop.mac()}{path}")
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(plistlib.dumps(plist, fmt=plistlib.FMT_XML if form == "xml1" else plistlib.FMT_BINARY))
+        domain = "system" if "Daemons" in path else "gui/501"
+        command = f"launchctl bootstrap {domain} {path}; launchctl kickstart {domain}/{label}"
+        laptop.command(f"sudo chown root:wheel {path}; sudo sh -c '{command}'" if path[1] == "L" else command)
+    for name, text in {"damaged": "<plist><dict>", "json": '{"Label": "x"}'}.items():
+        Path(f"{laptop.mac()}/Library/LaunchDaemons/{name}.plist").write_text(text)
+    Path(f"{laptop.mac()}/Library/LaunchDaemons/dangling.plist").symlink_to("/nowhere/x.plist")
+    return laptop
+
+
+def test_a_job_goes_by_its_label_whatever_its_file_is_called(used: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    endpoints = "".join(
+        f"  e{port}: {{engine: rest, command: [/opt/{port}, --port, '{{port}}'], port: {port}}}\n"
+        for _, port, _ in FOREIGN.values()
+    )
+    spec = f"{MACS}endpoints:\n{endpoints}"
+    assert [len(listeners(used, port)) for _, port, _ in FOREIGN.values()] == [1, 1, 1, 1]
+
+    refused = used.run(spec)
+
+    assert refused.failed
+    names = {line.split(": ")[1] for line in refused.said if "allow=takeover" in line}
+    targets = {
+        "launchd/system/org.home.llm",
+        "launchd/system/local.binary-job",
+        "launchd/gui/501/org.everybody.s",
+        "launchd/gui/501/org.elsewhere",
+    }
+    assert names == targets
+    plan = capsys.readouterr().out.splitlines()
+    assert "- launchd/system/org.home.llm  # holds port 8001, which system/macstate.e8001 needs" in plan
+    for name in ("damaged", "json", "dangling"):
+        assert any(line.startswith(f"unmanaged: launchd/system/{name}") for line in plan), plan
+
+    outcome = used.run(spec, data={"allow": "takeover"})
+
+    assert not outcome.failed, outcome.said
+    loaded = used.output("launchctl print system; launchctl print gui/501")
+    for path, (label, port, _) in FOREIGN.items():
+        assert f"\t{label}\n" not in loaded
+        assert len(listeners(used, port)) == 1
+        aside = Path(f"{used.mac()}{path}.before-macstate")
+        assert aside.exists() == (path[1] == "L")  # what lies elsewhere is nobody's: it is not loaded by itself
+    again = used.run(spec)
+    assert (changes(again), again.failed, again.commands) == ([], False, 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 LISTENING = re.compile(
     r"^tcp\d*\s+\d+\s+\d+\s+(?P<host>\S+)\.(?P<port>\d{1,5})\s+\S+\s+LISTEN"
-    r"(?:\s+\d+){2,4}?\s+(?:(?P<name>\D.*?):(?P<new>\d{1,18})|(?P<old>\d{1,18})\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
+    r"(?:\s+\d+){2,4}?\s+(?:(?P<name>(?!\d+\s)\S.*?):(?P<new>\d{1,18})|(?P<old>\d{1,18})\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
     re.MULTILINE,
 )
 """`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""
@@ -51,11 +51,27 @@ class Machine:
     filevault: bool | None = None
     free: Mapping[str, int] | None = None
     """Bytes on the disk that can be had, by folder."""
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    """The mount point of the disk that a folder lies on, or would lie on, by folder."""
+    links: frozenset[str] = frozenset()
+    """What is a link below ``/Volumes``, as the start disk is there."""
     missing: frozenset[str] = frozenset()
     """Programs that are not there, or cannot be run."""
+    no_folders: frozenset[str] = frozenset()
+    """Folders that jobs need, and that are not there."""
+    no_users: frozenset[str] = frozenset()
+    """Users that jobs shall run as, and that this Mac does not have."""
+    autologin: bool | None = None
+    """Whether somebody is logged in at the screen by the Mac itself."""
     listeners: tuple[Listener, ...] = ()
     ways: Mapping[str, str] = field(default_factory=dict)
     """Who could change what a path means: ``0`` is root alone, empty is several."""
+
+    def is_away(self, path: str) -> bool:
+        """Say whether a path is on an external disk that is not mounted."""
+        volume = "/".join(path.split("/")[:3])
+        mount = self.mounts.get(volume, self.mounts.get(path))
+        return path.startswith("/Volumes/") and mount not in {None, volume} and volume not in self.links
 
     def gpu_memory(self, wished: int | None = None) -> int | None:
         """Give the bytes that models can take, under the limit as it is or as it is wished to be."""
@@ -65,19 +81,23 @@ class Machine:
         return min(limit or int(self.memory * DEFAULT_SHARE), self.memory)
 
     @classmethod
-    def read(cls, outputs: Mapping[str, str], missing: frozenset[str]) -> Machine:
+    def read(cls, outputs: Mapping[str, str], lacking: Mapping[str, frozenset[str]]) -> Machine:
         """Read the sections that were printed; one that is missing or says something else leaves its field unknown."""
         sysctl = dict(re.findall(r"^([\w.]+): ([0-9]{1,18})$", outputs.get("sysctl", ""), re.MULTILINE))
         wired = sysctl.get("iogpu.wired_limit_mb")
         vault = re.search(r"FileVault is (On|Off)", outputs.get("fdesetup status", ""))
         clock = outputs.get("clock", "").strip()
+        login = re.search(r"Automatic login (is OFF\.|user: \S)", outputs.get("sysadminctl -autologin status", ""))
         return cls(
             clock=int(clock) if re.fullmatch("[0-9]{1,18}", clock) else None,
             memory=int(sysctl["hw.memsize"]) if "hw.memsize" in sysctl else None,
             wired_limit=int(wired) * MEGABYTE if wired else None,
             filevault=vault[1] == "On" if vault else None,
-            free=dict(_free(outputs)),
-            missing=missing,
+            free={folder: count for folder, count, _ in _disks(outputs)},
+            mounts={folder: mount for folder, _, mount in _disks(outputs)},
+            links=frozenset(name.removeprefix("link ") for name in outputs if name.startswith("link ")),
+            **lacking,
+            autologin=login[1] != "is OFF." if login else None,
             ways={name[4:]: text.strip() for name, text in outputs.items() if name.startswith("way ")},
             listeners=tuple(_listeners(outputs.get("netstat -anv -p tcp", ""), outputs.get("ps", ""))),
         )
@@ -87,11 +107,12 @@ class Machine:
         return [listener for listener in self.listeners if listener.port == port]
 
 
-def _free(outputs: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+def _disks(outputs: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
+    """Give (folder, bytes that can be had, mount point) of each `df -Pk`."""
     for name, text in outputs.items():
-        row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d{1,18})\s+\d+%", text, re.MULTILINE)
+        row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d{1,18})\s+\d+%\s+(/.*)$", text, re.MULTILINE)
         if name.startswith("df ") and row:
-            yield name.removeprefix("df "), int(row[1]) * 1024
+            yield name.removeprefix("df "), int(row[1]) * 1024, row[2]
 
 
 def _listeners(netstat: str, ps: str) -> Iterator[Listener]:

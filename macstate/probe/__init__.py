@@ -44,6 +44,9 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
     """
     kinds = sections(lines)
     common = kinds.pop("")
+    record = machine.record(common).of(
+        partial(_carried_out_by_root, {kind.kind: kind for kind in _kinds(laptop=laptop)})
+    )
     unreadable: dict[str, str] = {}
     outputs: dict[str, dict[str, str]] = {}
     resources: dict[str, Resource] = {}
@@ -66,8 +69,6 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
             unreadable[f"{kind.kind}/"] = str(error)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
-    kinds_here = {kind.kind: kind for kind in _kinds(laptop=laptop)}
-    record = machine.record(common).of(partial(_carried_out_by_root, kinds_here))
     facts = (machine.laptop if laptop else machine.mac)(common, record)
     return Found(facts, resources, record, unreadable, outputs, machine.asked(common))
 

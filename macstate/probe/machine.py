@@ -39,10 +39,18 @@ def mac(common: Mapping[str, Section], known: Record) -> Facts:
         },
         machine=Machine.read(
             {name: section.output for name, section in common.items()},
-            frozenset(name.partition(" ")[2] for name in common if name.startswith("missing ")),
+            {
+                "missing": _names(common, "missing "),
+                "no_folders": _names(common, "no folder "),
+                "no_users": _names({name: each for name, each in common.items() if each.status}, "account "),
+            },
         ),
         node=Node.read(status.output, status.errors, common["tailscale variant"].output.strip()),
     )
+
+
+def _names(common: Mapping[str, Section], start: str) -> frozenset[str]:
+    return frozenset(name.removeprefix(start) for name in common if name.startswith(start))
 
 
 def laptop(common: Mapping[str, Section], known: Record) -> Facts:

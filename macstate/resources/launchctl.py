@@ -75,7 +75,7 @@ def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
         "program": plist["ProgramArguments"][0],
         "arguments": list(plist["ProgramArguments"]),
         "environment": dict(plist.get("EnvironmentVariables", {})),
-        "keepalive": bool(plist.get("KeepAlive")),
+        "keepalive": plist.get("KeepAlive") is True,
         "runatload": bool(plist.get("RunAtLoad")),
         **shown,
     }
@@ -86,7 +86,7 @@ def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
     for argument, text in each(outputs, "launchctl print"):
         if re.match(r".+ = \{\n", text):
             yield _job(argument, text)
-        elif NOT_FOUND.match(text) or (argument.count("/") and not text):
+        elif NOT_FOUND.match(text) or (not text and re.fullmatch(r"system/.+|gui/\d+/.+", argument)):
             yield argument, Printed({})
 
 
@@ -104,7 +104,7 @@ def _job(target: str, text: str) -> tuple[str, Printed]:
         "environment": {name: value for name, value in environment if not ADDED.fullmatch(name)},
         **{name: name in properties for name in ("keepalive", "runatload")},
     }
-    pid = int(lines["pid"]) if lines.get("pid", "").isdecimal() else None
+    pid = int(lines["pid"]) if re.fullmatch("[0-9]{1,18}", lines.get("pid", "")) else None
     return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"), pid)
 
 
@@ -115,11 +115,20 @@ def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
             yield f"{domain or 'system'}/{label}", word in {"enabled", "false"}
 
 
-def plists(outputs: Outputs) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Read `stat` of a folder of plists, as (target, (path, owner and mode))."""
+def services(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
+    """Read the jobs that `launchctl print DOMAIN` lists, as (target, job): what each is made of stands elsewhere."""
+    for domain, text in each(outputs, "launchctl print"):
+        for pid, label in re.findall(r"^\s+(\d{1,18})\s+\S+\s+(\S.*)$", text, re.MULTILINE):
+            if domain == "system" or re.fullmatch(r"gui/\d+", domain):
+                state = "running" if int(pid) else "not running"
+                yield f"{domain}/{label}", Printed({"label": label}, state, None, int(pid) or None)
+
+
+def plists(outputs: Outputs) -> Iterator[tuple[str, str, str]]:
+    """Read `stat` of folders of plists, as (domain, path, owner and mode)."""
     for domain, text in each(outputs, "stat"):
         for permissions, path in re.findall(r"^(\d+ [0-7]{1,4}) (/.+)$", text, re.MULTILINE):
-            yield f"{domain}/{path.rpartition('/')[2].removesuffix('.plist')}", (path, permissions)
+            yield domain, path, permissions
 
 
 def private(permissions: str | None) -> bool:

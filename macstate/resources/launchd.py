@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import plistlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate import scripts
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from macstate.found import Found
 
 NO_DOMAIN = 112
+EX_CONFIG = "its user, its working directory or its log's folder: `macstate doctor` says which"
 
 
 class Launchd(Resource):
@@ -31,7 +33,11 @@ class Launchd(Resource):
         "proof",
         "pid",
         "ports",
+        "name",
+        "bare",
+        "aside",
     }
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
@@ -58,6 +64,12 @@ class Launchd(Resource):
     """The ids of these files; wished only."""
     pid: int | None = None
     """Its process; found only."""
+    name: str = ""
+    """Its label, where its key has its file's name instead, for the label is taken; found only."""
+    bare: bool = False
+    """Whether it is loaded, and no plist of it is known: submitted, an app's, or loaded from elsewhere; found only."""
+    aside: bool = False
+    """Whether what lies where its plist goes is somebody else's, and is kept under another name; wished only."""
     ports: tuple[int, ...] = ()
     """The loopback ports that it needs; wished only."""
     refresh: tuple[str, ...] = ()
@@ -78,17 +90,39 @@ class Launchd(Resource):
     @property
     def label(self) -> str:
         """Its name in its domain."""
-        return self.key.rpartition("/")[2]
+        return self.name or self.key.rpartition("/")[2]
+
+    @property
+    def target(self) -> str:
+        """What launchd calls it."""
+        return f"{self.domain}/{self.label}"
+
+    @property
+    def domain(self) -> str:
+        """``system``, or ``gui/UID``; a key may have a file's whole path behind that."""
+        return "/".join(self.key.split("/")[: 1 if self.key.startswith("system/") else 2])
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is told of: what others have loaded without a plist is told only where it is in the way."""
+        return not self.bare
 
     @property
     def last_failure(self) -> str:
         """How the process ended last time."""
-        return f"last exit: {self.last_exit}" if self.last_exit else ""
+        why = f" ({EX_CONFIG})" if re.match(r"78\b", self.last_exit or "") else ""
+        return f"last exit: {self.last_exit}{why}" if self.last_exit else ""
 
     def as_text(self, field: str) -> str | None:
         """Give the plist as readable XML."""
         plist = launchctl.xml(self.file) if field == "file" and self.file else None
         return "\n".join(plist.expandtabs(2).splitlines()[3:-1]) if plist else None
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name what differs. How launchd shows a KeepAlive with conditions is not known, and is not compared."""
+        if was and was.loaded and self.loaded and isinstance((self.file or {}).get("KeepAlive"), dict):
+            was = was.model_copy(update={"loaded": {**was.loaded, "keepalive": self.loaded["keepalive"]}})
+        return super().unlike(was)
 
     def interrupts(self, was: Self | None) -> str:
         """Tell of requests that end with the process."""
@@ -98,35 +132,69 @@ class Launchd(Resource):
 
     @property
     def root(self) -> bool:
-        """The system domain is root's, a gui domain its user's."""
-        return self.key.startswith("system/")
+        """The system domain is root's, a gui domain its user's, and a plist that all users have is root's again."""
+        return self.key.startswith("system/") or (self.path or "").startswith("/Library/")
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Put the four things together, job by job; a job of which nothing exists is not there."""
-        overrides, jobs = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
-        files: dict[str, tuple[str | None, str | None]] = dict(launchctl.plists(outputs))
-        listed = {domain for domain, _ in each(outputs, "stat")}
-        for key in sorted({*overrides, *jobs, *files}):
+        """Put the four things together, job by job; a job of which nothing exists is not there.
+
+        A job that the spec or the record names is known by its file's name; of all others the Label in the plist
+        counts, for many a file has another name.
+        """
+        overrides, named = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
+        listed = dict(launchctl.services(outputs))
+        files = dict(cls._files(outputs, named))
+        domains = {domain for domain, _ in each(outputs, "stat")}
+        shown = {domain for domain, _ in each(outputs, "launchctl print-disabled")}
+        without = {*listed} - {f"{key.rpartition('/')[0]}/{file[0]}" for key, file in files.items()}
+        for key in sorted({*overrides, *named, *files, *without}):
             domain = key.rpartition("/")[0]
-            path, permissions = files.get(key, ("", "") if domain in listed else (None, None))
+            name, path, permissions = files.get(key, ("", "", "") if domain in domains else ("", None, None))
             text = outputs.get(f"cat {path}")
             file = {} if path == "" else None if text is None else launchctl.plist(text)
-            job = jobs.get(key)
+            target = f"{domain}/{name or key.rpartition('/')[2]}"
+            unloaded = launchctl.Printed({}) if domain in shown else None
+            job = named.get(key) or listed.get(target) or unloaded
             if file == {} and not (job and job.loaded):
                 continue
             yield cls(
                 key=key,
+                name=name if target != key else "",
                 path=path,
                 file=file,
                 permissions=permissions,
-                enabled=overrides.get(key, True if f"launchctl print-disabled {domain}" in outputs else None),
+                enabled=overrides.get(target, True if domain in shown else None),
                 loaded=job.loaded if job else None,
                 running=job.state == "running" if job else None,
                 last_exit=job.last_exit if job else None,
                 pid=job.pid if job else None,
+                bare=file == {} and key not in named,
                 unreadable=f"{path} cannot be read" if path and text is None and launchctl.private(permissions) else "",
             )
+
+    @classmethod
+    def _files(cls, outputs: Outputs, named: Mapping[str, object]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+        """Give (key, (label, path, owner and mode)) of each plist."""
+        seen = {*named}
+        for domain, path, permissions in launchctl.plists(outputs):
+            stem = path.rpartition("/")[2].removesuffix(".plist")
+            of_all = domain != "system" and path.startswith("/Library/")
+            if f"{domain}/{stem}" in named and not of_all:
+                yield f"{domain}/{stem}", (stem, path, permissions)
+                continue
+            told = launchctl.plist(outputs.get(f"cat {path}", "")).get("Label")
+            label = told if isinstance(told, str) and re.fullmatch(r"[^/\t\n]+", told) else stem
+            key = next(key for key in (f"{domain}/{label}", f"{domain}/{stem}", f"{domain}{path}") if key not in seen)
+            seen.add(key)
+            yield key, (label, path, permissions)
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with whether its plist's place is taken by somebody else's."""
+        del wishes
+        was = found.resources.get(self.id)
+        taken = self.id not in found.record.lines and isinstance(was, Launchd) and was.path and was.file != self.file
+        return self.model_copy(update={"aside": bool(taken)})
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
@@ -143,11 +211,15 @@ class Launchd(Resource):
     def _started(self, was: Self | None) -> Iterator[Step]:
         if {"file", "permissions"} & set(self.unlike(was)):
             content = plistlib.dumps(self.file or {}, sort_keys=True)
+            if self.aside:
+                yield Aside(self.id, self.path or "")
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
         yield Run(("launchctl", "enable", self.key))
         if was is not None:
             yield from launchctl.bootout(self.key)
-        yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running))
+        file = self.file or {}
+        at_load = isinstance(file.get("KeepAlive"), dict) and file.get("RunAtLoad")
+        yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running or at_load))
 
     def remove(self) -> Iterator[Step]:
         """Boot the job out, wait until it is gone, delete its plist."""
@@ -156,16 +228,21 @@ class Launchd(Resource):
             yield Delete(self.id, self.path)
 
     @classmethod
-    def in_the_way(cls, wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[Resource, str]]:
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, str]]:
         """Give the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
+        del going
         wanted = [wish for wish in wishes.values() if isinstance(wish, cls)]
         jobs = [was for was in found.resources.values() if isinstance(was, cls) and (was.file or was.loaded)]
-        foreign = [was for was in jobs if was.id not in wishes and was.id not in found.record.lines]
-        yield from launchd_conflicts.conflicts(wanted, foreign, found.facts.machine)
+        theirs = [was for was in jobs if was.id not in found.record.lines]
+        foreign = [was for was in theirs if was.id not in wishes]
+        places = {f"{was.domain}/{(was.file or {}).get('Label')}": was for was in theirs if was.id in wishes}
+        yield from launchd_conflicts.conflicts(wanted, foreign, places, found.facts.machine)
 
     def displace(self) -> Iterator[Step]:
         """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
         if self.loaded is not None:  # else its domain is not there: nobody is logged in
-            yield from launchctl.bootout(self.key)
+            yield from launchctl.bootout(self.target)
         if self.path:
             yield Aside(self.id, self.path)

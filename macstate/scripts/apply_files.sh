@@ -90,7 +90,11 @@ take() ( # PATH COMMAND...: where the owner of the folders above could swap them
 )
 aside() { # ID PATH: somebody else's file, under another name, which is free
   may_take "$1" || fail "$1: it is somebody else's, and nobody has allowed to set it aside"
-  part "$1" "$2"
+  case $1:$2 in # a job goes by its label, and its file may have any name
+    launchd/*:*/Library/Launch[AD]*s/*/* | launchd/*:*/../*) part "$1" "$2" ;;
+    launchd/*:*/Library/LaunchDaemons/*.plist | launchd/*:*/Library/LaunchAgents/*.plist) ;;
+    *) part "$1" "$2" ;;
+  esac
   [ -e "$root$2" ] || [ -L "$root$2" ] || return 0
   alone "$2"
   kept=$root$2.before-macstate number=1

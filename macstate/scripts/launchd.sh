@@ -3,32 +3,42 @@ named() { # DOMAIN: the jobs that the spec or the record names
   case $1 in system) record=$roots ;; *) record=$users ;; esac
   { listed label; recorded "$record" launchd | sed -n "s,^$1/,,p"; } | sort -u
 }
-jobs() { # DOMAIN FOLDER: its overrides, all plists in its folder, and the jobs that are named
+jobs() { # DOMAIN FOLDER: its overrides, and the jobs that are named
   section "launchctl print-disabled $1" launchctl print-disabled "$1"
-  section "stat $1" plists_in "$2"
   named "$1" | while IFS= read -r job; do
     [ ! -e "$root$2/$job.plist" ] || section "cat $2/$job.plist" text "$root$2/$job.plist"
     section "launchctl print $1/$job" launchctl print "$1/$job"
   done
 }
-others() { # DOMAIN FOLDER LOADED: jobs of others, which may be in the way
-  for file in "$root$2"/*.plist; do
-    label=${file##*/}
-    label=${label%.plist}
-    ! named "$1" | grep -qxF -- "$label" || continue
-    text "$file" >/dev/null 2>&1 || continue
-    section "cat $2/$label.plist" text "$file"
-    [ "$3" = unknown ] || section "launchctl print $1/$label" launchctl print "$1/$label"
+others() { # DOMAIN FOLDER...: the plists there, and of those that nobody has named what they say, for theirs may be in the way
+  ours=$(named "$1")
+  section "stat $1" plists_in "$@"
+  shift
+  for folder; do
+    for file in "$root$folder"/*.plist; do
+      label=${file##*/}
+      label=${label%.plist}
+      case $newline$ours$newline in *"$newline$label$newline"*) [ "$folder" = /Library/LaunchAgents ] || continue ;; esac
+      ! text "$file" >/dev/null 2>&1 || section "cat ${file#"$root"}" text "$file"
+    done
   done
 }
-jobs system /Library/LaunchDaemons
-others system /Library/LaunchDaemons loaded
-gui="gui/$uid"
-if launchctl print "$gui" >/dev/null 2>&1; then
-  jobs "$gui" "$home/Library/LaunchAgents"
-  others "$gui" "$home/Library/LaunchAgents" loaded
-else
-  section "launchctl print $gui" launchctl print "$gui"
-  section "stat $gui" plists_in "$home/Library/LaunchAgents"
-  others "$gui" "$home/Library/LaunchAgents" unknown
-fi
+domain() { # DOMAIN FOLDER...: all of it; without a session at the screen there is no gui domain
+  if all=$(launchctl print "$1" 2>/dev/null); then
+    section "launchctl print $1" services
+    jobs "$1" "$2"
+  else
+    section "launchctl print $1" launchctl print "$1"
+  fi
+  others "$@"
+}
+services() { # process, status and label of all its jobs but Apple's: what holds a port may have no plist
+  printf '%s\n' "$all" | awk '
+    /^\tservices = \{/ { on = 1; next }
+    /^\t\}/ { on = 0 }
+    on && $3 !~ /^com\.apple\./ { print }'
+}
+newline='
+'
+domain system /Library/LaunchDaemons
+domain "gui/$uid" "$home/Library/LaunchAgents" /Library/LaunchAgents

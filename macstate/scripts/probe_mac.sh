@@ -1,8 +1,11 @@
 # shellcheck disable=SC2154 # probe.sh sets root, uid and lists
 # What only a Mac is asked: it follows probe.sh, whose functions and lists it uses.
-plists_in() { # FOLDER: owner and mode of each
-  set -- "$root$1"/*.plist
-  [ ! -e "$1" ] || stat -f '%u %Lp %N' "$@"
+plists_in() { # DOMAIN FOLDER...: owner and mode of each
+  shift
+  for folder; do
+    set -- "$root$folder"/*.plist
+    { [ ! -e "$1" ] && [ ! -L "$1" ]; } || stat -f '%u %Lp %N' "$@"
+  done
 }
 about() { # SERVER PROGRAM: its version, and its modules
   case $1 in
@@ -26,6 +29,9 @@ holders() { # process, process group and program of each; netstat prints NAME:PI
   state='0(x[0-9a-f]+|[0-9a-f]{4})'
   pids=$(listeners | sed -En "s/.*:([0-9]+) +$state .*/\\1/p; s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/\\2/p")
   ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
+}
+autologin() { # it answers on standard error
+  sysadminctl -autologin status 2>&1
 }
 room() { # FOLDER: of its disk
   place=$root$1
@@ -53,8 +59,21 @@ done
 listed way | while IFS= read -r path; do
   section "way $path" way "$path"
 done
+listed place | while IFS= read -r path; do # where launchd opens logs and starts programs
+  [ -d "$root$path" ] || section "no folder $path" true
+done
+listed account | while IFS= read -r user; do
+  section "account $user" id -u "$user"
+done
+{ [ -z "$(listed login)" ] && [ "$(variant)" = open-source ]; } || section "sysadminctl -autologin status" autologin
 listed folder | while IFS= read -r path; do
   section "df $path" room "$path"
+  case $path in
+    /Volumes/*) # a link there is no disk of its own: the start disk has one
+      volume=${path#/Volumes/}
+      [ ! -L "$root/Volumes/${volume%%/*}" ] || section "link /Volumes/${volume%%/*}" true
+      ;;
+  esac
 done
 if [ -n "$(listed port)" ]; then
   section 'netstat -anv -p tcp' listeners
