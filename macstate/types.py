@@ -117,6 +117,14 @@ def _word(value: str) -> str:
 def _user(value: str) -> str:
     if len(value) > LONGEST_PART or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*", value):
         raise ValueError(f"{value!r} is not a user's name on a Mac; type what `id -un` prints there")
+    if value != "root" and value.lower() == "root":
+        raise ValueError(f"{value!r} is root to a Mac; type root")
+    return value
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # Python's True is 1, also to a Literal
+        raise ValueError(f"{str(value).lower()} is not a whole number; type digits without quotes")  # noqa: TRY004
     return value
 
 
@@ -149,6 +157,7 @@ Word = Annotated[str, AfterValidator(_word)]
 User = Annotated[str, AfterValidator(_user)]
 Host = Annotated[str, AfterValidator(_host)]
 ShellName = Annotated[str, AfterValidator(_shell_name)]
+NoBool = BeforeValidator(_no_bool)
 Port = Annotated[int, Field(ge=1, le=65535)]
 Minutes = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "minutes"})]
 Words = Annotated[tuple[Word, ...], Strict(strict=False)]

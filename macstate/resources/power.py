@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from macstate.entry import Entry
 from macstate.outputs import Outputs
 from macstate.resource import Resource
 from macstate.steps import Run, Step
-from macstate.types import Minutes
+from macstate.types import Minutes, NoBool
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
@@ -39,7 +39,19 @@ class Profile(Entry):
     autorestartatconnect: bool | None = None
     """Start whenever power is connected (macOS 26.5 on). System Settings sets autorestart to 0 with it."""
     lowpowermode: bool | None = None
-    """Trade speed for quiet and watts."""
+    """Trade speed for quiet and watts; newer Macs have powermode instead."""
+    powermode: Annotated[Literal[0, 1, 2] | None, NoBool] = None
+    """0 automatic, 1 low power, 2 high power: Macs that have this have no lowpowermode."""
+    standby: bool | None = None
+    """Write memory to disk after a long sleep, and cut its power."""
+    hibernatemode: Annotated[Literal[0, 3, 25] | None, NoBool] = None
+    """Where memory goes in sleep: 0 it stays, 3 it is on disk too, 25 on disk alone (portable Macs)."""
+    ttyskeepawake: bool | None = None
+    """No idle sleep while a remote session is active."""
+    networkoversleep: bool | None = None
+    """Prefer being reached over deep sleep, where file sharing asks for it."""
+    lessbright: bool | None = None
+    """Dim the display (portable Macs on battery)."""
 
 
 Profile.becomes = {field: f"`pmset -c|-b|-u {field} …`, by the power source" for field in Profile.model_fields}
@@ -92,8 +104,8 @@ class Power(Profile, Resource):
         for section in re.split(r"^(?=\S)", outputs.get("pmset -g custom", ""), flags=re.MULTILINE):
             title, _, lines = section.partition(":\n")
             if title in SOURCES:
-                pairs = dict(re.findall(r"^ (\S.*?) +(\d+)$", lines, flags=re.MULTILINE))
-                known = {name: value for name, value in pairs.items() if name in Profile.model_fields}
+                pairs = dict(re.findall(r"^ (\S.*?) +(\d{1,18})$", lines, flags=re.MULTILINE))
+                known = {name: int(value) for name, value in pairs.items() if name in Profile.model_fields}
                 yield cls.model_validate({"key": SOURCES[title], **known}, strict=False)
         if "IOPMrootDomain" in (tree := outputs.get("ioreg -r -c IOPMrootDomain -d 1", "")):
             yield cls.model_validate({"key": "system", "disablesleep": '"SleepDisabled" = Yes' in tree})

@@ -17,6 +17,7 @@ SWITCHES = {
     "autorestart": "Start up automatically after a power failure",
     "autorestartatconnect": "Start up when power is connected: Always",
     "lowpowermode": "Low Power Mode",
+    "powermode": "Energy Mode",
 }
 """What System Settings calls pmset's words; what is not here has no switch there."""
 
@@ -53,4 +54,6 @@ def _rows(found: Any) -> Iterator[tuple[str, str, str]]:
 def _switch(field: str, value: int) -> str:
     if field == "displaysleep":
         return f"{value} min" if value else "never"
+    if field == "powermode":
+        return ("automatic", "low power", "high power")[value]
     return "on" if bool(value) != (field == "sleep") else "off"

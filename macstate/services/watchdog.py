@@ -100,4 +100,4 @@ class Watchdog(Entry):
             environment["CONTEXT"] = context if context.isdecimal() else "0"
         elif model:
             environment["MODEL"] = model
-        yield job.job(label, facts, job.command, environment)
+        yield job.job(label, facts, job.command, environment).model_copy(update={"needs": (server.id,)})
