@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -54,6 +55,17 @@ def test_a_mac_is_found_by_any_of_its_names(hostname: str) -> None:
 
     assert found.name == NAME
     assert [key.split()[0] for key in found.host_keys] == ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"]
+
+
+def test_a_mac_that_was_registered_anew_beside_its_old_self_is_named() -> None:
+    found = status(Online=False)
+    [peer] = found["Peer"].values()
+    new = NAME.replace(".", "-1.", 1)
+    others = {"b": {"DNSName": f"x{new}.", "Online": True}, "c": {"DNSName": f"{new}.", "Online": True}}
+    found["Peer"] = {"a": peer, **others}
+
+    with pytest.raises(MacstateError, match=re.escape(f"{NAME} is offline; {new} is online: if that is the same Mac")):
+        tailnet.peer(NAME, found)
 
 
 @pytest.mark.parametrize(

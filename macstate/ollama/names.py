@@ -27,6 +27,16 @@ def full(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
+def manifest(name: str) -> str:
+    """Give the URL at which a model's registry says what it is made of."""
+    host, path, tag = "registry.ollama.ai", *full(name).rpartition(":")[::2]
+    if path.count("/") > 1:
+        host, _, path = path.partition("/")
+    elif "/" not in path:
+        path = f"library/{path}"
+    return f"https://{host}/v2/{path}/manifests/{tag}"
+
+
 def meant(name: str) -> str:
     """Give the library's spelling of a name that differs from it in dots, dashes or case only; empty if none does."""
     bare, colon, tag = name.partition(":")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from macstate.change import Plan
 from macstate.found import Found
-from macstate.preflight import capacity
+from macstate.preflight import capacity, jobs
 from macstate.preflight.finding import Finding, Flight
 from macstate.wishes import Wishes
 
@@ -48,7 +48,7 @@ def filevault(flight: Flight) -> Iterator[Finding]:
             "warning",
         )
     else:
-        yield Finding("FileVault", "off: everything starts by itself after a power cut")
+        yield Finding("FileVault", "off: daemons start by themselves after a power cut")
 
 
 def clock(flight: Flight) -> Iterator[Finding]:
@@ -70,6 +70,15 @@ def sudo(flight: Flight) -> Iterator[Finding]:
     yield Finding("sudo", how)
 
 
+def record(flight: Flight) -> Iterator[Finding]:
+    """A record whose lines are all ours."""
+    for place in flight.found.record.damaged:
+        text = (
+            "a line that is damaged: what it named counts as nobody's, and stays; `--data allow=adopt` takes in again "
+        )
+        yield Finding("record", f"{place}: {text}what is as wished", "warning")
+
+
 def tailscale(flight: Flight) -> Iterator[Finding]:
     """A node of a tailnet."""
     node = flight.found.facts.node
@@ -84,6 +93,8 @@ RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (
     filevault,
     clock,
     sudo,
+    record,
     tailscale,
+    *jobs.RULES,
     *capacity.RULES,
 )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from macstate.facts.machine import GIGABYTE, MEGABYTE
+from macstate.facts.machine import GIGABYTE, MEGABYTE, Machine
 from macstate.found import Found
 from macstate.ollama import names
 from macstate.preflight.finding import Finding, Flight
 from macstate.resources.launchd import Launchd
-from macstate.resources.model import Model
+from macstate.resources.model import Model, announced, size
+from macstate.resources.serve_hands import had
+from macstate.services import doors
 
 HOMEBREW = "/opt/homebrew/bin"
+SPARE = 5368709120
+"""Bytes that a pull leaves free (pull.sh)."""
 LITTLE = 20
 """Gigabytes that should stay free."""
 BREW = {
@@ -23,18 +28,26 @@ BREW = {
     "tailscale": "tailscale",
 }
 """Programs, and the Homebrew formula that brings each."""
+AIRPLAY_PORTS = {5000, 7000}
+AIRPLAY = "it is AirPlay Receiver: switch that off in System Settings > General > AirDrop & Handoff"
 OVERHEAD = 1.2
 """Memory that a model takes, as a multiple of its file: context and buffers come on top (a rule of thumb)."""
 
 
 def programs(flight: Flight) -> Iterator[Finding]:
     """Programs that are there."""
-    missing = flight.found.facts.machine.missing
+    machine = flight.found.facts.machine
+    missing = machine.missing
     for place, entry in flight.entries("endpoints", "launchd", "gateway").items():
         program = entry.program
-        if program not in missing:
+        if program not in missing or machine.is_away(program):  # a disk that is not mounted is told as that
             continue
         yield Finding(place, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
+    for entry in flight.entries("firewall").values():
+        for program in entry.allow:
+            if program in missing:
+                text = f"allow: {program} is not on this Mac, and its rule is for nothing; {_install(program)}"
+                yield Finding("firewall", text, "warning")
 
 
 def _install(program: str) -> str:
@@ -49,15 +62,30 @@ def ports(flight: Flight) -> Iterator[Finding]:
     """Ports that nobody else holds."""
     mine = {was.pid for was in flight.found.resources.values() if isinstance(was, Launchd) and was.id in _ours(flight)}
     leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
+    left = [was for each in flight.plan.left if isinstance(was := flight.found.resources.get(each), Launchd)]
     scope = flight.wishes.scope(flight.found.facts)
+    typed = {door.port: f": {door.typed}" for door in doors.of(scope)} if scope.one("gateway") else {}
     for place, entry in flight.entries("endpoints", "gateway").items():
         for port in entry.listens_on(scope):
+            for was in left:
+                if port in had(was, flight.found) and was.label != _label(place, entry):
+                    text = f"port {port} is that of {was.label}, which stays as it is now"
+                    yield Finding(place, f"{text}; see what is left of that first, or type another port", "error")
             for holder in flight.found.facts.machine.at(port):
                 if holder.group in mine | leaving or holder.pid in mine | leaving:
                     continue
                 app = ".app/" in holder.program
                 how = "quit it in the menu bar, and take it out of the login items" if app else "end it"
-                yield Finding(place, f"port {port} is held by {holder}; {how}, or type another port", "error")
+                how = AIRPLAY if port in AIRPLAY_PORTS and "ControlCenter" in holder.program else how
+                yield Finding(
+                    place, f"port {port} is held by {holder}; {how}, or type another port{typed.get(port, '')}", "error"
+                )
+
+
+def _label(place: str, entry: Any) -> str:
+    name = place.partition(".")[2]
+    label: str = entry.job_label(name) if name else entry.label
+    return label
 
 
 def _ours(flight: Flight) -> set[str]:
@@ -86,6 +114,10 @@ def memory(flight: Flight) -> Iterator[Finding]:
         text = f"{', '.join(resident.values())} want about {need / GIGABYTE:.0f} GB together, and the GPU gets "
         hint = "take `resident` off one, or raise gpu_memory.wired_limit_mb"
         yield Finding("memory", f"{text}{budget / GIGABYTE:.0f} GB of this Mac; {hint}", "error")
+    elif not resident and budget and sizes and max(sizes.values()) * OVERHEAD > budget:
+        key = max(sizes, key=lambda each: sizes[each])
+        text = f"{key.partition('/')[2]} wants about {sizes[key] * OVERHEAD / GIGABYTE:.0f} GB"
+        yield Finding("memory", f"{text}, and the GPU gets {budget / GIGABYTE:.0f} GB of this Mac", "warning")
     elif resident:
         rest = f"; not known before they are here: {', '.join(unknown)}" if unknown else ""
         yield Finding("memory", f"{need / GIGABYTE:.0f} GB wanted of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
@@ -93,14 +125,49 @@ def memory(flight: Flight) -> Iterator[Finding]:
 
 def _sizes(found: Found) -> Mapping[str, int]:
     models = (was for was in found.resources.values() if isinstance(was, Model))
-    return {was.key: was.size or (was.pull.bytes if was.pull else 0) for was in models}
+    here = {was.key: was.size or (was.pull.bytes if was.pull else 0) for was in models}
+    return {**announced(found.outputs.get(Model.kind, {})), **{key: count for key, count in here.items() if count}}
+
+
+def downloads(flight: Flight) -> Iterator[Finding]:
+    """What models are to be downloaded, and the room that is left then."""
+    coming = [change.wish for change in flight.plan.changes if isinstance(change.wish, Model)]
+    if not coming:
+        return
+    total = sum(wish.size or 0 for wish in coming)
+    unknown = sum(not wish.size for wish in coming)
+    parts = [f"{size(total)} to download"] if total else []
+    text = ", and ".join([*parts, f"the size of {unknown} is not known"] if unknown else parts)
+    machine = flight.found.facts.machine
+    for folder in sorted({wish.folder for wish in coming}):
+        free = _free(machine, folder)
+        if free is None:
+            continue
+        left = free - sum(wish.size or 0 for wish in coming if wish.folder == folder)
+        if left < SPARE:
+            text = f"{text}; of {size(free)} free below {folder} that leaves too little: some will not be pulled"
+            yield Finding("models", text, "warning")
+            return
+        text = f"{text}; {size(left)} stay free below {folder}"
+    yield Finding("models", text, "note")
+
+
+def _free(machine: Machine, folder: str) -> int | None:
+    """Give what is free on the disk of a folder: every home lies on one disk."""
+    if machine.is_away(folder):
+        return None
+    known = machine.free or {}
+    return known.get(folder, known.get("/Users"))
 
 
 def disk(flight: Flight) -> Iterator[Finding]:
     """Room on the disk."""
-    for folder, free in (flight.found.facts.machine.free or {}).items():
-        level = "warning" if free < LITTLE * GIGABYTE else "ok"
-        yield Finding("disk", f"{free / GIGABYTE:.0f} GB free below {folder}", level)
+    machine = flight.found.facts.machine
+    for folder, free in (machine.free or {}).items():
+        if machine.is_away(folder):
+            continue  # its disk is not mounted, and what is free elsewhere is no answer
+        level = "warning" if free < LITTLE * 10**9 else "ok"
+        yield Finding("disk", f"{size(free)} free below {folder}", level)
 
 
 def ways(flight: Flight) -> Iterator[Finding]:
@@ -116,4 +183,4 @@ def ways(flight: Flight) -> Iterator[Finding]:
             yield Finding(place, f"{text}; give it another `user`, or type a program below /Library or /usr", "warning")
 
 
-RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, disk)
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, disk)

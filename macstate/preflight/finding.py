@@ -17,7 +17,10 @@ class Finding:
     about: str
     text: str
     level: str = "ok"
-    """``ok``, ``warning`` or ``error``."""
+    """``ok``, ``note`` (the plan tells it too), ``warning``, or ``error``: it cannot be done now, and is left."""
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.text}"
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from macstate import scripts
 from macstate.ollama.names import full, near
 from macstate.ollama.pulls import Pull, pulls
 from macstate.outputs import Outputs, UnreadableError, each
 from macstate.resource import Resource
 from macstate.steps import Run, Step
+
+if TYPE_CHECKING:
+    from macstate.found import Found
 
 PROGRAM = "/Library/macstate/bin/pull"
 """Where macstate/pull.sh lies on a Mac."""
@@ -28,19 +33,13 @@ class Model(Resource):
     """One model; its key is ``ENDPOINT/NAME:TAG``."""
 
     kind: ClassVar[str] = "model"
-    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls")
-    script: ClassVar[str] = """
-pulls() { # FOLDER: whether somebody works on the queue, and its lines
-  worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
-    [ "$(TZ=UTC0 ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
-  for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
-}
-listed models | while read -r endpoint port; do
-  section "curl /api/tags $endpoint $port" capped curl -qfsS --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags"
-  [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
-    section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
-done
-"""
+    alone: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls", "sizes")
+    help: ClassVar[Mapping[int, str]] = {
+        22: "it answers with an error",
+        28: "it does not answer within 10 seconds",
+    }
+    script: ClassVar[str] = scripts.bare("models.sh")
     absent: ClassVar[tuple[int, ...]] = (REFUSED,)
     gone: ClassVar[str] = "its server left the spec: the model stays on the disk, and is no longer macstate's"
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull"}
@@ -49,7 +48,7 @@ done
     digest: str | None = None
     """What it is pinned to, or the beginning of that."""
     size: int | None = None
-    """Bytes on the disk; found only."""
+    """Bytes on the disk; of one that is wished and not here, what its registry says."""
     port: int | None = None
     """Its server's loopback port."""
     folder: str = ""
@@ -79,12 +78,27 @@ done
         """What its removal frees."""
         return f"frees {size(self.size)}" if self.size else ""
 
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with what its registry says of it; while its disk is away, nothing is known of it."""
+        del wishes
+        outputs, (owner, _, name) = found.outputs.get(self.kind, {}), self.key.partition("/")
+        away = found.facts.machine.is_away(self.folder)
+        if away and self.id in found.record.lines:
+            return self.model_copy(update={"pulled": None, "digest": None})
+        why = f"{self.folder} is on a disk that is not mounted" if away else ""
+        if re.search(rf"(?m)^{re.escape(name)}\t-$", outputs.get(f"sizes {owner}", "")):
+            hint = f"; did you mean {meant}?" if (meant := near(name)) else ""
+            why = f"its registry has no such model{hint}"
+        return self.model_copy(update={"size": announced(outputs).get(self.key), "unreadable": why})
+
     def hidden(self, outputs: Outputs) -> bool:
         """Nothing is known of the models of a server that does not run."""
         return outputs.get(f"curl /api/tags {self.key.partition('/')[0]} {self.port}") == ""
 
     def note(self, was: Self | None) -> str:
         """Tell of a pull that goes on, and of a model that is no longer declared."""
+        if self.managed and (was is None or not was.exists):
+            return f"is to be downloaded: {size(self.size) if self.size else 'size not known'}"
         if was is None:
             return ""
         if was.pull and was.pull.going_on:
@@ -134,6 +148,12 @@ done
         yield Run(
             ("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", f"http://127.0.0.1:{self.port}/api/delete", "-d", order)
         )
+
+
+def announced(outputs: Outputs) -> dict[str, int]:
+    """Give the bytes of what is not here, as the registries say, by key."""
+    found = ((endpoint, re.findall(r"(?m)^(\S+)\t([0-9]{1,18})$", text)) for endpoint, text in each(outputs, "sizes"))
+    return {f"{endpoint}/{name}": int(count) for endpoint, lines in found for name, count in lines}
 
 
 def _listed(text: str) -> dict[str, Mapping[str, Any]]:

@@ -48,12 +48,12 @@ def folder(endpoint: Endpoint, scope: Scope) -> str:
     return endpoint.environment.get("OLLAMA_MODELS", f"{home}/.ollama/models")
 
 
-def resources(name: str, endpoint: Endpoint, scope: Scope) -> Iterator[Resource]:
-    """Give the models that an Ollama endpoint shall have, and the program that pulls them."""
+def resources(name: str, endpoint: Endpoint, server: str, scope: Scope) -> Iterator[Resource]:
+    """Give the models that an Ollama endpoint shall have, and the program that pulls them; ``server``: its job's id."""
     if endpoint.engine != "ollama":
         return
     wished = {f"{name}/{names.full(model)}": entry for model, entry in (endpoint.models or {}).items()}
-    place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope)}
+    place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope), "needs": (server,)}
     if wished:
         yield File(key=PROGRAM.lstrip("/"), content=scripts.pull(), permissions="0 755")
     yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -119,7 +120,7 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
     wanted = hostname.lower().rstrip(".")
     for each in peers:
         if wanted in {each.name.lower(), each.name.lower().partition(".")[0], *each.addresses}:
-            return _reachable(each)
+            return _reachable(each, peers)
     own = Peer.read(_own(found))
     if wanted in {own.name.lower(), *own.addresses}:
         raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
@@ -129,14 +130,19 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
     raise MacstateError(f"{hostname} is not in this laptop's tailnet; {hint} Correct `hostname`, {OPENSSH}")
 
 
-def _reachable(found: Peer) -> Peer:
+def _reachable(found: Peer, peers: list[Peer]) -> Peer:
     if found.expired:
         raise MacstateError(f"the tailnet key of {found.name} has ended; type `sudo tailscale up` at its keyboard")
     if not found.online:
         seen = "" if found.last_seen.startswith("0001") else f", last seen {found.last_seen}"
-        raise MacstateError(
-            f"{found.name} is offline{seen}; is it on, awake and on the network, and does its tailscaled run?"
-        )
+        label, _, rest = found.name.partition(".")
+        anew = re.compile(rf"{re.escape(label)}-\d+\.{re.escape(rest)}")  # what a second node of one name is called
+        twin = next((each.name for each in peers if each.online and anew.fullmatch(each.name)), "")
+        hint = "is it on, awake and on the network, and does its tailscaled run?"
+        if twin:
+            hint = f"{twin} is online: if that is the same Mac, registered anew, type it as `hostname`, or remove the "
+            hint += "old machine in Tailscale's admin console and give this one its name"
+        raise MacstateError(f"{found.name} is offline{seen}; {hint}")
     if not found.host_keys:
         raise MacstateError(
             f"{found.name} does not offer Tailscale SSH; type `sudo tailscale set --ssh` at its keyboard, {OPENSSH}"

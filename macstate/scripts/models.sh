@@ -1,0 +1,38 @@
+# shellcheck disable=SC2154 # appended to probe.sh, whose functions and variables it uses
+pulls() { # FOLDER: whether somebody works on the queue, and its lines
+  worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
+    [ "$(TZ=UTC0 ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
+  for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
+}
+told() { # what the server has answered
+  printf %s "$tags"
+  return "$status"
+}
+sizes() { # ENDPOINT: bytes of each that is wanted and not here, as its registry says, or - where that has none; 5 s in all
+  printf '%s\n' "$wanted" | {
+    while read -r owner name url; do
+      [ "$owner" = "$1" ] || continue
+      case $tags in *"\"name\":\"$name\""*) continue ;; esac
+      curl -qsL --max-time 5 -w '\n%{http_code}\n' -H "Accept: $form" "$url" 2>/dev/null | head -c 4000000 | tr '{}' '\n' |
+        NAME=$name awk '
+          match($0, /"size":[ ]*[0-9]+/) { sum += substr($0, RSTART + 7, RLENGTH - 7); known = 1 }
+          { last = $0 }
+          END {
+            if (last == "404") printf "%s\t-\n", ENVIRON["NAME"]
+            if (last == "200" && known) printf "%s\t%.0f\n", ENVIRON["NAME"], sum
+          }' &
+    done
+    wait
+  }
+}
+form=application/vnd.docker.distribution.manifest.v2+json
+servers=$(listed models) wanted=
+[ -z "$servers" ] || wanted=$(listed wanted)
+[ -z "$servers" ] || printf '%s\n' "$servers" | while read -r endpoint port; do
+  status=0
+  tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags") || status=$?
+  section "curl /api/tags $endpoint $port" told
+  case $wanted in *"$endpoint "*) section "sizes $endpoint" sizes "$endpoint" ;; esac
+  [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
+    section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
+done
