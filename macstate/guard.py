@@ -21,8 +21,8 @@ OVERRIDES = {
     "adopt": "it is as the spec wishes, and would be removed with its entry from now on",
     "firewall-off": "the firewall would be turned off",
 }
-SHARE = 1 / 3
-"""More than this of all objects going at once is nobody's everyday change."""
+SHARE, FEW = 1 / 3, 10
+"""More than this of all objects going at once is nobody's everyday change; of fewer than that, one is a large share."""
 
 
 def named(allow: str) -> set[str]:
@@ -49,8 +49,8 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
     removed = Counter(each.kind.kind for each in ours if not each.kind.laptop)
     renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")
     gone = (removed - renamed).total()
-    last = not serves and removed["launchd"] > 0
-    if gone > plan.owned * SHARE or last:
+    last = not serves and (removed - renamed)["launchd"] > 0
+    if (plan.owned >= FEW and gone > plan.owned * SHARE) or last:
         yield "removal", f"{gone} of {plan.owned} objects" + (" with the last endpoint" if last else "")
 
 

@@ -590,3 +590,25 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_one_of_two_macs_that_is_down_asks_nobody(tmp_path: Path) -> None:
+    """The question whether to go on, where nobody can answer, was a traceback."""
+    terminal = Terminal(tmp_path)
+    inventory = tmp_path / "inventory.py"
+    macs = ["@rehearsal/studio", ("127.0.0.1", {"ssh_port": 9})]
+    inventory.write_text(f"from macstate import terminal\nterminal.check_terminal()\nmacs = {macs}\n")
+    words = [str(BIN / "pyinfra"), str(inventory), "deploy.py", "--dry"]
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        env=terminal.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in said
+    assert "Plan: " in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from itertools import product
 from typing import Any
 
@@ -53,8 +54,7 @@ def ports(root: Any) -> Placed:
             first = held.setdefault(door.port, f"the door of {door.name}")
             if first != f"the door of {door.name}":
                 taken = f"port: {door.port} is taken by {first}, and the door of {door.name} has it too"
-                typed = f"`gateway: {{ports: {{{door.audience}: {{{door.https}: PORT}}}}}}`"
-                yield gateway.ports.place(door.audience, door.https), f"{taken}; type another: {typed}"
+                yield gateway.ports.place(door.audience, door.https), f"{taken}; type another: {door.typed}"
 
 
 def mounts(root: Any) -> Placed:
@@ -103,8 +103,24 @@ def commands(root: Any) -> Placed:
                     (*path, "user"),
                     "user: a gui job always runs as the user at the screen; take it out, or type `domain: system`",
                 )
+            if other := job.starts_otherwise:
+                text = f"waits_for: it starts a program while {job.waits_for} is there, and {other} says otherwise"
+                yield (*path, "waits_for"), f"{text}; take one of them out"
             if section == "endpoints":
                 yield from loopback.beyond_loopback(path, job)
+                yield from _placeholders(path, job)
+
+
+def _placeholders(path: Path, job: Any) -> Placed:
+    """``{port}`` is filled in, and what looks like it is a slip."""
+    words: list[tuple[Path, str]] = [(("command", place), word) for place, word in enumerate(job.command)]
+    words += [(("environment", name), value) for name, value in job.environment.items()]
+    for place, text in words:
+        if "${port}" in text:
+            yield (*path, *place), f"{place[0]}: ${{port}} would be the port behind a dollar sign; type {{port}}"
+        for name in re.findall(r"\{(\w+)\}", text):
+            if name != "port" and get_close_matches(name.lower(), ["port"]):
+                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean {{port}}?"
 
 
 def model_folders(root: Any) -> Placed:

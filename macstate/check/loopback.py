@@ -8,8 +8,8 @@ from macstate.document import Path, Placed
 from macstate.services.job import Job
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
-LISTEN = re.compile(r"(--host|--bind|--listen|--address|--server-name|-H|-b)(?:=(.*))?", re.DOTALL)
-"""Options by which model servers are told where to listen."""
+LISTEN = re.compile(r"(--?(?:host|bind|listen|address|addr|server-name)|-H|-b)(?:=(.*))?", re.DOTALL)
+"""Options by which model servers are told where to listen; programs in Go take them with one dash too."""
 
 
 def beyond_loopback(path: Path, endpoint: Job) -> Placed:
@@ -28,7 +28,7 @@ def beyond_loopback(path: Path, endpoint: Job) -> Placed:
         address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
         if match and match[1] == "-b" and (address or "").isdigit():
             continue  # llama-server's batch size
-        if match and (address or match[1] == "--listen") and not LOOPBACK.fullmatch(address or ""):
+        if match and (address or match[1].endswith("-listen")) and not LOOPBACK.fullmatch(address or ""):
             spot = place + 1 if address == following and address else place
             words = " ".join(filter(None, (match[1], address)))
             why = "lets the server listen beyond loopback, past Serve and every key"

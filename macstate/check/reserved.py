@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -49,4 +50,12 @@ def pages(root: Any) -> Placed:
                     yield ("endpoints", name, field), f"{field}: {path} is where the guide is; type another path"
 
 
-RULES: tuple[Callable[[Any], Placed], ...] = (variables, references, pages)
+def plists(root: Any) -> Placed:
+    """A job is more than its plist: it is loaded, enabled, and has an owner."""
+    for path in root.files or {}:
+        if place := re.search(r"/Library/Launch(Daemon|Agent)s/([^/]+)\.plist$", path):
+            typed = f"{place[2]}: {{command: […]{', domain: gui' if place[1] == 'Agent' else ''}}}"
+            yield ("files", path), f"{path}: a plist alone loads no job; declare it as `launchd: {{{typed}}}`"
+
+
+RULES: tuple[Callable[[Any], Placed], ...] = (variables, references, pages, plists)

@@ -190,7 +190,12 @@ class _Reader:
         plain = isinstance(node, yaml.ScalarNode) and node.style is None  # not quoted
         for tag, pattern, why, instead in TRAPS:
             if node.tag == tag and plain and pattern.match(text):
-                words = {"value": str(value).lower(), "text": text, "plain": text.replace("_", "").lstrip("+-0") or "0"}
+                quoted = f"0{text}" if re.fullmatch(r"\d:\d\d", text) else text  # a time of day
+                words = {
+                    "value": str(value).lower(),
+                    "text": quoted,
+                    "plain": text.replace("_", "").lstrip("+-0") or "0",
+                }
                 self.mistake(node, f"{text}: {why.format(**words)}; type {instead.format(**words)}")
                 return value
         return value
