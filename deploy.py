@@ -2,7 +2,7 @@
 
 from pyinfra import host, state
 
-from macstate import connect, ops, saved, terminal
+from macstate import connect, ops, report, saved, terminal
 from macstate.printable import printable
 from macstate.session import Session
 
@@ -13,8 +13,11 @@ with ops.one_mac(state, host):
     seen.check(agreed)
     session = Session(seen.found, seen.plan, seen.spec, seen.options.lock_wait)
     for batch in seen.plan.batches:
-        with ops.row(host, batch.order, batch.title):
-            ops.apply(name=printable(batch.title), session=session, batch=batch)
+        title, alone = report.title(batch), all(each.kind.alone for each in (*batch.changes, *batch.closes))
+        with ops.row(host, batch.order, title):
+            ops.apply(name=printable(title), session=session, batch=batch, _ignore_errors=alone)
     if seen.plan.batches:
         with ops.row(host, ops.LAST, "verify"):
             ops.verify(name="verify: nothing left to change", session=session, wishes=seen.wishes, keys=seen.keys)
+    if terminal.is_dry() or not seen.plan.batches:
+        seen.end()

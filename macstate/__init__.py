@@ -10,8 +10,9 @@ what there is  ``resources``: one kind a module (``resource`` is the base, ``out
                what it may do); ``services``: what stands for several resources
 a Mac, read    ``probe`` (one remote command), ``facts``, ``found``, ``record`` (what macstate made), ``health``,
                ``ollama``
-the plan       ``plan`` compares, ``change`` is what comes of it; ``preflight`` and ``guard`` say what stands against
-               it; ``review`` has all of that; ``report``, ``plan_json`` and ``saved`` show and keep it
+the plan       ``plan`` compares, ``left`` says what cannot be compared or done, ``change`` is what comes of it;
+               ``preflight`` and ``guard`` say what stands against it; ``review`` has all of that; ``report``,
+               ``plan_json`` and ``saved`` show and keep it
 carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts`` what runs on the machine,
                ``journal`` what was done
 the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``

@@ -83,11 +83,6 @@ class Batch:
         return (*(f"{SIGNS[change.action]} {change.id}" for change in self.changes), *closed)
 
     @property
-    def title(self) -> str:
-        """All of them."""
-        return ", ".join(self.titles)
-
-    @property
     def root(self) -> bool:
         """Whether it needs root."""
         return any(change.root for change in (*self.changes, *self.closes))
@@ -114,6 +109,8 @@ class Plan:
     """What goes on by itself, or is worth knowing."""
     as_wished: frozenset[str] = frozenset()
     """What is exactly as wished, and in no record: made by hand, or the record is lost."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """What of the spec, or of ours, stays as it is because it cannot be read or done now, with the reason."""
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from pyinfra.api.command import FunctionCommand
@@ -17,12 +17,12 @@ from macstate import connect, report, scripts, secrets, sudo, terminal
 from macstate.change import Batch
 from macstate.errors import MacstateError
 from macstate.health import healths, routes
-from macstate.review import planned
+from macstate.review import review
 from macstate.scope import Keys
 from macstate.session import Session
 from macstate.wishes import Wishes
 
-DONE, FAILED, NOTICE = "macstate: done: ", "macstate: failed: ", "macstate: notice: "
+DONE, FAILED, NOTICE, RECORD = (f"macstate: {word}: " for word in ("done", "failed", "notice", "record"))
 LAST = (99, 0, 0)
 """verify's place: behind every change."""
 PAUSES = (0.5, 1, 2, 4, 8)
@@ -72,11 +72,13 @@ def verify(session: Session, wishes: Wishes, keys: Keys) -> Generator[FunctionCo
 def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     del state
     try:
-        secrets.keep(connect.key_folder(host), connect.say)
+        if any(change.kind.sensitive for change in batch.changes):
+            secrets.keep(connect.key_folder(host), connect.say)
         session.sums[batch.root] = _sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
         session.entry.done.extend(batch.titles)
     except MacstateError as error:
-        terminal.fail(host, batch.title, error)
+        session.failed.update(change.id for change in batch.changes)
+        terminal.fail(host, report.title(batch), error)
         return False
     return True
 
@@ -84,6 +86,7 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
 def _sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
     words = ("sh", "-c", scripts.apply())
     ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
+    session.sums.update((root, line.removeprefix(RECORD)) for line in output.stdout_lines if line.startswith(RECORD))
     return _outcome(host, output, ended=ended)
 
 
@@ -106,7 +109,7 @@ def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
 def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Keys) -> bool:
     del state
     try:
-        _check(host, wishes, keys)
+        _check(host, session.failed, wishes, keys)
     except MacstateError as error:
         terminal.fail(host, "verify", error)
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
@@ -116,14 +119,15 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
     return True
 
 
-def _check(host: Host, wishes: Wishes, keys: Keys) -> None:
-    for pause in (*PAUSES, None):
+def _check(host: Host, failed: Collection[str], wishes: Wishes, keys: Keys) -> None:
+    for pause in (*PAUSES, 0):
         found = connect.look(host, wishes, healths=True)
-        todo = planned(wishes, found, keys)
-        ill = list(routes.ill(wishes, found, ask=connect.reaches(host) and not todo.changes))
-        if not (todo.changes or ill):
-            terminal.tell(host, f"verified: {report.proven(todo, healths(wishes, found))}")
-            return
-        if pause:
-            time.sleep(pause)
-    raise MacstateError(report.wanting(todo, ill))
+        todo = review(host.name, wishes, found, keys).plan
+        waits = {change.id for change in todo.changes}.difference(failed)  # what has failed does not come by itself
+        ill = list(routes.ill(wishes, found, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
+        if not (waits or ill):
+            break
+        time.sleep(pause)
+    if lines := report.wanting(todo, ill, failed):
+        raise MacstateError(*lines)
+    terminal.tell(host, f"verified: {report.proven(todo, healths(wishes, found))}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from macstate.change import Batch, Change, Plan, kind_of
-from macstate.errors import MacstateError
 from macstate.found import Found
-from macstate.record import SETTING, Record
+from macstate.left import left
+from macstate.record import SETTING
 from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.steps import Step
@@ -22,32 +23,36 @@ PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
 def plan(
-    wishes: Mapping[str, Resource], found: Found, only: frozenset[str] | None = None, *, adopt: bool = False
+    wishes: Mapping[str, Resource],
+    found: Found,
+    only: frozenset[str] | None = None,
+    *,
+    adopt: bool = False,
+    without: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Compare; with ``only`` these ids, and nothing else is changed, removed or told of.
 
-    ``adopt``: what is exactly as wished and in no record, is recorded as if macstate had made it.
-
-    Raises:
-        MacstateError: something that is wished or owned cannot be read.
+    ``adopt``: what is exactly as wished and in no record, is recorded as if macstate had made it. ``without``: what
+    cannot be done, with the reason, by id; it stays as it is, and what stands on it too.
     """
     whole = found
-    if only is not None:
-        wishes = {name: wish for name, wish in wishes.items() if name in only}
-        record = Record({name: line for name, line in found.record.lines.items() if name in only}, found.record.sums)
-        found = replace(found, record=record)
-    problems = list(_unknown(wishes, found))
-    if problems:
-        raise MacstateError(*problems)
+    wishes = {name: wish.beside(whole, wishes) for name, wish in wishes.items()}
+    out = {name: why for name, why in left(wishes, found, without).items() if only is None or name in only}
+    about = {*wishes, *found.record.lines} if only is None else only
+    wishes = {name: wish for name, wish in wishes.items() if name in about and name not in out}
+    lines = {name: line for name, line in found.record.lines.items() if name in about and name not in out}
+    found = replace(found, record=replace(found.record, lines=lines))
     as_wished = frozenset(_as_wished(wishes, found))
     adopted = [Change(name, "update", wishes[name], found.resources[name], ADOPTED) for name in as_wished if adopt]
-    differing = (*adopted, *_converge(wishes, found), *_remove(wishes, found), *_make_way(wishes, found))
+    going = {name for name, line in lines.items() if line.state != SETTING and name not in wishes}
+    in_the_way = list(_make_way(wishes, whole, going))
+    differing = (*adopted, *_converge(wishes, found), *_remove(wishes, found), *in_the_way)
     differing = (*differing, *_not_taken_in(wishes, found, differing))
     changes = sorted((*differing, *_disturbed(wishes, whole, differing)), key=_order)
     settings = dict(_left(wishes, found))
-    left = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
-    others = (each for each in _unmanaged(wishes, found, as_wished) if not (adopt and each[0] in as_wished))
-    unmanaged = (*others, *left) if only is None else ()
+    kept = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
+    told = {*out, *(change.id for change in in_the_way), *(as_wished if adopt else ())}
+    unmanaged = (*_unmanaged(wishes, found, as_wished, told), *kept) if only is None else ()
     notes = tuple((name, note) for name, wish in wishes.items() if (note := wish.note(found.resources.get(name))))
     against = tuple(why for name, wish in wishes.items() if (why := wish.against(found.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
@@ -56,27 +61,8 @@ def plan(
     public = {name: was.unguarded(wishes) for name in still if (was := found.resources.get(name)) and was.public}
     owned = sum(line.state != SETTING for line in found.record.lines.values())
     stays = tuple(wish for name, wish in wishes.items() if name not in changed)
-    return Plan(tuple(_batches(changes, found)), unmanaged, settled, stays, owned, public, against, notes, as_wished)
-
-
-def _unknown(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
-    mine = {*wishes, *(name for name, line in found.record.lines.items() if line.state != SETTING)}
-    for name in sorted(mine):
-        reasons = [why for start, why in found.unreadable.items() if name.startswith(start)]
-        was = found.resources.get(name)
-        fields = (
-            [field for field in wishes[name].managed if was and getattr(was, field) is None] if name in wishes else []
-        )
-        if reasons:
-            yield f"{name}: {reasons[0]}; without it nothing can be said about this Mac"
-        elif was and (was.unreadable or fields):
-            why = (
-                was.unreadable
-                or f"this Mac does not show {', '.join(fields)}: it does not have the setting, or hides it"
-            )
-            yield f"{name}: {why}; take it out of the spec, or make it readable"
-        elif name in wishes and was is None and not wishes[name].owned:
-            yield f"{name}: this Mac does not have it; take it out of the spec"
+    batches = tuple(_batches(changes, found))
+    return Plan(batches, unmanaged, settled, stays, owned, public, against, notes, as_wished, out)
 
 
 def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
@@ -105,16 +91,16 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
             yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
 
 
-def _make_way(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
+def _make_way(wishes: Mapping[str, Resource], found: Found, going: Collection[str]) -> Iterator[Change]:
     for kind in KINDS:
-        for was, why in kind.in_the_way(wishes, found):
+        for was, why in kind.in_the_way(wishes, found, going):
             yield Change(was.id, "remove", None, was, why, foreign=True)
 
 
 def _order(change: Change) -> tuple[int, int, int, str]:
     place = PLACE[change.id.partition("/")[0]]
-    late = int(change.wish.late) if change.wish else 0
-    return (0, -place, 0, change.id) if change.action == "remove" else (1, place, late, change.id)
+    late = any(each.late for each in [change.wish or change.was] if each)
+    return (0, -place, late, change.id) if change.action == "remove" else (1, place, late, change.id)
 
 
 def _not_taken_in(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:
@@ -136,15 +122,11 @@ def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[C
 
 
 def _batches(changes: list[Change], found: Found) -> list[Batch]:
-    batches = [_alone(change) for change in changes if not change.kind.document]
+    batches = [Batch((each,), tuple(_steps(each)), _order(each)[:3]) for each in changes if not each.kind.document]
     for kind in KINDS:
         if members := tuple(change for change in changes if kind.document and change.kind is kind):
             batches += _of_document(members, found)
     return sorted(batches, key=lambda batch: batch.order)
-
-
-def _alone(change: Change) -> Batch:
-    return Batch((change,), tuple(_steps(change)), _order(change)[:3])
 
 
 def _steps(change: Change) -> Iterator[Step]:
@@ -162,17 +144,16 @@ def _of_document(members: tuple[Change, ...], found: Found) -> Iterator[Batch]:
     Between the two, what a thing leads to is no longer, or not yet, what it was made for.
     """
     kind = members[0].kind
-    outputs = found.outputs[kind.kind]
     leaving = tuple(change for change in members if change.wish is None)
     coming = tuple(change for change in members if change.wish is not None)
     closed = tuple(change for change in coming if change.was)
     if leaving or closed:
         gone = [change.was for change in (*leaving, *closed) if change.was]
-        yield Batch(leaving, tuple(kind.write(outputs, (), gone)) if gone else (), FIRST, closed)
-        outputs = kind.written(outputs, gone)
+        yield Batch(leaving, tuple(kind.write(found, (), gone)) if gone else (), FIRST, closed)
+        found = replace(found, outputs={**found.outputs, kind.kind: kind.written(found, gone)})
     if coming:
         wished = [change.wish for change in coming if change.wish]
-        yield Batch(coming, tuple(kind.write(outputs, wished, ())), _order(coming[0])[:3])
+        yield Batch(coming, tuple(kind.write(found, wished, ())), _order(coming[0])[:3])
 
 
 def _as_wished(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
@@ -182,15 +163,13 @@ def _as_wished(wishes: Mapping[str, Resource], found: Found) -> Iterator[str]:
             yield name
 
 
-def _unmanaged(wishes: Mapping[str, Resource], found: Found, as_wished: Collection[str]) -> Iterator[tuple[str, str]]:
-    leaving = {was.id for kind in KINDS for was, _ in kind.in_the_way(wishes, found)}
+def _unmanaged(
+    wishes: Mapping[str, Resource], found: Found, as_wished: Collection[str], told: Collection[str]
+) -> Iterator[tuple[str, str]]:
     for name, was in sorted(found.resources.items()):
-        if name in leaving or not (was.owned and was.exists) or name in found.record.lines:
-            continue
-        if name not in wishes:
-            yield name, "cannot be read" if was.unreadable else ""
-        elif name in as_wished:
-            yield name, UNRECORDED
+        ours = name in found.record.lines or (name in wishes and name not in as_wished)
+        if was.owned and was.exists and not ours and name not in told:
+            yield name, UNRECORDED if name in as_wished else "cannot be read" if was.unreadable else ""
     for start in sorted(found.unreadable):
         yield start.rstrip("/"), "cannot be read"
 

@@ -48,6 +48,7 @@ def host(plan: Plan) -> dict[str, Any]:
     return {
         "changes": changes,
         "unmanaged": [identifier for identifier, _ in plan.unmanaged],
+        **({"left": dict(sorted(plan.left.items()))} if plan.left else {}),
         "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
     }
 

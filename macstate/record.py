@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 FOLDERS = {True: "/var/db/macstate", False: ".local/state/macstate"}
@@ -29,6 +29,8 @@ class Record:
 
     lines: Mapping[str, Line] = field(default_factory=dict)
     sums: Mapping[bool, str] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
+    """Where a line stands that is none of ours, as ``/var/db/macstate/owned:3``: what it named is nobody's now."""
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -40,16 +42,18 @@ class Record:
 
         What stands in the user's record steers nothing but the user's own; and a Mac may be somebody's laptop too.
         """
-        return Record({name: line for name, line in self.lines.items() if known(name) is line.root}, self.sums)
+        return replace(self, lines={name: line for name, line in self.lines.items() if known(name) is line.root})
 
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:
         """Read ``STATE<TAB>ID<TAB>FINGERPRINT`` lines; what is no such line is not ours."""
         lines: dict[str, Line] = {}
+        damaged: list[str] = []
         for root, text in texts.items():
-            for line in text.split("\n"):
-                state, _, rest = line.partition("\t")
-                name, _, fingerprint = rest.partition("\t")
+            for number, line in enumerate(text.split("\n"), start=1):
+                state, name, fingerprint = (*line.split("\t", 2), "", "")[:3]
                 if name and state in {"pending", "owned", "set"} and not re.search("[\ud800-\udfff]", line):  # UTF-8
                     lines[name] = Line(cast(Literal["pending", "owned", "set"], state), fingerprint, root)
-        return cls(lines, sums)
+                elif line:
+                    damaged.append(f"{'' if root else '~/'}{FOLDERS[root]}/owned:{number}")
+        return cls(lines, sums, tuple(damaged))

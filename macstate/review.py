@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from macstate import guard, preflight, report
 from macstate.change import Plan
@@ -13,9 +14,12 @@ from macstate.options import Options
 from macstate.plan import plan
 from macstate.preflight.finding import Finding
 from macstate.printable import printable
+from macstate.resource import Resource
+from macstate.resources.launchd import Launchd
+from macstate.resources.serve_hands import had, stranded
 from macstate.saved import Saved
 from macstate.scope import Keys
-from macstate.wishes import Wishes, stale
+from macstate.wishes import Wishes, place, stale
 
 
 @dataclass(frozen=True)
@@ -50,30 +54,86 @@ class Review:
                 yield "the gateway is one for all endpoints: what changes in it may be about others too"
             left = map(printable, self.left)
             yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in left)
-        yield from report.text(self.name, self.plan, steps=steps, width=width, only=only)
+        notes = tuple(str(each) for each in self.findings if each.level == "note")
+        yield from report.text(self.name, self.plan, steps=steps, width=width, only=only, notes=notes)
 
     def check(self, saved: Saved | None = None) -> None:
-        """Let the run through, or not.
+        """Let the run through, or not. What only a part of it lacks stops that part, and is told at the end.
 
         Raises:
             MacstateError: it is not the saved one, it is dangerous and nobody has said that this is meant, or something
-                cannot work.
+                can neither be made nor left as it is.
         """
         if saved:
             saved.check(self.name, self.plan, self.spec)
         serves = any(entry.section == "endpoints" for _, entry in self.wishes.entries)
         guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
-        if errors := [
-            *self.plan.against,
-            *(f"{each.about}: {each.text}" for each in self.findings if each.level == "error"),
-        ]:
-            raise MacstateError(*errors)
+        if self.plan.against:
+            raise MacstateError(*self.plan.against)
+
+    def end(self) -> None:
+        """End a run that has nothing more to change.
+
+        Raises:
+            MacstateError: something is left.
+        """
+        if left := report.left(self.plan):
+            raise MacstateError(*(f"left: {line}" for line in left))
 
 
-def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Plan:
-    """Plan for what the run is about."""
-    wished = wishes.expand(found.facts, keys)
-    return plan(wished, found, wishes.about(wished, found, keys), adopt=adopt)
+def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> tuple[Plan, tuple[Finding, ...]]:
+    """Plan for what the run is about, without what this Mac lacks something for; give what was looked at, too.
+
+    Raises:
+        MacstateError: two entries of the spec make the same thing.
+    """
+    wished, lacking = wishes.expanded(found.facts, keys)
+    about = wishes.about(wished, found, keys)
+    without = dict(_unsure(wished, found, lacking))
+    errors: dict[str, str] = {}
+    while True:  # what is left may be in the way of more
+        todo = plan(wished, found, about, adopt=adopt, without=without)
+        findings = tuple(preflight.findings(wishes, found, todo))
+        fresh = {each.about for each in findings if each.level == "error"}.difference(errors)
+        if not fresh:
+            break
+        for where in fresh:
+            told = [each for each in findings if each.about == where and each.level == "error"]
+            errors[where] = "; ".join([str(told[0]), *(each.text for each in told[1:])])
+        well = {place(*entry) for entry in wishes.entries} - errors.keys()
+        shared = wishes.ids(well, found.facts, keys)
+        for where, why in errors.items():
+            without |= dict.fromkeys(wishes.ids((where,), found.facts, keys) - shared, why)
+        entries = {place(*entry): entry for entry in wishes.entries}
+        closed = {where for where in errors.keys() & entries.keys() if not _in_force(*entries[where], found)}
+        wished = {**wished, **replace(wishes, closed=frozenset(closed)).expanded(found.facts, keys)[0]}
+    if lost := stranded(todo, found):
+        wished = {name: wish for name, wish in wished.items() if name not in lost}
+        without = {name: why for name, why in without.items() if name not in lost}
+        todo = plan(wished, found, about, adopt=adopt, without=without)
+    mine = {*wishes.only, *wishes.needed} if wishes.only else {*lacking, *errors}
+    told_of = {**{where: why for where, why in errors.items() if why not in todo.left.values()}, **lacking}
+    todo = replace(todo, left={**todo.left, **{where: why for where, why in told_of.items() if where in mine}})
+    return todo, findings
+
+
+def _unsure(wished: Mapping[str, Resource], found: Found, lacking: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Give (id, why) of what may be of an entry that cannot be expanded: it looks like what has left the spec."""
+    why = next(iter(lacking.values()), "")
+    if why:
+        yield from ((each, why) for wish in wished.values() for each in wish.needs if each not in wished)
+        later = f"not in the spec, as far as can be seen, and stays until all of that can be: {why}"
+        yield from ((each, later) for each in stale(wished, found))
+
+
+def _in_force(name: str, entry: Any, found: Found) -> bool:
+    """Say whether an endpoint's own job, as it was found, has the port that the gateway leads to."""
+    if entry.section != "endpoints":
+        return True
+    job = found.resources.get(f"launchd/system/{entry.job_label(name)}")
+    listening = {each.group for each in found.facts.machine.at(entry.port)} - {getattr(job, "pid", None)}
+    mine = isinstance(job, Launchd) and job.id in found.record.lines and entry.port in had(job, found)
+    return mine and not listening
 
 
 def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Review:
@@ -82,8 +142,7 @@ def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool =
     Raises:
         MacstateError: what is wished cannot be said of this Mac.
     """
-    todo = planned(wishes, found, keys, adopt=adopt)
-    findings = tuple(preflight.findings(wishes, found, todo))
+    todo, findings = planned(wishes, found, keys, adopt=adopt)
     seen = Review(name, wishes, found, keys, todo, findings)
     if not wishes.only:
         return seen
@@ -92,5 +151,6 @@ def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool =
         raise MacstateError(f"only={','.join(wishes.only)}: {why}; add these, or leave `--only` out")
     shared = wishes.ids(wishes.needed, found.facts, keys)
     gone = {change.id for change in todo.changes}
-    left = tuple(each for each in stale(wishes.expand(found.facts, keys), found) if each not in gone)
+    wished, lacking = wishes.expanded(found.facts, keys)
+    left = tuple(each for each in stale(wished, found) if each not in gone) if not lacking else ()
     return replace(seen, shared=shared, left=left)

@@ -47,6 +47,8 @@ class Scope:
     key: Keys
     macs: tuple[MacView, ...] = ()
     """The Mac itself; for the laptop all of them."""
+    closed: frozenset[str] = frozenset()
+    """Places in the spec to which the gateway does not lead now."""
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out of all entries already."""
 

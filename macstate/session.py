@@ -23,6 +23,8 @@ class Session:
         self.entry = journal.Entry.of(plan, spec)
         self.sums = dict(found.record.sums)
         self.password: str | None = None
+        self.failed: set[str] = set()
+        """The ids of what this run has not managed, though it went on."""
 
     def payload(self, batch: Batch, who: str) -> list[str]:
         """Give the lines for ``apply.sh``: lock, record what begins, the steps, record what is done."""
@@ -48,7 +50,7 @@ class Session:
     def _begun(self, change: Change) -> Iterator[tuple[str, ...]]:
         """Give what is said before the first step: what somebody else made is in no record of ours, cut off or not."""
         known = self.found.record.lines.get(change.id)
-        fingerprint = known.fingerprint if known else "-"  # a run that is cut off forgets nothing
+        fingerprint = getattr(known or change.wish, "fingerprint", "-")  # a run that is cut off forgets nothing
         if change.foreign or (known is None and change.was):  # it was seen, and the person has let it through
             yield "takes", change.id
         if change.wish:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from macstate import report
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths
@@ -20,7 +21,15 @@ from macstate.wishes import Wishes
 
 Line = tuple[str, Styled, str]
 """What it is about, its state, and more."""
-COLOURS = {"up": "green", "starting": "yellow", "down": "red", "wrong": "red", "silent": "red", "unknown": "yellow"}
+COLOURS = {
+    "up": "green",
+    "starting": "yellow",
+    "waiting": "yellow",
+    "down": "red",
+    "wrong": "red",
+    "silent": "red",
+    "unknown": "yellow",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Status:
     def fine(self) -> bool:
         """Whether nobody has to do anything."""
         silent = any(each.state == "silent" for each in self.routes)
-        return not (self.plan.changes or silent) and all(each.fine for each in self.healths)
+        return not (self.plan.changes or self.plan.left or silent) and all(each.fine for each in self.healths)
 
     def lines(self) -> Iterator[Line]:
         """Give a line for each thing."""
@@ -80,9 +89,11 @@ class Status:
         if power and power[0].sleep is not None:
             timer = power[0].sleep
             yield _line("sleep", "off" if not timer else "on", "" if not timer else f"after {timer} min", None)
+        for why in report.left(self.plan):
+            yield _line("spec", "left", why, "red")
         if self.plan.changes:
             yield _line("spec", "differs", f"{len(self.plan.changes)} changes are pending: `macstate plan`", "yellow")
-        else:
+        elif not self.plan.left:
             yield _line("spec", "as is", "the Mac matches it", "green")
 
 

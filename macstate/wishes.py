@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -30,6 +31,8 @@ class Wishes:
     """Whether this is the laptop's side."""
     elsewhere: frozenset[str] = frozenset()
     """Places in the spec that are about another machine."""
+    closed: frozenset[str] = frozenset()
+    """Places in the spec to which the gateway does not lead now."""
 
     def narrowed(self, only: Iterable[str]) -> Wishes:
         """Keep to some entries and what they need.
@@ -63,12 +66,16 @@ class Wishes:
     def ids(self, places: Iterable[str], facts: Facts, key: Keys = no_keys) -> frozenset[str]:
         """Give the ids of some entries."""
         scope = self.scope(facts, key)
-        chosen = (pair for pair in self.entries if place(*pair) in places)
-        return frozenset(resource.id for name, entry in chosen for resource in entry.expand(name, scope))
+        found: set[str] = set()
+        for name, entry in self.entries:
+            if place(name, entry) in places:
+                with suppress(MacstateError):  # what the Mac lacks is told where all of them are expanded
+                    found.update(resource.id for resource in entry.expand(name, scope))
+        return frozenset(found)
 
     def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
         """Give what the entries are expanded with."""
-        return Scope(facts, self.entries, key, self.macs)
+        return Scope(facts, self.entries, key, self.macs, self.closed)
 
     @property
     def lists(self) -> tuple[tuple[str, str], ...]:
@@ -81,21 +88,33 @@ class Wishes:
         Raises:
             MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
         """
+        resources, lacking = self.expanded(facts, key)
+        if lacking:
+            raise MacstateError(*dict.fromkeys(lacking.values()))
+        return resources
+
+    def expanded(self, facts: Facts, key: Keys = no_keys) -> tuple[Mapping[str, Resource], dict[str, str]]:
+        """Give the resources by id, and why there are no more: what the Mac lacks, by the entry's place in the spec.
+
+        Raises:
+            MacstateError: two entries make the same thing.
+        """
         resources: dict[str, Resource] = {}
-        problems: list[str] = []
+        lacking: dict[str, str] = {}
+        twice: list[str] = []
         scope = self.scope(facts, key)
         for name, entry in self.entries:
             try:
                 for resource in entry.expand(name, scope):
                     if resources.get(resource.id, resource) != resource:  # equal ones agree
                         again = f"the second time by {entry.section}.{name}"
-                        problems.append(f"{resource.id} is declared twice, {again}; keep one")
+                        twice.append(f"{resource.id} is declared twice, {again}; keep one")
                     resources[resource.id] = resource
             except MacstateError as error:
-                problems += error.lines
-        if problems:
-            raise MacstateError(*dict.fromkeys(problems))
-        return resources
+                lacking[place(name, entry)] = "; ".join(error.lines)
+        if twice:
+            raise MacstateError(*dict.fromkeys(twice))
+        return resources, lacking
 
 
 def stale(wished: Mapping[str, Resource], found: Found) -> list[str]:

@@ -53,7 +53,7 @@ def make(text: str) -> None:
     for batch in todo.batches:
         words = ["sudo", "-n", "sh", "-c", scripts.apply()]
         said = run(words if batch.root else words[2:], session.payload(batch, NAME))
-        assert said, batch.title
+        assert said, batch.titles
         assert said[-1].startswith("macstate: done: "), said
         session.sums[batch.root] = said[-1].removeprefix("macstate: done: ")
     end = time.monotonic() + PATIENCE

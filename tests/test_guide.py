@@ -269,15 +269,16 @@ def test_what_is_open_is_told_as_it_is(entry: dict[str, Any], told: str | None) 
 
 @pytest.mark.parametrize("field", sorted(Power.model_fields.keys() - Resource.model_fields.keys() - {"key"}))
 def test_every_power_setting_is_told(field: str) -> None:
-    for value in (0, 1):
+    for value in (0, 3) if field == "hibernatemode" else (0, 1):
         wished: Any = bool(value) if Power.model_fields[field].annotation == bool | None else value
         power = {field: wished} if field == "disablesleep" else {"ups": {field: wished}}
         text = markdown(MINIMAL + yaml.safe_dump({"power": power}), "mini")
 
         (row,) = (line for line in text.splitlines() if f"`{field} {value}`" in line)
         switch = row.split(" | ")[1]
-        expected = ("never", "1 min") if field == "displaysleep" else ("off", "on")
-        assert switch == expected[value if field != "sleep" else 1 - value]
+        words = {"displaysleep": ("never", "1 min"), "powermode": ("automatic", "low power")}
+        expected = words.get(field, ("off", "on"))
+        assert switch == expected[min(value, 1) if field != "sleep" else 1 - value]
         assert "A request does not wake a Mac that sleeps" in text
 
 

@@ -133,11 +133,11 @@ def test_each_route_is_asked_for(port: int) -> None:
         f"localhost:{port}/key": ("answers", "401"),
         f"localhost:{port}/down": ("silent", "HTTP 502"),
     }
-    assert [text.partition(": ")[0] for text in routes.ill(wishes, was, ask=True)] == [
+    assert [text.partition(": ")[0] for text in routes.ill(wishes, was, (), ask=True)] == [
         f"https://localhost:{port}/down",
         f"https://localhost:{closed}/",
     ]
-    assert list(routes.ill(wishes, was, ask=False)) == []
+    assert list(routes.ill(wishes, was, (), ask=False)) == []
 
 
 @pytest.mark.parametrize(("path", "fine"), [("/key", True), ("/down", False)])
@@ -153,7 +153,7 @@ def test_a_route_to_what_is_starting_has_time(port: int) -> None:
     was = found({"health coder": "\n000", "age coder": "00:05"}, serve(port, "/down"), name="localhost")
     wishes = wished(f"engine: rest, serve: {{https: {port}, path: /down}}")
     assert asked(wishes, was) == {f"localhost:{port}/down": ("starting", "HTTP 502")}
-    assert list(routes.ill(wishes, was, ask=True)) == []
+    assert list(routes.ill(wishes, was, (), ask=True)) == []
 
 
 def test_what_the_laptop_itself_cannot_do_is_not_the_macs_fault(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from macstate.rehearsal.mac import birth
 from macstate.steps import Run, Step, Write
 
 FOREIGN = (
-    "sudo tailscale serve --bg --https=10000 http://127.0.0.1:9999",
+    "sudo tailscale serve --bg --https=4443 http://127.0.0.1:9999",
     'sudo "$MACSTATE_ROOT"/usr/libexec/ApplicationFirewall/socketfilterfw --add /usr/bin/ruby',
     "sudo launchctl disable system/com.example.other",
 )

@@ -44,6 +44,7 @@ SPEC = """
 macs:
   studio: {hostname: studio.tail1.ts.net, user: anna}
 power: {ac: {sleep: 0}}
+launchd: {com.example.tick: {command: [/opt/tick], interval: 5m}}
 endpoints:
   coder: {engine: openai, command: [/opt/a, --port, "{port}"], port: 8001, serve: /coder}
   ollama: {engine: ollama, command: [/opt/ollama, serve], port: 11434, models: {all-minilm: A}}
@@ -89,7 +90,7 @@ def evil(tmp_path_factory: pytest.TempPathFactory) -> Path:
     laptop.wait_for_models("studio")
     mac = laptop.mac("studio")
     jobs = mac / "Library/LaunchDaemons"
-    for name, label in ((f"com.evil{EVIL}", f"com.evil{EVIL}"), ("macstate.coder", "macstate.coder")):
+    for name, label in ((f"com.evil{EVIL}", f"com.evil{EVIL}"), ("com.example.tick", "com.example.tick")):
         plist = {"Label": label, "ProgramArguments": ["/opt/a", EVIL]}
         (jobs / f"{name}.plist").write_bytes(plistlib.dumps(plist, fmt=plistlib.FMT_BINARY))
     record = mac / "var/db/macstate/owned"
@@ -117,7 +118,7 @@ def mac(evil: Path, tmp_path: Path) -> Terminal:
 
 COMMANDS = {
     "plan -v": (f"- file/etc/evil{SHOWN}", f"unmanaged: launchd/system/com.evil{SHOWN}", f">{SHOWN}</string>"),
-    "plan --only endpoints.coder": (f"file/etc/evil{SHOWN} is no longer", f"8001 is held by /opt/evil{SHOWN} (process"),
+    "plan --only endpoints.coder": (f"file/etc/evil{SHOWN} is no longer", f"/opt/evil{SHOWN} (process"),
     "status": (f"failed   the last pull failed: no{SHOWN}",),
     "doctor": (f"port 8001 is held by /opt/evil{SHOWN} (process",),
     "log": (f"2026{SHOWN}  eve{SHOWN}", rf"    + {SHOWN}\n~ power/ac"),

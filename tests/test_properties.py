@@ -286,7 +286,7 @@ endpoints:
     assert laptop.run(both, "studio", "mini").commands == 2
 
 
-def test_one_macs_trouble_does_not_end_the_other(tmp_path: Path) -> None:
+def test_one_macs_trouble_ends_neither_the_other_nor_the_rest(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     both = "macs:\n  studio: {hostname: s.ts.net, user: anna}\n  mini: {hostname: m.ts.net, user: bert}\n"
     laptop.run(both, "studio", "mini")
@@ -296,4 +296,6 @@ def test_one_macs_trouble_does_not_end_the_other(tmp_path: Path) -> None:
     outcome = laptop.run(more, "studio", "mini")
     assert outcome.failed
     assert "studio ~ power/ac" in outcome.done
-    assert not [line for line in outcome.done if line.startswith("mini")]
+    assert [line for line in outcome.done if line.startswith("mini")] == ["mini ~ power/ac"]
+    left = "left: tailscale/prefs: `tailscale debug prefs` ended with 1: Failed to connect"
+    assert any(left in line for line in outcome.said)

@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_not_absent(shell: dict[str, str]) -> None:
     )
     nobody = run(shell, "macstate", "plan", "@rehearsal/macstudio")
     assert nobody.returncode == 1
-    assert "nobody is logged in at the Mac's screen" in nobody.stderr
+    assert "nobody is logged in at the Mac's screen" in nobody.stdout
     run(shell, "pyinfra", "@rehearsal/macstudio", "exec", "--", "rehearse login mmirvois")
     somebody = run(shell, "pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
     assert somebody.returncode == 0, somebody.stdout + somebody.stderr

@@ -247,8 +247,18 @@ def test_what_is_renamed_is_not_removed() -> None:
         ("create", "serve/443/y"),
     ]
     guard.check(todo, NODE, "")
-    with pytest.raises(MacstateError, match="1 of 2 objects: refused"):
-        guard.check(planned(SMALL.replace(", serve: /x", ""), SMALL), NODE, "")
+
+
+def many(count: int) -> str:
+    jobs = "".join(f"  com.example.j{number}: {{command: [/opt/j]}}\n" for number in range(count))
+    return f"macs: {{macstudio: {{hostname: mini.tail1.ts.net, user: me}}}}\nlaunchd:\n{jobs}"
+
+
+def test_of_few_objects_one_is_a_large_share_and_no_danger() -> None:
+    guard.check(planned(many(2), many(9)), NODE, "")
+    guard.check(planned(many(7), many(10)), NODE, "")
+    with pytest.raises(MacstateError, match="4 of 10 objects: refused"):
+        guard.check(planned(many(6), many(10)), NODE, "")
 
 
 def test_a_key_is_not_lost_with_its_route() -> None:

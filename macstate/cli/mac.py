@@ -12,17 +12,17 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, journal, spec, status, terminal
+from macstate import connect, journal, report, spec, status, terminal
 from macstate.cli import complete, logs
 from macstate.cli.target import limited, on_each, targeted
 from macstate.errors import MacstateError
-from macstate.plan import plan
 from macstate.report.styled import Styled
+from macstate.review import planned
 from macstate.types import seconds
 
 POLL = 1.0
 """Seconds between two looks of a command that follows."""
-COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+COLOURS = {"ok": "green", "note": "green", "warning": "yellow", "error": "red"}
 
 
 @click.command("status")
@@ -42,7 +42,7 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
             while True:
                 wishes = spec.load().for_host(host.name)
                 found = connect.look(host, wishes, healths=True)
-                todo = plan(wishes.expand(found.facts, connect.keys(host, found, dry=True)), found)
+                todo, _ = planned(wishes, found, connect.keys(host, found, dry=True))
                 seen = status.Status(wishes, found, todo, connect.reaches(host))
                 if not (follow and seen.goes_on):
                     break
@@ -68,9 +68,14 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
 
     def look(state: State, host: Host) -> None:
         terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
-        for each in connect.review(host, dry=True).findings:
+        seen = connect.review(host, dry=True)
+        for each in seen.findings:
             terminal.say(Styled(f"{each.level:7}", COLOURS[each.level]), f"  {each.about}: {each.text}")
-            errors.extend([each.text] * (each.level == "error"))
+            errors.extend([f"{each.about}: {each.text}"] * (each.level == "error"))
+        for line in report.left(seen.plan):
+            if not line.startswith(tuple(errors)):
+                terminal.say(Styled(f"{'error':7}", COLOURS["error"]), f"  {line}")
+                errors.append(line)
 
     reached = on_each(target, limit, (), look)
     sys.exit(not reached or bool(errors))

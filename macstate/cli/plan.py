@@ -47,7 +47,8 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
 ) -> None:
     """Show what would change on TARGET: an inventory file, or @rehearsal/NAME.
 
-    Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error.
+    Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error, and where something that is
+    wished cannot be read or done, whatever else is pending.
     """
     plans: dict[str, Plan] = {}
     data = (*data, *([f"only={','.join(only)}"] if only else []))
@@ -73,6 +74,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
         _save(out, f"{document}\n")
     elif out:
         terminal.say(f"--out {out}: not written, since something above stands against this plan", err=True)
+    fine = fine and not any(each.left for each in plans.values())
     sys.exit(ERROR if not fine else PENDING if any(each.changes for each in plans.values()) else CLEAN)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from macstate.found import Found
@@ -24,13 +24,18 @@ class Health:
 
     name: str
     state: str
-    """``up``, ``starting`` (within its ``ready_within``), ``down``, or ``wrong``: it runs, but not as the spec says."""
+    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``down``, or ``wrong``: it runs,
+    but not as the spec says."""
     text: str
+    label: str = ""
+    """The launchd label of its job."""
+    missing: frozenset[str] = frozenset()
+    """The ids of models that it does not serve, where only these are wrong."""
 
     @property
     def fine(self) -> bool:
         """Whether nobody has to do anything."""
-        return self.state in {"up", "starting"}
+        return self.state in {"up", "starting", "waiting"}
 
 
 def lists(wishes: Wishes) -> Iterator[tuple[str, str]]:
@@ -43,7 +48,8 @@ def lists(wishes: Wishes) -> Iterator[tuple[str, str]]:
 
 def healths(wishes: Wishes, found: Found) -> list[Health]:
     """Judge every endpoint."""
-    return [_judge(name, entry, found) for name, entry in _endpoints(wishes)]
+    judged = ((_judge(name, entry, found), entry.job_label(name)) for name, entry in _endpoints(wishes))
+    return [replace(health, label=label) for health, label in judged]
 
 
 def _endpoints(wishes: Wishes) -> Iterator[tuple[str, Any]]:
@@ -55,8 +61,7 @@ def _endpoints(wishes: Wishes) -> Iterator[tuple[str, Any]]:
 def _judge(name: str, endpoint: Any, found: Found) -> Health:
     job = next((job for job in _jobs(found) if job.label == endpoint.job_label(name)), None)
     if job is None or job.pid is None:
-        said = f"its job does not run{f' ({job.last_failure})' if job and job.last_failure else ''}"
-        return Health(name, "down", said if job and job.loaded else "launchd does not know its job")
+        return _stopped(name, endpoint, job, found)
     if wrong := next(_wrong(endpoint, job, found), None):
         return Health(name, "wrong", wrong)
     if down := next(_down(name, endpoint, found), None):
@@ -67,8 +72,16 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
     if isinstance(here, str):
         return Health(name, "up", f"{where}; which models it serves is not known: {here}")
     if missing := [model for model in endpoint.models or () if model not in here]:
-        return Health(name, "wrong", f"it does not serve {', '.join(missing)}")
+        ids = frozenset(f"model/{name}/{full(model)}" for model in missing)
+        return Health(name, "wrong", f"it does not serve {', '.join(missing)}", missing=ids)
     return Health(name, "up", where)
+
+
+def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Health:
+    if job and endpoint.waits_for and found.facts.machine.is_away(endpoint.waits_for):
+        return Health(name, "waiting", f"it waits for {endpoint.waits_for}, which is not mounted")
+    said = f"its job does not run{f' ({job.last_failure})' if job and job.last_failure else ''}"
+    return Health(name, "down", said if job and job.loaded else "launchd does not know its job")
 
 
 def _wrong(endpoint: Any, job: Launchd, found: Found) -> Iterator[str]:

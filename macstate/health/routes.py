@@ -6,7 +6,7 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -53,9 +53,12 @@ def asked(wishes: Wishes, found: Found) -> list[Route]:
         return list(pool.map(lambda job: _ask(job[0], job[1], young=job[2]), jobs))
 
 
-def ill(wishes: Wishes, found: Found, *, ask: bool) -> Iterator[str]:
-    """Say what is not well: endpoints, and with ``ask`` routes too."""
-    yield from (f"{each.name}: {each.text}" for each in healths(wishes, found) if not each.fine)
+def ill(wishes: Wishes, found: Found, left: Collection[str], *, ask: bool) -> Iterator[str]:
+    """Say what is not well, and with ``ask`` routes too; not of endpoints whose job or whose models are ``left``."""
+    labels = {identifier.rpartition("/")[2] for identifier in left}
+    for each in healths(wishes, found):
+        if not (each.fine or each.label in labels or (each.missing and each.missing <= {*left})):
+            yield f"{each.name}: {each.text}"
     if ask:
         yield from (f"{each.url}: {each.text}" for each in asked(wishes, found) if each.state == "silent")
 

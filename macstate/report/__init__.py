@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from macstate.change import SIGNS, Change, Plan
+from macstate.change import SIGNS, Batch, Change, Plan
 from macstate.health import Health
 from macstate.report import diff
 from macstate.report.styled import Styled
 
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
+WORDS = {"create": "add", "update": "change", "remove": "remove"}
+MANY = 5
+"""So many parts of one document are counted in pyinfra's table, which is as wide as its longest row."""
+FEW = 3
+"""So many ids are named of what has one reason."""
 NARROWEST = 20
 """Columns; on a terminal that is narrower, lines are broken as if it had these."""
 
 
-def text(
-    name: str, plan: Plan, *, steps: bool = False, width: int | None = None, only: tuple[str, ...] = ()
+def text(  # noqa: PLR0913 - each is told in a way of its own
+    name: str,
+    plan: Plan,
+    *,
+    steps: bool = False,
+    width: int | None = None,
+    only: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's."""
-    for line in (*_lines(plan, steps=steps), Styled(summary(name, plan, only))):
+    told = (Styled(f"note: {note}") for note in notes)
+    for line in (*_lines(plan, steps=steps), *told, Styled(summary(name, plan, only))):
         yield from fitted(line, width)
 
 
@@ -41,8 +55,34 @@ def _lines(plan: Plan, *, steps: bool) -> Iterator[Styled]:
     for identifier, remark in plan.unmanaged:
         yield Styled(f"unmanaged: {identifier}" + (f" ({remark})" if remark else ""))
     yield from (Styled(f"note: {identifier} {note}") for identifier, note in plan.notes)
+    yield from (Styled(f"left: {line}", bold=True) for line in left(plan))
     if plan.changes and plan.stays:
         yield Styled(f"unchanged: {len(plan.stays)}")
+
+
+def left(plan: Plan) -> list[str]:
+    """Say what stays as it is because it cannot be read or done now, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for identifier, why in sorted(plan.left.items()):
+        reasons.setdefault(why, []).append(identifier)
+    return [_with_ids(why, [each for each in ids if each != why]) for why, ids in reasons.items()]
+
+
+def _with_ids(why: str, ids: list[str]) -> str:
+    named = ", ".join(ids[:FEW]) + (f" and {len(ids) - FEW} more" if len(ids) > FEW else "")
+    if not ids or why.startswith(f"{ids[0]}: "):
+        return why
+    return f"{why} ({named})" if re.match(r"[a-z_]+(\.\S+)?: ", why) else f"{named}: {why}"
+
+
+def title(batch: Batch) -> str:
+    """Name what one operation carries out; the plan names each part of it."""
+    if len(batch.titles) < MANY:
+        return ", ".join(batch.titles)
+    counts = Counter[str](change.action for change in batch.changes)
+    said = [f"{counts[action]} to {word}" for action, word in WORDS.items() if counts[action]]
+    closed = [f"{len(batch.closes)} closed until the end"] if batch.closes else []
+    return f"{(*batch.changes, *batch.closes)[0].kind.kind}: {', '.join((*said, *closed))}"
 
 
 def fitted(line: Styled, width: int | None) -> Iterator[str]:
@@ -66,21 +106,29 @@ def fitted(line: Styled, width: int | None) -> Iterator[str]:
 def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
     """Give the closing line; of a run that is about some entries alone, with that."""
     about = f"{', '.join(only)}: the rest was not looked at"
+    rest = len(left(plan))
+    if not plan.changes and rest:
+        return f"No changes now. {name} does not match the spec: {rest} left."
     if not plan.changes:
         return f"No changes. {name} matches the spec{f' in {about}' if only else ''}."
-    add, change, remove = (
-        sum(each.action == action for each in plan.changes) for action in ("create", "update", "remove")
-    )
-    return f"Plan: {add} to add, {change} to change, {remove} to remove.{f' Only {about}.' if only else ''}"
+    counts = Counter[str](each.action for each in plan.changes)
+    said = ", ".join(f"{counts[action]} to {word}" for action, word in WORDS.items())
+    return f"Plan: {said}.{f' {rest} left.' if rest else ''}{f' Only {about}.' if only else ''}"
 
 
-def wanting(left: Plan, ill: list[str]) -> str:
-    """Say what verify found wanting: what is still to change, and what is not well."""
+def wanting(todo: Plan, ill: Sequence[str] = (), failed: Collection[str] = ()) -> list[str]:
+    """Say what is not as the spec says: what is still to change, what is not well, and what is left.
+
+    ``failed``: the ids of what has failed in this run, and was told with its reason there.
+    """
+    reasons = {each.id: f"({each.why})" for each in todo.changes if each.why and each.id not in failed}
     shown = (
-        " ".join((each.id, *(field for field, _, _ in each.fields), *([f"({each.why})"] if each.why else [])))
-        for each in left.changes
+        " ".join(filter(None, (each.id, *(field for field, _, _ in each.fields), reasons.get(each.id))))
+        for each in todo.changes
     )
-    return f"not as the spec says after the run: {', '.join((*shown, *ill))}"
+    unlike = [*shown, *ill]
+    said = [f"not as the spec says after the run: {', '.join(unlike)}"] if unlike else []
+    return said + [f"left: {line}" for line in left(todo)]
 
 
 def proven(plan: Plan, seen: Iterable[Health]) -> str:

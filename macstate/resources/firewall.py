@@ -40,9 +40,9 @@ class FirewallEntry(Entry):
     """Programs that may accept connections, by absolute path; symbolic links are resolved on the Mac."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the allowed paths resolved."""
+        """Have the allowed paths resolved, and looked for."""
         del name
-        yield from (("path", path) for path in self.allow)
+        yield from ((kind, path) for path in self.allow for kind in ("path", "program"))
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give one resource for the switches and one an allowed program."""

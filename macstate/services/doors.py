@@ -110,6 +110,15 @@ class Door:
         return f"{self.audience}/{self.https}"
 
     @property
+    def typed(self) -> str:
+        """What to type in the spec for another port of it."""
+        return f"`gateway: {{ports: {{{self.audience}: {{{self.https}: PORT}}}}}}`"
+
+    def url(self, path: str) -> str:
+        """Give where Serve leads for a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    @property
     def public(self) -> bool:
         """Whether the internet comes in here: then there is nothing without a key, not even a 404."""
         return self.audience == "funnel"
@@ -128,7 +137,16 @@ class Door:
 def of(scope: Scope) -> tuple[Door, ...]:
     """Give all doors of a Mac; none without a gateway."""
     gateway = scope.one("gateway")
-    return scope.once("doors", lambda: doors(gateway, scope.all("endpoints")) if gateway else ())
+    return scope.once("doors", lambda: tuple(_open(scope, doors(gateway, scope.all("endpoints")))) if gateway else ())
+
+
+def _open(scope: Scope, found: tuple[Door, ...]) -> Iterator[Door]:
+    """Give doors without the ways to what is closed."""
+    for door in found:
+        ways = tuple(way for way in door.ways if f"endpoints.{way.name}" not in scope.closed)
+        states = tuple(state for state in door.states if f"endpoints.{state.name}" not in scope.closed)
+        if ways or door.has_guide:
+            yield replace(door, ways=ways, states=states)
 
 
 def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Strict
 
+from macstate.ollama import names
 from macstate.resource import Resource
 from macstate.resources.model import PROGRAM
 from macstate.resources.serve import Route, Serve, short
@@ -133,15 +134,15 @@ class Endpoint(Job):
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the job looked at."""
-        yield "label", self.job_label(name)
-        yield "program", self.program
-        if self.user == "root":
-            yield "way", f"{self.program}/"  # itself too, and where it leads
+        yield from super().lists(self.job_label(name))
         yield "port", str(self.port)
         if self.watchdog:
             yield from self.watchdog.lists(self.job_label(name))
         if self.engine == "ollama" and (self.models is not None or self.prune_models):
             yield "models", f"{name} {self.port}"
+            yield from (
+                ("wanted", f"{name} {names.full(model)} {names.manifest(model)}") for model in self.models or ()
+            )
             yield "file", PROGRAM
             yield "folder", self.environment.get("OLLAMA_MODELS", "/Users")  # every home lies on one disk
 
@@ -155,16 +156,18 @@ class Endpoint(Job):
         yield job.model_copy(update={"ports": self.listens_on(scope)})
         if self.watchdog:
             yield from self.watchdog.resources(name, self, job, scope.facts)
-        yield from models.resources(name, self, scope)
+        yield from models.resources(name, self, job.id, scope)
         if self.serve or self.funnel:
             scope.facts.node.check_serve(self.funnel.https if self.funnel else None)
-        if scope.one("gateway"):
+        if gateway := scope.one("gateway"):
+            needs = (job.id, f"launchd/system/{gateway.label}")
             yield from (
-                Serve.to(way.https, way.path, f"http://127.0.0.1:{door.port}{way.path}", funnel=door.public)
+                Serve.to(way.https, way.path, door.url(way.path), funnel=door.public, needs=needs)
                 for door in doors.of(scope)
                 for way in door.ways
                 if way.name == name
             )
         elif self.serve:
             kept = self.serve.path.rstrip("/") if self.serve.keep_path else ""
-            yield Serve.to(self.serve.https, self.serve.path, f"http://127.0.0.1:{self.port}{kept}", funnel=False)
+            to = f"http://127.0.0.1:{self.port}{kept}"
+            yield Serve.to(self.serve.https, self.serve.path, to, funnel=False, needs=(job.id,))

@@ -125,7 +125,7 @@ class Gateway(Entry):
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
         )
         content = content.replace(UNSET, hashlib.sha256(content.encode()).hexdigest()[: len(UNSET)])
-        yield from guide.resources(scope, found)
+        yield from guide.resources(scope, found, (f"launchd/system/{self.label}",))
         checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
         yield keys.checked_by(Check(both, checked, keys.owner))
         yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=valid)

@@ -106,11 +106,11 @@ class Guide:
         }
 
 
-def resources(scope: Scope, found: tuple[Door, ...]) -> Iterator[Resource]:
-    """Give the pages, and where Serve leads to them at the tailnet's door that has them."""
+def resources(scope: Scope, found: tuple[Door, ...], needs: tuple[str, ...]) -> Iterator[Resource]:
+    """Give the pages, and where Serve leads to them at the tailnet's door; ``needs``: the id of the gateway's job."""
     (mac,) = scope.macs
     name = scope.facts.node.name or tailnet_name(mac.entry.hostname, ())
     yield GuidePages.of(Guide(mac, name, scope.facts.home).files())
     for door in found:
         for path in mounts(scope.all("endpoints")) if door.has_guide and not door.public else ():
-            yield Serve.to(door.https, path, f"http://127.0.0.1:{door.port}{path}", funnel=False)
+            yield Serve.to(door.https, path, door.url(path), funnel=False, needs=needs)

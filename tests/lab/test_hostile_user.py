@@ -45,7 +45,7 @@ UNREADABLE = {
     "usr/local/libexec/macstate/watchdog",
 }
 """What the user's session has to read there, and cannot through a link to what is root's."""
-OUTCOME = re.compile(r"^macstate: (done|failed): .*\s*\Z", re.MULTILINE)
+OUTCOME = re.compile(r"^macstate: (done|failed): .*\s*(^macstate: record: \d+ \d+\s*)?\Z", re.MULTILINE)
 """How a command of root's ends."""
 ONCE = {
     "Library/macstate/bin": "usr/local/libexec/macstate",
@@ -155,10 +155,13 @@ def test_a_run_fails_with_one_line_each_or_goes_on(siege: Siege) -> None:
     siege.put_back()
     siege.attack("link", leaves)
 
-    told, *said = run(siege, CHANGED).said
+    outcome = run(siege, CHANGED)
 
-    assert told == "[macstudio] Connected"
-    assert {line.partition(": `cat ")[0] for line in said} == {f"macstudio: file/{place}" for place in UNREADABLE}
+    assert outcome.failed
+    assert "macstudio ~ file/etc/newsyslog.d/example.conf" in outcome.done
+    [seen] = outcome.shown
+    assert {f"file/{place}" for place in UNREADABLE} <= seen.plan.left.keys()
+    assert siege.harm() == []
 
     siege.put_back()
     home = f"{siege.root}/Users/{siege.mac.user}"
