@@ -141,17 +141,16 @@ section "{STATUS}" {STATUS}
 
     def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
         """Give it with the node's name, and with what its port was before the first route of ours."""
-        name = found.facts.node.name
-        try:
-            document = serve_document.found_in(found.outputs.get(self.kind, {}))
-        except UnreadableError:
-            return self
-        lines = found.record.lines.items()
-        known = [line.fingerprint for each, line in lines if each.startswith(f"serve/{self.port}/")]
-        told = [text for text in known if serve_ports.name_in(text)]
+        name, start = found.facts.node.name, f"{self.kind}/{self.port}/"
+        known = [line.fingerprint for each, line in found.record.lines.items() if each.startswith(start)]
         if known:
-            before = serve_ports.renamed((told or known)[0], name)
+            told = next(filter(serve_ports.name_in, known), known[0])
+            before = serve_ports.renamed(told, name)
         else:
+            try:
+                document = serve_document.found_in(found.outputs.get(self.kind, {}))
+            except UnreadableError:
+                return self
             routes = (each for each in wishes.values() if isinstance(each, Serve) and each.port == self.port)
             mounts = {each.mount for each in routes}
             before = serve_ports.memory(document, name, self.port, mounts, funnel=bool(self.funnel))
