@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
@@ -31,6 +31,18 @@ def seconds(value: object) -> int:
             return count
         raise ValueError(f"{value!r} is longer than a year; type a shorter time")
     raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
+
+
+def time_of_day(value: str, example: str, otherwise: str = "") -> str:
+    """Read a time of day; ``otherwise``: the one word that may stand there instead.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) and not (otherwise and value == otherwise):
+        more = f", or {otherwise}" if otherwise else ""
+        raise ValueError(f"{value!r} is not a time of day; type it in quotes, with two digits each: '{example}'{more}")
+    return value
 
 
 def _size(value: object) -> int:
@@ -157,6 +169,9 @@ Word = Annotated[str, AfterValidator(_word)]
 User = Annotated[str, AfterValidator(_user)]
 Host = Annotated[str, AfterValidator(_host)]
 ShellName = Annotated[str, AfterValidator(_shell_name)]
+Days = Literal[
+    "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+]
 NoBool = BeforeValidator(_no_bool)
 Port = Annotated[int, Field(ge=1, le=65535)]
 Minutes = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "minutes"})]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator
@@ -13,6 +14,7 @@ from macstate.outputs import Outputs
 from macstate.resource import Resource
 from macstate.scope import Scope
 from macstate.steps import Run, Step
+from macstate.types import Days, time_of_day
 
 SCHED = "pmset -g sched"
 DAYS = {"daily": "MTWRFSU", "weekdays": "MTWRF", "weekends": "SU", "monday": "M", "tuesday": "T", "wednesday": "W"}
@@ -23,23 +25,12 @@ SHOWN = {"every day": "daily", "weekdays only": "weekdays", "weekends only": "we
 EVENT = re.compile(r"(?P<type>[a-z]+) at (?P<hour>\d+):(?P<minute>\d\d)(?P<half>[AP]M) (?P<days>\S.*)")
 
 
-def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|never", value):
-        raise ValueError(f"{value!r} is not a time of day; type it in quotes, with two digits each: '08:25', or never")
-    return value
-
-
-Clock = Annotated[str, AfterValidator(_clock)]
-
-
 class Event(Entry):
     """One event of the pair."""
 
-    at: Clock
+    at: Annotated[str, AfterValidator(partial(time_of_day, example="08:25", otherwise="never"))]
     """When, by the Mac's own clock, in quotes: '08:25'; never: it has none."""
-    days: Literal[
-        "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
-    ] = "daily"
+    days: Days = "daily"
     """On which days."""
 
     def text(self, kind: str) -> str:

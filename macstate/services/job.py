@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Strict, Tag, model_validator
@@ -12,7 +13,7 @@ from macstate.entry import Entry
 from macstate.resource import Resource
 from macstate.resources.launchctl import as_printed
 from macstate.resources.launchd import Launchd
-from macstate.types import AbsolutePath, Label, Seconds, ShellName, User, Word, Words
+from macstate.types import AbsolutePath, Days, Label, Seconds, ShellName, User, Word, Words, time_of_day
 
 if TYPE_CHECKING:
     from macstate.facts import Facts
@@ -41,12 +42,6 @@ DAYS |= {
 """The numbers of days in StartCalendarInterval (launchd.plist(5)); without one it is every day."""
 
 
-def _clock(value: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"{value!r} is not a time of day; type it in quotes, with two digits each: '03:30'")
-    return value
-
-
 def _time(value: object) -> object:
     """Read a time of day alone as short for every day at that time."""
     return {"at": value} if isinstance(value, str) else value
@@ -61,11 +56,9 @@ def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
 class When(Entry):
     """A time at which a job runs; one that the Mac sleeps through is made up for when it wakes."""
 
-    at: Annotated[str, AfterValidator(_clock)]
+    at: Annotated[str, AfterValidator(partial(time_of_day, example="03:30"))]
     """When, by the Mac's own clock, in quotes: '03:30'."""
-    days: Literal[
-        "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
-    ] = "daily"
+    days: Days = "daily"
     """On which days."""
 
     @property
