@@ -127,9 +127,8 @@ def made_for(name: str, entry: Entry, identifier: str, found: Found) -> bool:
     """Say whether something of ours was made for an entry, as far as its id or the port that it leads to shows that."""
     kind, _, key = identifier.partition("/")
     if kind == "serve":
-        target = getattr(found.resources.get(identifier), "target", None) or ""
-        port, https = re.match(r"http://127\.0\.0\.1:(\d+)(/|$)", target), re.match(r"(\d+)/", key)
-        return bool(port and https and entry.leads_here(int(port[1]), int(https[1])))
+        port, https = getattr(found.resources.get(identifier), "loopback_port", None), re.match(r"(\d+)/", key)
+        return bool(port and https and entry.leads_here(port, int(https[1])))
     if entry.section != "endpoints":
         return False
     label = entry.job_label(name)  # type: ignore[attr-defined]

@@ -115,6 +115,12 @@ section "{STATUS}" {STATUS}
         return self.key.partition("/")[0].rpartition(":")[2]
 
     @property
+    def loopback_port(self) -> int | None:
+        """Give the port on the Mac itself that it leads to; None: it leads elsewhere, or to no port."""
+        port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})(/|$)", self.target or "")
+        return int(port[1]) if port else None
+
+    @property
     def mount(self) -> str:
         """Give its path."""
         return f"/{self.key.partition('/')[2]}"
@@ -130,9 +136,9 @@ section "{STATUS}" {STATUS}
 
     def unguarded(self, wishes: Mapping[str, Resource]) -> str:
         """Name the server of ours that Funnel would lead straight to, past the gateway."""
-        port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d+)(/|$)", self.target or "")
+        port = self.loopback_port
         servers = (each for each in wishes.values() if isinstance(each, Launchd) and not each.refresh)
-        return next((each.label for each in servers if self.public and port and int(port[1]) in each.ports), "")
+        return next((each.label for each in servers if self.public and port in each.ports), "")
 
     @classmethod
     def to(cls, https: int, mount: str, target: str, *, funnel: bool, needs: tuple[str, ...] = ()) -> Self:

@@ -39,13 +39,12 @@ def stranded(todo: Plan, found: Found) -> set[str]:
                 wish = change.wish
                 ports &= {*wish.ports, *claims(wish)} if isinstance(wish, Launchd) else set()
             kept |= ports
-    lost = set()
-    for each in found.record.lines.keys() & todo.left.keys():
-        if each.startswith("serve/") and (route := found.resources.get(each)):
-            port = re.search(r":(\d{1,5})(/|$)", getattr(route, "target", None) or "")
-            if port is None or int(port[1]) not in kept:
-                lost.add(each)
-    return lost
+    routes = ((each, found.resources.get(each)) for each in found.record.lines.keys() & todo.left.keys())
+    return {
+        each
+        for each, route in routes
+        if route and each.startswith("serve/") and getattr(route, "loopback_port", None) not in kept
+    }
 
 
 def _doors(changes: Sequence[Change]) -> set[int]:
