@@ -17,7 +17,7 @@ from macstate import connect, report, scripts, secrets, sudo, terminal
 from macstate.change import Batch
 from macstate.errors import MacstateError
 from macstate.health import healths, routes
-from macstate.review import review
+from macstate.review import planned
 from macstate.scope import Keys
 from macstate.session import Session
 from macstate.wishes import Wishes
@@ -122,7 +122,7 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
 def _check(host: Host, failed: Collection[str], wishes: Wishes, keys: Keys) -> None:
     for pause in (*PAUSES, 0):
         found = connect.look(host, wishes, healths=True)
-        todo = review(host.name, wishes, found, keys).plan
+        todo, _ = planned(wishes, found, keys)
         waits = {change.id for change in todo.changes}.difference(failed)  # what has failed does not come by itself
         ill = list(routes.ill(wishes, found, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
         if not (waits or ill):

@@ -91,6 +91,7 @@ def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) ->
     about = wishes.about(wished, found, keys)
     without = dict(_unsure(wished, found, lacking))
     errors: dict[str, str] = {}
+    entries = {place(*entry): entry for entry in wishes.entries}
     while True:  # what is left may be in the way of more
         todo = plan(wished, found, about, adopt=adopt, without=without)
         findings = tuple(preflight.findings(wishes, found, todo))
@@ -100,11 +101,9 @@ def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) ->
         for where in fresh:
             told = [each for each in findings if each.about == where and each.level == "error"]
             errors[where] = "; ".join([str(told[0]), *(each.text for each in told[1:])])
-        well = {place(*entry) for entry in wishes.entries} - errors.keys()
-        shared = wishes.ids(well, found.facts, keys)
+        shared = wishes.ids(entries.keys() - errors.keys(), found.facts, keys)
         for where, why in errors.items():
             without |= dict.fromkeys(wishes.ids((where,), found.facts, keys) - shared, why)
-        entries = {place(*entry): entry for entry in wishes.entries}
         closed = {where for where in errors.keys() & entries.keys() if not _in_force(*entries[where], found)}
         wished = {**wished, **replace(wishes, closed=frozenset(closed)).expanded(found.facts, keys)[0]}
     if lost := stranded(todo, found):
