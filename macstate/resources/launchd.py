@@ -20,6 +20,12 @@ NO_DOMAIN = 112
 EX_CONFIG = "its user, its working directory or its log's folder: `macstate doctor` says which"
 
 
+File = tuple[str, str | None, str | None, dict[str, Any] | None]
+"""Label, path, owner and mode, and content of a plist; None is unknown."""
+NO_FILE: File = ("", "", "", {})
+UNKNOWN_FILE: File = ("", None, None, None)
+
+
 class Launchd(Resource):
     """One job; its key is the service target: ``system/LABEL`` or ``gui/UID/LABEL``."""
 
@@ -150,9 +156,7 @@ class Launchd(Resource):
         without = {*listed} - {f"{key.rpartition('/')[0]}/{file[0]}" for key, file in files.items()}
         for key in sorted({*overrides, *named, *files, *without}):
             domain = key.rpartition("/")[0]
-            name, path, permissions = files.get(key, ("", "", "") if domain in domains else ("", None, None))
-            text = outputs.get(f"cat {path}")
-            file = {} if path == "" else None if text is None else launchctl.plist(text)
+            name, path, permissions, file = files.get(key, NO_FILE if domain in domains else UNKNOWN_FILE)
             target = f"{domain}/{name or key.rpartition('/')[2]}"
             unloaded = launchctl.Printed({}) if domain in shown else None
             job = named.get(key) or listed.get(target) or unloaded
@@ -170,24 +174,26 @@ class Launchd(Resource):
                 last_exit=job.last_exit if job else None,
                 pid=job.pid if job else None,
                 bare=file == {} and key not in named,
-                unreadable=f"{path} cannot be read" if path and text is None and launchctl.private(permissions) else "",
+                unreadable=f"{path} cannot be read" if path and file is None and launchctl.private(permissions) else "",
             )
 
     @classmethod
-    def _files(cls, outputs: Outputs, named: Mapping[str, object]) -> Iterator[tuple[str, tuple[str, str, str]]]:
-        """Give (key, (label, path, owner and mode)) of each plist."""
+    def _files(cls, outputs: Outputs, named: Mapping[str, object]) -> Iterator[tuple[str, File]]:
+        """Give (key, file) of each plist."""
         seen = {*named}
         for domain, path, permissions in launchctl.plists(outputs):
+            text = outputs.get(f"cat {path}")
+            file = None if text is None else launchctl.plist(text)
             stem = path.rpartition("/")[2].removesuffix(".plist")
             of_all = domain != "system" and path.startswith("/Library/")
             if f"{domain}/{stem}" in named and not of_all:
-                yield f"{domain}/{stem}", (stem, path, permissions)
+                yield f"{domain}/{stem}", (stem, path, permissions, file)
                 continue
-            told = launchctl.plist(outputs.get(f"cat {path}", "")).get("Label")
+            told = (file or {}).get("Label")
             label = told if isinstance(told, str) and re.fullmatch(r"[^/\t\n]+", told) else stem
             key = next(key for key in (f"{domain}/{label}", f"{domain}/{stem}", f"{domain}{path}") if key not in seen)
             seen.add(key)
-            yield key, (label, path, permissions)
+            yield key, (label, path, permissions, file)
 
     def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
         """Give it with whether its plist's place is taken by somebody else's."""
