@@ -6,7 +6,7 @@ import json
 import plistlib
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from macstate.resources.file import File
 from macstate.resources.launchctl import as_printed
 from macstate.resources.launchd import Launchd
 from macstate.resources.serve import Serve
-from macstate.resources.serve_document import READ, STATUS, after, reach
+from macstate.resources.serve_document import READ, STATUS, Audience, addresses, after
 from macstate.secrets import Secret
 from macstate.steps import Delete, Run, Step, Write
 
@@ -48,6 +48,16 @@ PORTS = (8000, 8001, 8080, 8081, 9080, 20443)
 MISSING = "no such file: the server does not start with it, and goes on with what it has"
 Exposed = set[tuple[str, str, str]]
 """(audience, HTTPS port, endpoint) of whatever is reached without a key."""
+
+
+def reach(document: Mapping[str, Any]) -> dict[str, tuple[str, Audience]]:
+    """Say where each address leads, and who can reach it: ``NAME:443/vllm`` or, of a forward, ``tcp:2222``."""
+    found: dict[str, tuple[str, Audience]] = {}
+    for each in addresses(document):
+        place = f"{each.host}:{each.port}{each.mount.rstrip('/') or '/'}" if each.host else f"tcp:{each.port}"
+        prefix = f"{each.part}/" if each.part not in {"", "foreground"} else ""
+        found.setdefault(prefix + place, (each.target, each.audience))
+    return found
 
 
 @dataclass

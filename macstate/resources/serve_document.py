@@ -119,16 +119,6 @@ def kind_of_port(handler: Mapping[str, Any] | None) -> Scheme:
     return ""
 
 
-def reach(document: Mapping[str, Any]) -> dict[str, tuple[str, Audience]]:
-    """Say where each address leads, and who can reach it: ``NAME:443/vllm`` or, of a forward, ``tcp:2222``."""
-    found: dict[str, tuple[str, Audience]] = {}
-    for each in addresses(document):
-        place = f"{each.host}:{each.port}{each.mount.rstrip('/') or '/'}" if each.host else f"tcp:{each.port}"
-        prefix = f"{each.part}/" if each.part not in {"", "foreground"} else ""
-        found.setdefault(prefix + place, (each.target, each.audience))
-    return found
-
-
 def found_in(outputs: Outputs) -> Document:
     """Read the document.
 
