@@ -16,8 +16,11 @@ import pytest
 from lab import build
 from lab.registry import BadLine, Registry, certificate
 from lab.tailnet import free_port, listens, wait_for
+from test_sizes_script import AROUND
 
 from macstate import scripts
+from macstate.ollama.names import full, manifest
+from macstate.resources.model import announced
 
 pytestmark = pytest.mark.lab
 CONTENT = random.Random(1).randbytes(500_000)
@@ -73,6 +76,11 @@ class Shop:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/tags") as answer:
             return {model["name"]: model["digest"] for model in json.load(answer)["models"]}
 
+    def sizes(self) -> dict[str, int]:
+        """Give the bytes of each model, as Ollama says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/tags") as answer:
+            return {model["name"]: model["size"] for model in json.load(answer)["models"]}
+
     def models(self) -> list[str]:
         return list(self.versions())
 
@@ -108,6 +116,25 @@ def test_one_that_is_there_is_pulled(shop: Shop) -> None:
     asked = len(shop.registry.asked)
     assert shop.pull(name) == (0, "")
     assert len(shop.registry.asked) == asked  # it is here: nobody is asked
+
+
+def test_the_size_that_is_announced_is_the_one_that_the_server_has_then(shop: Shop) -> None:
+    """Asked of a registry as a plan does it, by TLS; where it has no such model, that is told."""
+    name = full(shop.registry.add("tiny", CONTENT))
+    wanted = [
+        f"wanted ollama {each} {manifest(each)}" for each in (name, f"localhost:{shop.registry.port}/library/x:1")
+    ]
+    lists = {"LISTS": "\n".join([f"models ollama {shop.port}", *wanted])}
+    script = f"set -eu\nroot= newline='\n'\n{AROUND}{scripts.bare('models.sh')}"
+    words, environment = ["sh", "-c", script], shop.environment | lists
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=30)
+    told = done.stdout.partition("== sizes ollama\n")[2]
+
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: name in shop.models(), "a pull", 20)
+
+    assert announced({"sizes ollama": told}) == {f"ollama/{name}": shop.sizes()[name]}
+    assert f"localhost:{shop.registry.port}/library/x:1\t-\n" in told
 
 
 def test_a_pin_that_the_registry_has_no_longer_is_told_when_a_pull_can_bring_nothing(shop: Shop) -> None:
