@@ -135,6 +135,26 @@ def test_a_lock_whose_holder_is_a_pipe_is_taken_over(mac: Mac) -> None:
     assert mac.run().splitlines()[-1].startswith("macstate: done: ")
 
 
+def test_a_holder_that_has_ended_and_is_not_buried_yet_holds_nothing(mac: Mac) -> None:
+    """Its number and its beginning are still told by ps."""
+    began, dead = beginning_of_a_dead()
+    with dead:
+        lock = mac.root / "var/db/macstate/lock"
+        lock.mkdir()
+        (lock / "holder").write_text(f"{dead.pid}\t2026-11-26T10:00:00Z\t{began}\tanna")
+
+        assert "took over the lock of anna" in mac.run()
+
+
+def beginning_of_a_dead() -> tuple[str, subprocess.Popen[bytes]]:
+    """Start what ends at once, and do not bury it; give when it began, in the words of ps."""
+    dead = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    words = ["ps", "-o", "lstart=", "-p", str(dead.pid)]
+    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
+    return subprocess.check_output(words, env=environment, text=True).strip(), dead
+
+
 def test_a_lock_holds_whatever_time_zone_its_run_has(mac: Mac) -> None:
     first = mac.start("run 0 '' '' '' sleep 15", TZ="UTC")
     try:

@@ -126,7 +126,7 @@ SCENES: dict[str, Scene] = {
     "watchdog, a start": watched("openai", {"ps_etime": "00:20\n"}, well="1 1\n", phase="starting 4242 7 1764151000\n"),
     "watchdog, given up": watched("rest", {}, **{"gave-up": "4242 6\n", "restarts": "2 1764150000\n"}),
     "apply, a lock": applied(
-        answers={"ps_lstart": LSTART},
+        answers={"ps_lstart": f"S    {LSTART}"},
         files={"root/var/db/macstate/lock/holder": HOLDER.replace("10:00:00", "09:00:00")},
     ),
     "apply, files": applied(
@@ -172,7 +172,11 @@ SCENES: dict[str, Scene] = {
     "pull, the queue": Scene(
         scripts.pull(),
         words=("ollama", "1", "/models", "big:1"),
-        answers={"curl_api_tags": TAGS, "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200", "ps_lstart": LSTART},
+        answers={
+            "curl_api_tags": TAGS,
+            "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200",
+            "ps_lstart": f"S    {LSTART}",
+        },
         tools={
             "du": "8\t/models/blobs/x-partial\n",
             "df": DF,
@@ -189,7 +193,7 @@ SCENES: dict[str, Scene] = {
     "pull, the worker": Scene(
         scripts.pull(),
         words=("--work", "ollama", "1"),
-        answers={"curl_api_pull": PULLED, "ps_lstart": LSTART},
+        answers={"curl_api_pull": PULLED, "ps_lstart": f"S    {LSTART}"},
         files={f"home/{QUEUE}/small:1.pull": LINE, f"home/{QUEUE}/other:1.pull": LINE.replace("small", "other")},
         names=(f"home/{QUEUE}/*.pull",),
         changes=rf"home/{QUEUE}/(?s:.+)",
@@ -204,7 +208,7 @@ SCENES: dict[str, Scene] = {
             "netstat": NETSTAT,
             "ps": "9 9 ollama\n",
             "ps_etime": "01:00\n",
-            "ps_lstart": LSTART,
+            "ps_lstart": f"S    {LSTART}",
             "curl_api_tags": TAGS,
             "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200\n",
             "sysadminctl": "Automatic login is OFF\n",

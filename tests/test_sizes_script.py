@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from macstate import scripts
-from macstate.resources.model import announced
+from macstate.resources.model import Model, announced
 
 LAYERS = {"model": 2019377376, "license": 12403, "params": 96}
 MANIFEST = {
@@ -72,7 +71,7 @@ def test_sizes(shell: Path, port: int, tmp_path: Path) -> None:
     nowhere = ["wanted o m6:1 http://127.0.0.1:1/dense", f"wanted o here:1 http://127.0.0.1:{port}/dense"]
     lists = [f"models o {port}", *wanted, *nowhere, f"wanted other m7:1 http://127.0.0.1:{port}/dense"]
     environment = {"PATH": f"{shell}:{os.environ['PATH']}", "HOME": str(tmp_path), "LISTS": "\n".join(lists)}
-    script = f"set -eu\nroot= newline='\n'\n{AROUND}{scripts.bare('models.sh')}"
+    script = f"set -eu\nroot= newline='\n'\n{AROUND}{Model.script}"
 
     begun = time.monotonic()
     done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=30)

@@ -39,7 +39,7 @@ class Model(Resource):
         22: "it answers with an error",
         28: "it does not answer within 10 seconds",
     }
-    script: ClassVar[str] = scripts.bare("models.sh")
+    script: ClassVar[str] = "\n".join(map(scripts.bare, ("started.sh", "models.sh")))
     absent: ClassVar[tuple[int, ...]] = (REFUSED,)
     gone: ClassVar[str] = "its server left the spec: the model stays on the disk, and is no longer macstate's"
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-APPLY = ("digits.sh", "bytes.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
+APPLY = ("digits.sh", "started.sh", "bytes.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
 """What carries out a change, in this order."""
 
 
@@ -36,7 +36,7 @@ def rotate() -> str:
 @cache
 def pull() -> str:
     """Give the program that has models pulled."""
-    return "\n".join((whole("pull.sh"), bare("digits.sh"), bare("bounded.sh"), 'begin "$@"\n'))
+    return "\n".join((whole("pull.sh"), *map(bare, ("digits.sh", "bounded.sh", "started.sh")), 'begin "$@"\n'))
 
 
 @cache

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034 # roots: apply_files.sh asks for it
 # Carries out one change. Everything that is particular comes on standard input: whatever stands before a line PAYLOAD is
 # thrown away (a password that sudo did not want), then one step a line, then END. Without END nothing is done at all.
-# digits.sh, bytes.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
+# digits.sh, started.sh, bytes.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
 set -eu
 root=${MACSTATE_ROOT-}
 # macOS' own tools alone: Homebrew's folders belong to a user, and this may run as root
@@ -22,9 +22,6 @@ fail() { # what is wrong, in one line
   say "macstate: failed: $*"
   [ -z "${locked-}" ] || say "macstate: record: $(sum)" # as it is now: what was begun stands in it
   exit 1
-}
-started() { # PID: when it started; empty if it does not run
-  TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null || : # sudo keeps the TZ of whoever calls
 }
 signed() { # LOCK: by whom; somebody may have written anything into it, and a line that is no text breaks the answer
   [ ! -f "$1/holder" ] || head -c 300 "$1/holder" 2>/dev/null | tr -c '\11\40-\176' ' '

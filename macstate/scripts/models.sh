@@ -1,7 +1,7 @@
 # shellcheck disable=SC2154 # appended to probe.sh, whose functions and variables it uses
 pulls() { # FOLDER: whether somebody works on the queue, and its lines
   worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
-    [ "$(TZ=UTC0 ps -o lstart= -p "${worker%%	*}")" = "$since" ] && echo working || echo idle
+    [ "$(started "${worker%%	*}")" = "$since" ] && echo working || echo idle
   for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
 }
 told() { # what the server has answered

@@ -4,7 +4,7 @@
 # server's own API, the smallest first. A dropped connection is taken up again: Ollama keeps what it has. How far it is
 # stands in one line a model, below ~/.local/state/macstate/pulls:
 # NAME BYTES waiting|pulling|failed SINCE FIRST TIME ANSWER, with tabs (FIRST: bytes that were here SINCE).
-# digits.sh stands behind this, and last: begin "$@".
+# digits.sh, bounded.sh and started.sh stand behind this, and last: begin "$@".
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -22,9 +22,6 @@ fail() {
   printf '%s\n' "$name: $*"
   exit 1
 }
-started() { # PID: when it started; empty if it does not run
-  TZ=UTC0 ps -o lstart= -p "$1" 2>/dev/null || :
-}
 field() { # LINE NUMBER
   printf '%s\n' "$1" | cut -f "$2"
 }
@@ -37,8 +34,8 @@ number() { # NAME JSON: the first number of that name; 0 without one
   digits "${rest%%[!0-9]*}"
 }
 put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new"
-  mv -f "$1.new" "$1"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new$$"
+  mv -f "$1.new$$" "$1"
 }
 gigabytes() {
   echo "$1" | awk '{ printf "%.1f GB", $1 / 1e9 }'
@@ -155,6 +152,7 @@ watch() { # what fails at once is told at once; anything else goes on without us
 work() {
   trap '' HUP # the session that started us ends soon
   sign || exit 0
+  rm -f "$queue"/*.new* # of workers that were killed; who queues just now writes again
   while :; do
     smallest
     if [ -z "$file" ]; then
@@ -208,7 +206,7 @@ pull() { # until it is here, or nothing helps
 follow() { # what the server says of a pull, line by line; a thousandth more is worth a write. Prints the bytes that are here
   since=$(date +%s) layer='' first=0 last='' before=0 done=0
   while IFS= read -r line || [ -n "$line" ]; do
-    [ -f "$file" ] || exit 0
+    [ -f "$file" ] && kill -0 $$ 2>/dev/null || exit 0 # without its worker it would write beside the next one
     total=$(number total "$line") was=$done done=$(number completed "$line")
     now="${line%%,*}$((done * 1000 / (total > 0 ? total : 1)))"
     [ "$now" != "$last" ] || continue

@@ -20,7 +20,7 @@ from test_sizes_script import AROUND
 
 from macstate import scripts
 from macstate.ollama.names import full, manifest
-from macstate.resources.model import announced
+from macstate.resources.model import Model, announced
 
 pytestmark = pytest.mark.lab
 CONTENT = random.Random(1).randbytes(500_000)
@@ -125,7 +125,7 @@ def test_the_size_that_is_announced_is_the_one_that_the_server_has_then(shop: Sh
         f"wanted ollama {each} {manifest(each)}" for each in (name, f"localhost:{shop.registry.port}/library/x:1")
     ]
     lists = {"LISTS": "\n".join([f"models ollama {shop.port}", *wanted])}
-    script = f"set -eu\nroot= newline='\n'\n{AROUND}{scripts.bare('models.sh')}"
+    script = f"set -eu\nroot= newline='\n'\n{AROUND}{Model.script}"
     words, environment = ["sh", "-c", script], shop.environment | lists
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=30)
     told = done.stdout.partition("== sizes ollama\n")[2]
@@ -228,6 +228,37 @@ def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> Non
     shop.registry.pace = 0
     assert shop.pull(name) == (0, "")
     wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+
+
+def test_what_a_killed_worker_had_started_ends_and_disturbs_no_other(shop: Shop) -> None:
+    """Both would write the same file; here each takes long to put its text in place."""
+    mv = shop.home / "bin/mv"
+    mv.parent.mkdir()
+    mv.write_text('#!/bin/sh\nsleep 0.1\nexec /bin/mv "$@"\n')
+    mv.chmod(0o755)
+    name, worker = begun(shop)
+    left = descendants(worker)
+    assert {Path(f"/proc/{pid}/comm").read_text().strip() for pid in left} >= {"curl"}
+
+    os.kill(worker, signal.SIGKILL)
+    assert shop.pull(name) == (0, "")
+
+    wait_for(lambda: not any(map(is_running, left)), "the end of what it had started", 5)
+    shop.registry.pace = 0
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
+    wait_for(lambda: shop.worker() is None, "a worker's end", 10)
+    assert not (shop.home / ".local/state/macstate/pulls").exists()
+
+
+def descendants(pid: int) -> list[int]:
+    """Give the processes that this one has started, and those that these have."""
+    children = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [each for child in children for each in (child, *descendants(child))]
+
+
+def is_running(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -> None:
