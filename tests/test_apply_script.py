@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from macstate import scripts
+from macstate.rehearsal.mac.processes import began
 
 ROOTS = "/var/db/macstate"
 STAT = "#!/bin/sh\nshift 2\nfor each; do stat -Lc '%u %a' \"$each\" || exit; done\n"
@@ -137,22 +138,15 @@ def test_a_lock_whose_holder_is_a_pipe_is_taken_over(mac: Mac) -> None:
 
 def test_a_holder_that_has_ended_and_is_not_buried_yet_holds_nothing(mac: Mac) -> None:
     """Its number and its beginning are still told by ps."""
-    began, dead = beginning_of_a_dead()
-    with dead:
+    with subprocess.Popen(["sleep", "60"]) as holder:
         lock = mac.root / "var/db/macstate/lock"
         lock.mkdir()
-        (lock / "holder").write_text(f"{dead.pid}\t2026-11-26T10:00:00Z\t{began}\tanna")
+        (lock / "holder").write_text(f"{holder.pid}\t2026-11-26T10:00:00Z\t{began(holder.pid)}\tanna")
+        assert "another run holds the lock: anna" in mac.run()
+
+        holder.kill()  # and nobody waits for it
 
         assert "took over the lock of anna" in mac.run()
-
-
-def beginning_of_a_dead() -> tuple[str, subprocess.Popen[bytes]]:
-    """Start what ends at once, and do not bury it; give when it began, in the words of ps."""
-    dead = subprocess.Popen(["true"])
-    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
-    words = ["ps", "-o", "lstart=", "-p", str(dead.pid)]
-    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
-    return subprocess.check_output(words, env=environment, text=True).strip(), dead
 
 
 def test_a_lock_holds_whatever_time_zone_its_run_has(mac: Mac) -> None:
@@ -202,11 +196,6 @@ wait
 """
 
 
-def alive(pid: str) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
 def test_a_deadline_ends_what_heeds_no_term_and_all_that_came_of_it(mac: Mac) -> None:
     mac.tool("hangs", HANGS)
 
@@ -216,7 +205,7 @@ def test_a_deadline_ends_what_heeds_no_term_and_all_that_came_of_it(mac: Mac) ->
     pids = (mac.root / "home/pids").read_text().split()
     assert ("here" in said.splitlines(), len(pids)) == (True, 2)
     assert 1 <= time.monotonic() - begun < 4
-    assert [pid for pid in pids if alive(pid)] == []
+    assert [pid for pid in pids if began(int(pid))] == []
 
 
 def test_a_command_that_ends_in_time_keeps_its_status_and_its_words(mac: Mac) -> None:

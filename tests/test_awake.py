@@ -97,9 +97,9 @@ def test_caffeinate_alone(run: Run) -> None:
     held = run("rehearse holders; caffeinate -d pmset -g assertions")
     assert "   PreventUserIdleDisplaySleep    1\n" in held
     assert "   PreventUserIdleSystemSleep     0\n" in held
-    begun = "sleep 60 & for=$!; caffeinate -i -w $for >/dev/null 2>&1 &"
+    begun = "sleep 60 & nap=$!; caffeinate -i -w $nap >/dev/null 2>&1 &"
     assert "(sleep prevented by caffeinate)" in run(
-        f"{begun} until pmset -g | grep caffeinate; do :; done; kill $for; wait"
+        f"{begun} until pmset -g | grep caffeinate; do :; done; kill $nap; wait"
     )
     assert "caffeinate" not in run("pmset -g")
     assert "usage: caffeinate" in run("caffeinate -x 2>&1")

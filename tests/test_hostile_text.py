@@ -63,6 +63,7 @@ QUEUE = ".local/state/macstate/pulls/ollama"
 LINE = "small:1\t1000\twaiting\t1764151000\t0\t1764151100\t\n"
 OWNED = "owned\tfile/etc/x.conf\tabc\nowned\tsecret/etc/key\tab12:cd\nset\tpower/ac\tsleep\n"
 LSTART = "Wed Nov 26 10:00:00 2026\n"
+RUNS = f"S    {LSTART}"
 HOLDER = f"4242\t2026-11-26T09:00:00Z\t{LSTART.strip()}\tanna@macbook"
 
 
@@ -126,7 +127,7 @@ SCENES: dict[str, Scene] = {
     "watchdog, a start": watched("openai", {"ps_etime": "00:20\n"}, well="1 1\n", phase="starting 4242 7 1764151000\n"),
     "watchdog, given up": watched("rest", {}, **{"gave-up": "4242 6\n", "restarts": "2 1764150000\n"}),
     "apply, a lock": applied(
-        answers={"ps_lstart": f"S    {LSTART}"},
+        answers={"ps_lstart": RUNS},
         files={"root/var/db/macstate/lock/holder": HOLDER.replace("10:00:00", "09:00:00")},
     ),
     "apply, files": applied(
@@ -175,7 +176,7 @@ SCENES: dict[str, Scene] = {
         answers={
             "curl_api_tags": TAGS,
             "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200",
-            "ps_lstart": f"S    {LSTART}",
+            "ps_lstart": RUNS,
         },
         tools={
             "du": "8\t/models/blobs/x-partial\n",
@@ -193,7 +194,7 @@ SCENES: dict[str, Scene] = {
     "pull, the worker": Scene(
         scripts.pull(),
         words=("--work", "ollama", "1"),
-        answers={"curl_api_pull": PULLED, "ps_lstart": f"S    {LSTART}"},
+        answers={"curl_api_pull": PULLED, "ps_lstart": RUNS},
         files={f"home/{QUEUE}/small:1.pull": LINE, f"home/{QUEUE}/other:1.pull": LINE.replace("small", "other")},
         names=(f"home/{QUEUE}/*.pull",),
         changes=rf"home/{QUEUE}/(?s:.+)",
@@ -208,7 +209,7 @@ SCENES: dict[str, Scene] = {
             "netstat": NETSTAT,
             "ps": "9 9 ollama\n",
             "ps_etime": "01:00\n",
-            "ps_lstart": f"S    {LSTART}",
+            "ps_lstart": RUNS,
             "curl_api_tags": TAGS,
             "curl_v2_library_big_manifests_1": f"{MANIFEST}\n200\n",
             "sysadminctl": "Automatic login is OFF\n",

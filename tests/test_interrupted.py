@@ -15,6 +15,7 @@ from laptop import REFERENCE, Laptop, Outcome, changes
 
 from macstate import scripts
 from macstate.rehearsal.mac import birth
+from macstate.rehearsal.mac.processes import began
 from macstate.steps import Run, Step, Write
 
 FOREIGN = (
@@ -144,11 +145,7 @@ def hold(mac: Path, started: str) -> Path:
 def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
     time.sleep(0.6)
-    env = {**os.environ, "LC_ALL": "C"}
-    started = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(os.getpid())], env=env, text=True, capture_output=True, check=True
-    ).stdout.rstrip("\n")
-    lock = hold(laptop.mac(), started)
+    lock = hold(laptop.mac(), began(os.getpid()))
     refused = laptop.run(REFERENCE, data={"lock_wait": 1})
     assert refused.failed
     assert "another run holds the lock: anna@macbook, since 2026-11-23T10:00:00Z" in " ".join(refused.said)

@@ -35,6 +35,7 @@ from macstate.cli import logs
 from macstate.errors import MacstateError
 from macstate.facts import Facts, Node
 from macstate.ollama.pulls import Pull
+from macstate.rehearsal.mac.processes import began
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.launchd import Launchd
@@ -171,14 +172,7 @@ def test_an_error_of_a_run_paints_nothing(mac: Terminal) -> None:
     mac.inside("rehearse unlisten 8001")
     lock = mac.folder / "studio/var/db/macstate/lock"
     lock.mkdir()
-    since = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(os.getpid())],
-        env={"LC_ALL": "C", "TZ": "UTC0"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    (lock / "holder").write_text(f"{os.getpid()}\tyesterday\t{since}\teve{EVIL}")
+    (lock / "holder").write_text(f"{os.getpid()}\tyesterday\t{began(os.getpid())}\teve{EVIL}")
 
     shown = on_screen(mac, "pyinfra", TARGET, "deploy.py", "-y", "--data", "lock_wait=0")
 

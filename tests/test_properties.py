@@ -255,7 +255,7 @@ def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after
 def test_many_specs_on_many_macs(start: int, share: Callable[[int], int]) -> None:
     @given(SPECS, HANDS, SPECS)
     @seed(start)
-    @settings(deadline=None, max_examples=share(10), suppress_health_check=SLOW, database=None)
+    @settings(deadline=None, max_examples=share(20), suppress_health_check=SLOW, database=None)
     def check(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
         straight_line(before, hands, after)
 

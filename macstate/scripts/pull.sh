@@ -33,9 +33,9 @@ number() { # NAME JSON: the first number of that name; 0 without one
   rest=${rest# }
   digits "${rest%%[!0-9]*}"
 }
-put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$1.new$$"
-  mv -f "$1.new$$" "$1"
+put() { # FILE NAME BYTES STATE SINCE FIRST ANSWER; no model's file has `=` first
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$2" "$3" "$4" "$5" "$6" "$(date +%s)" "$7" >"$queue/=new$$"
+  mv -f "$queue/=new$$" "$1"
 }
 gigabytes() {
   echo "$1" | awk '{ printf "%.1f GB", $1 / 1e9 }'
@@ -152,7 +152,7 @@ watch() { # what fails at once is told at once; anything else goes on without us
 work() {
   trap '' HUP # the session that started us ends soon
   sign || exit 0
-  rm -f "$queue"/*.new* # of workers that were killed; who queues just now writes again
+  rm -f "$queue"/=new* # of workers that were killed; who queues just now writes again
   while :; do
     smallest
     if [ -z "$file" ]; then

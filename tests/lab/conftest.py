@@ -85,26 +85,6 @@ class Lab:
         )
         return done.returncode, done.stdout
 
-    def type_and_do(self, *words: str, at: str, do: Callable[[], object], spec: str | None = None) -> tuple[int, str]:
-        """Type a command that ends by itself, and do something when it has printed a line with this text."""
-        said = []
-        with subprocess.Popen(
-            words,
-            cwd=ROOT,
-            env=self.environment(spec),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as typed:
-            assert typed.stdout
-            for line in typed.stdout:
-                said.append(line)
-                if at in line:
-                    do()
-        return typed.returncode, "".join(said)
-
     def deploy(self, *options: str, spec: str | None = None, allow: str = "") -> tuple[int, str]:
         """Do the main job. The lab's tailscaled has no network device, which has to be allowed."""
         named = ("--data", f"allow=userspace,{allow}") if "--data" not in options else ()

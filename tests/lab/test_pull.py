@@ -20,6 +20,7 @@ from test_sizes_script import AROUND
 
 from macstate import scripts
 from macstate.ollama.names import full, manifest
+from macstate.rehearsal.mac.processes import began
 from macstate.resources.model import Model, announced
 
 pytestmark = pytest.mark.lab
@@ -91,7 +92,7 @@ class Shop:
     def worker(self) -> int | None:
         file = self.home / ".local/state/macstate/pulls/ollama/worker"
         pid = int(str(file.readlink()).split("\t")[0]) if file.is_symlink() else 0
-        return pid if pid and Path(f"/proc/{pid}").exists() else None
+        return pid if pid and began(pid) else None
 
 
 @pytest.fixture
@@ -116,6 +117,12 @@ def test_one_that_is_there_is_pulled(shop: Shop) -> None:
     asked = len(shop.registry.asked)
     assert shop.pull(name) == (0, "")
     assert len(shop.registry.asked) == asked  # it is here: nobody is asked
+
+
+def test_no_name_of_a_model_is_taken_for_a_file_on_its_way(shop: Shop) -> None:
+    name = shop.registry.add("tiny.new1.pull.new2", CONTENT)
+    assert shop.pull(name) == (0, "")
+    wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 20)
 
 
 def test_the_size_that_is_announced_is_the_one_that_the_server_has_then(shop: Shop) -> None:
@@ -212,7 +219,7 @@ def test_a_line_that_brings_nothing_is_given_up(shop: Shop, shell: Path) -> None
     line.shutdown()
 
 
-def begun(shop: Shop, pace: float = 0.05) -> tuple[str, int]:
+def slowly(shop: Shop, pace: float = 0.05) -> tuple[str, int]:
     """Begin a pull that takes a while; give its model and its worker."""
     name = shop.registry.add("big", CONTENT * 40)
     shop.registry.pace = pace
@@ -223,7 +230,7 @@ def begun(shop: Shop, pace: float = 0.05) -> tuple[str, int]:
 
 
 def test_a_worker_that_was_killed_is_replaced_by_the_next_run(shop: Shop) -> None:
-    name, worker = begun(shop)
+    name, worker = slowly(shop)
     os.kill(worker, signal.SIGKILL)
     shop.registry.pace = 0
     assert shop.pull(name) == (0, "")
@@ -236,14 +243,14 @@ def test_what_a_killed_worker_had_started_ends_and_disturbs_no_other(shop: Shop)
     mv.parent.mkdir()
     mv.write_text('#!/bin/sh\nsleep 0.1\nexec /bin/mv "$@"\n')
     mv.chmod(0o755)
-    name, worker = begun(shop, pace=0.5)  # minutes, if nobody ends it
+    name, worker = slowly(shop, pace=0.5)  # minutes, if nobody ends it
     left = descendants(worker)
     assert {Path(f"/proc/{pid}/comm").read_text().strip() for pid in left} >= {"curl"}
 
     os.kill(worker, signal.SIGKILL)
     assert shop.pull(name) == (0, "")
 
-    wait_for(lambda: not any(map(is_running, left)), "the end of what it had started", 30)
+    wait_for(lambda: not any(map(began, left)), "the end of what it had started", 30)
     shop.registry.pace = 0
     wait_for(lambda: f"{name}:latest" in shop.models(), "a pull", 60)
     wait_for(lambda: not (shop.home / ".local/state/macstate/pulls").exists(), "the end of the queue", 10)
@@ -253,11 +260,6 @@ def descendants(pid: int) -> list[int]:
     """Give the processes that this one has started, and those that these have."""
     children = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [each for child in children for each in (child, *descendants(child))]
-
-
-def is_running(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -> None:
@@ -274,7 +276,7 @@ def test_a_worker_that_ends_just_now_takes_nothing_from_who_queues(shop: Shop) -
 
 
 def test_there_is_one_worker(shop: Shop) -> None:
-    _, worker = begun(shop)
+    _, worker = slowly(shop)
     words = ["sh", str(shop.script), "--work", "ollama", str(shop.port)]
 
     second = subprocess.run(words, env=shop.environment, check=False, timeout=5)

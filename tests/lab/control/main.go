@@ -148,7 +148,8 @@ func (c *console) capabilities(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ssh: ?policy=accept|refuse|none|check|visited; visited is a person who has been at the URL of a check.
+// ssh: ?policy=accept|refuse|none|check|visited; visited is a person who goes to the URL of the
+// check, and waits for it if there is none yet.
 func (c *console) ssh(w http.ResponseWriter, r *http.Request) {
 	switch r.FormValue("policy") {
 	case "accept":
@@ -176,6 +177,7 @@ func (c *console) serveCheck() {
 	inner.HandleFunc("/lab/check", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-c.checked:
+			time.Sleep(3 * time.Second) // it takes a person a moment
 			json.NewEncoder(w).Encode(tailcfg.SSHAction{Accept: true})
 		case <-r.Context().Done():
 		}
