@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from base64 import b64encode
 from dataclasses import dataclass, field
+from typing import Literal
 
 CHECK = "/var/db/macstate/check"
 """Where ``Check`` puts its files: a folder in root's own, for as long as the command runs."""
@@ -29,10 +30,9 @@ class Run:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        accept = " ".join(map(str, self.accept))
         within = ("within", str(self.seconds)) if self.seconds else ()
         given = b64encode(self.stdin.encode()).decode()
-        return shlex.join(("run", accept, given, *self.refusal, *within, *self.words))
+        return shlex.join(("run", " ".join(map(str, self.accept)), given, *self.refusal, *within, *self.words))
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ class Same:
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(
-            ("same", b64encode(self.output.encode("utf-8", "surrogateescape")).decode(), self.hint, *self.words)
-        )
+        seen = b64encode(self.output.encode("utf-8", "surrogateescape")).decode()
+        return shlex.join(("same", seen, self.hint, *self.words))
 
 
 @dataclass(frozen=True)
@@ -178,15 +177,17 @@ class Aside:
     of: str
     """The id that it is a part of, which the run must have been allowed to take over."""
     path: str
+    by: Literal["mv", "cp"] = "mv"
+    """``cp`` where a new file takes its place at once, or not at all."""
 
     def __str__(self) -> str:
-        words = ("mv", self.path, f"{self.path}.before-macstate")
-        return f"{shlex.join(words)}  # or .before-macstate.2 and so on, where that is taken"
+        path = shlex.quote(self.path)
+        return f"{self.by} {path} {path}.before-macstate  # or .before-macstate.2 and so on, where that is taken"
 
     @property
     def line(self) -> str:
         """The payload line for ``apply.sh``."""
-        return shlex.join(("aside", self.of, self.path))
+        return shlex.join(("aside", self.of, self.path, self.by))
 
 
 @dataclass(frozen=True)

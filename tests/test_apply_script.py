@@ -91,11 +91,59 @@ def test_what_is_there_already_and_in_no_record_is_not_overwritten(mac: Mac) -> 
     assert file.read_text() == "somebody's"
     assert link.is_symlink()
 
-    (mac.root / "var/db/macstate/owned").unlink()
+    assert not (mac.root / "var/db/macstate/owned").exists()
     said = mac.run("takes file/etc/hidden", "record pending file/etc/hidden -", written("/etc/hidden", "ours"))
     assert said.startswith("macstate: done: ")
     said = mac.run("record pending file/etc/hidden -", written("/etc/hidden", "again"))
     assert (said[:15], file.read_text()) == ("macstate: done:", "again")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [written("/etc/x", "ours")],
+        ["same eA== 'it has changed' printf y", written("/etc/x", "ours")],
+        ["run 0 '' '' '' true", written("/etc/x", "ours")],
+    ],
+    ids=["what is there", "what is not as it was", "what comes behind another step"],
+)
+def test_what_was_refused_is_in_no_record(mac: Mac, steps: list[str]) -> None:
+    """Else the next run would take somebody else's file for one that was cut off in the middle of being written."""
+    (mac.root / "etc/x").write_text("somebody's")
+    assert mac.run("record pending file/etc/mine -", written("/etc/mine", "ours"), "record owned file/etc/mine -")
+    record = (mac.root / "var/db/macstate/owned").read_text()
+
+    for _ in range(2):
+        said = mac.run("record pending file/etc/x -", *steps)
+
+        assert said.startswith("macstate: failed: ")
+        assert (mac.root / "etc/x").read_text() == "somebody's"
+        assert (mac.root / "var/db/macstate/owned").read_text() == record
+
+
+def test_of_a_document_that_is_not_as_it_was_nothing_is_recorded(mac: Mac) -> None:
+    begun = ("record pending serve/443/x a", "record pending serve/443/y b")
+
+    said = mac.run(*begun, "same eA== 'it has changed' printf y")
+
+    assert said == "macstate: failed: it has changed\n"
+    assert not (mac.root / "var/db/macstate/owned").exists()
+
+
+def test_what_was_allowed_to_be_taken_and_is_refused_is_in_no_record(mac: Mac) -> None:
+    (mac.root / "etc/x").write_text("somebody's")
+
+    said = mac.run("takes file/etc/x", "record pending file/etc/x -", f"{written('/etc/x', 'ours')} false")
+
+    assert "false refuses the new file, and the old one stays" in said
+    assert not (mac.root / "var/db/macstate/owned").exists()
+
+
+def test_what_has_begun_and_failed_stays_recorded(mac: Mac) -> None:
+    said = mac.run("record pending file/etc/x a", written("/etc/x", "ours"), "run 0 '' '' '' false")
+
+    assert said.startswith("macstate: failed: ")
+    assert (mac.root / "var/db/macstate/owned").read_text() == "pending\tfile/etc/x\ta\n"
 
 
 def test_what_is_set_aside_is_what_its_id_means(mac: Mac) -> None:

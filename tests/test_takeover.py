@@ -156,3 +156,23 @@ def test_a_job_goes_by_its_label_whatever_its_file_is_called(used: Laptop, capsy
         assert aside.exists() == (path[1] == "L")  # what lies elsewhere is nobody's: it is not loaded by itself
     again = used.run(spec)
     assert (changes(again), again.failed, again.commands) == ([], False, 1)
+
+
+def test_a_file_that_is_taken_over_is_kept_beside_the_new_one(tmp_path: object) -> None:
+    laptop = Laptop(tmp_path)  # type: ignore[arg-type]
+    spec = f"{MACS}files: {{/etc/newsyslog.d/llm.conf: {{content: new}}}}\n"
+    laptop.run(MACS, dry=True)
+    laptop.command("sudo mkdir -p /etc/newsyslog.d; echo theirs | sudo tee /etc/newsyslog.d/llm.conf")
+    laptop.command("sudo chmod 600 /etc/newsyslog.d/llm.conf")
+    file = laptop.mac() / "etc/newsyslog.d/llm.conf"
+
+    refused = laptop.run(spec)
+    assert (refused.failed, file.read_text()) == (True, "theirs\n")
+    outcome = laptop.run(spec, data={"allow": "takeover"})
+
+    assert not outcome.failed, outcome.said
+    assert file.read_text() == "new"
+    kept = file.with_name("llm.conf.before-macstate")
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == ("theirs\n", 0o600)
+    gone = laptop.run(MACS, data={"allow": "removal"})
+    assert (gone.failed, file.exists(), kept.exists()) == (False, False, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
@@ -11,10 +11,11 @@ from pydantic import Field
 from macstate.entry import Entry
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
-from macstate.steps import Delete, Step, Write
+from macstate.steps import Aside, Delete, Step, Write
 from macstate.types import AbsolutePath
 
 if TYPE_CHECKING:
+    from macstate.found import Found
     from macstate.scope import Scope
 
 
@@ -61,13 +62,19 @@ class File(Resource):
 done
 """
 
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid", "replaces"}
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"replaces"}
 
     content: str | None = None
     permissions: str | None = None
     """Owner (user number) and mode."""
     valid: tuple[str, ...] = ()
     """A command that must accept a new content before it takes the old one's place; ``{}`` is where it lies."""
+    replaces: bool = False
+    """Whether somebody else's text has its place, and is kept beside it; wished only."""
+
+    owner: ClassVar[str] = "root:wheel"
+    """Whose it is written as; empty: whoever carries it out."""
 
     @property
     def path(self) -> str:
@@ -85,12 +92,21 @@ done
                 unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
             )
 
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with whether its place is taken by somebody else's text."""
+        del wishes
+        was = found.resources.get(self.id)
+        theirs = self.id not in found.record.lines and isinstance(was, File) and was.content != self.content
+        return self.model_copy(update={"replaces": theirs})
+
     def converge(self, was: Self | None) -> Iterator[Step]:
-        """Write it whole."""
+        """Write it whole; what somebody else had there is kept."""
         del was
+        if self.replaces:
+            yield Aside(self.id, self.path, "cp")
         mode = int((self.permissions or "").split()[1], 8)
         content = (self.content or "").encode("utf-8", "surrogateescape")
-        yield Write(self.path, content, mode=f"{mode:04o}", owner="root:wheel", valid=self.valid)
+        yield Write(self.path, content, mode=f"{mode:04o}", owner=self.owner, valid=self.valid)
 
     def remove(self) -> Iterator[Step]:
         """Delete it."""

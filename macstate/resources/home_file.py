@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from macstate.resources.file import File
-from macstate.steps import Step, Write
 
 
 class HomeFile(File):
@@ -15,6 +13,7 @@ class HomeFile(File):
     kind: ClassVar[str] = "home_file"
     entry = None
     laptop: ClassVar[bool] = True
+    owner: ClassVar[str] = ""
     # GNU's stat first: what asks macOS' for a format makes GNU's print something else, and fail
     script: ClassVar[str] = """
 mode_of() { # FILE: owner and mode
@@ -32,9 +31,3 @@ done
     def root(self) -> bool:
         """It is the user's own."""
         return False
-
-    def converge(self, was: Self | None) -> Iterator[Step]:
-        """Write it whole."""
-        del was
-        mode = int((self.permissions or "").split()[1], 8)
-        yield Write(self.path, (self.content or "").encode("utf-8", "surrogateescape"), mode=f"{mode:04o}")

@@ -14,13 +14,17 @@ trap '' HUP PIPE # a cut connection must not stop a change halfway
 newline='
 '
 taken=$newline
+anew=$newline
 say() {
   printf '%s\n' "$*" || :
 }
 fail() { # what is wrong, in one line
   [ -z "${entry-}" ] || (journal "$entry" "$begun" "failed: $*") >/dev/null 2>&1 || :
   say "macstate: failed: $*"
-  [ -z "${locked-}" ] || say "macstate: record: $(sum)" # as it is now: what was begun stands in it
+  [ -z "${locked-}" ] || {
+    [ -n "${touched-}" ] || [ "$anew" = "$newline" ] || (forget) >/dev/null 2>&1 || :
+    say "macstate: record: $(sum)" # as it is now: what was begun stands in it
+  }
   exit 1
 }
 signed() { # LOCK: by whom; somebody may have written anything into it, and a line that is no text breaks the answer
@@ -77,11 +81,24 @@ recorded() { # ID: whether this folder's own record names it, whatever the plan 
   [ -f "$folder/owned" ] && ID=$1 awk -F '\t' '$2 == ENVIRON["ID"] { found = 1 } END { exit !found }' "$folder/owned"
 }
 record() { # STATE ID FINGERPRINT: pending before the first step, owned after the last; gone takes the line out
+  [ "$1" != pending ] || recorded "$2" || {
+    may_take "$2" || fresh=$2
+    anew=$anew$2$newline
+  }
+  line="$1	$2	$3"
+  [ "$1" != gone ] || line=
+  rewrite "$newline$2$newline" "$line"
+}
+rewrite() { # IDS LINE: the record without these, which stand between ends of lines; and with this line, as the last one
   lines=
-  [ "$1" != pending ] || recorded "$2" || may_take "$2" || fresh=$2
-  [ ! -f "$folder/owned" ] || lines=$(ID=$2 awk -F '\t' '$2 != ENVIRON["ID"]' "$folder/owned") || fail "the record cannot be read"
-  [ "$1" = gone ] || lines="${lines:+$lines$newline}$1	$2	$3"
+  [ ! -f "$folder/owned" ] ||
+    lines=$(IDS=$1 awk -F '\t' '!index(ENVIRON["IDS"], "\n" $2 "\n")' "$folder/owned") || fail "the record cannot be read"
+  lines="${lines:+$lines${2:+$newline}}$2"
   if [ -n "$lines" ]; then replace "$folder/owned" "$lines$newline"; else rm -f "$folder/owned"; fi
+}
+forget() { # what was recorded first, and has not begun: it is not there, or somebody else's still
+  touched=yes # should this fail too, that is all
+  rewrite "$anew" ''
 }
 removes() { # ID FINGERPRINT: what goes is what was made here; else nothing does
   recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
@@ -147,7 +164,7 @@ within() { # SECONDS COMMAND...: some commands never come back, and some heed no
   wait $!
 }
 run() { # STATUSES STDIN SIGN MEANING COMMAND...: one command; its other statuses end the change
-  accept=$1 input=$2 sign=$3 meaning=$4
+  touched=yes accept=$1 input=$2 sign=$3 meaning=$4
   shift 4
   out=$(printf %s "$input" | base64 --decode | { in_root "$@" 2>&1 && echo " 0" || echo " $?"; } | tr -cd '\11\12\40-\176')
   status=${out##* }

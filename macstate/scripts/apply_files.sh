@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154 # it follows apply.sh, whose variables and functions it uses
+# shellcheck shell=sh disable=SC2034,SC2154 # it follows apply.sh, whose variables and functions it uses
 # What changes files: each is whole, or as it was.
 alone() { # PATH: as root, where somebody else could change what a path means, nothing is done
   [ -z "${roots-}" ] || [ "$(way "$1")" = 0 ] ||
@@ -13,8 +13,10 @@ pour() { # FILE BYTES BASE64: a new file, of so many bytes, that nobody else rea
 write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final owner and mode, and accepted, or not at all
   path=$root$1 mode=$2 owner=$3
   [ ! -d "$path" ] || fail "$1 is a folder"
-  [ -z "$fresh" ] || { [ ! -e "$path" ] && [ ! -L "$path" ]; } ||
+  [ -z "$fresh" ] || { [ ! -e "$path" ] && [ ! -L "$path" ]; } || {
+    touched='' anew=$newline$fresh$newline # whatever came before, this is not ours
     fail "$1 is there already: macstate did not make it, and could not see it before; move it away, or take it out of the spec"
+  }
   alone "$1"
   why=$(mkdir -p "${path%/*}" 2>&1) || fail "${1%/*} cannot be made${why:+: ${why##*: }}"
   umask 077
@@ -27,6 +29,7 @@ write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final own
     rm -f "$path.macstate"
     fail "$* refuses the new file, and the old one stays: $(printf %s "$out" | tr -c '\40-\176' ' ')"
   fi
+  touched=yes
   mv -f "$path.macstate" "$path" || fail "${path#"$root"} cannot be replaced"
 }
 check() { # OWNER COUNT, then NAME BYTES BASE64 of each file, then COMMAND...: it takes these files, which lie in one folder
@@ -49,6 +52,7 @@ preserve() { # PATH KEPT: what a file of secrets holds, behind what is kept alre
   alone "$1"
   [ -f "$root$1" ] || return 0
   umask 077
+  touched=yes
   replace "$root$2" "$(cat "$root$2" 2>/dev/null || :)$newline$(cat "$root$1")$newline"
   umask 022
 }
@@ -70,6 +74,7 @@ delete() { # ID PATH: a file that this id means, and that the record names
   owner=0
   [ -z "$roots" ] || owner=$(way "$2")
   [ -n "$owner" ] || fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again"
+  touched=yes
   { take "$2" rm -f && take "$2.macstate" rm -f; } || fail "$2 cannot be deleted; type \`sudo rm $2\`, then run again"
   place=${2%/*} # a folder of ours goes with the last that was in it
   while case $place in */macstate | */macstate/*) ;; *) false ;; esac && take "$place" rmdir 2>/dev/null; do
@@ -88,7 +93,7 @@ take() ( # PATH COMMAND...: where the owner of the folders above could swap them
     sudo -n -u "#$owner" -- "$@" "$path" </dev/null
   fi
 )
-aside() { # ID PATH: somebody else's file, under another name, which is free
+aside() { # ID PATH mv|cp: somebody else's file, under another name, which is free; cp where the new one replaces it
   may_take "$1" || fail "$1: it is somebody else's, and nobody has allowed to set it aside"
   case $1:$2 in # a job goes by its label, and its file may have any name
     launchd/*:*/Library/Launch[AD]*s/*/* | launchd/*:*/../*) part "$1" "$2" ;;
@@ -102,7 +107,15 @@ aside() { # ID PATH: somebody else's file, under another name, which is free
     number=$((number + 1))
     kept=$root$2.before-macstate.$number
   done
-  mv "$root$2" "$kept" || fail "$2 cannot be set aside"
+  if [ "${3-}" = cp ]; then
+    why=$(cp -p "$root$2" "$kept" 2>&1) || {
+      rm -f "$kept"
+      fail "$2 cannot be kept as ${kept#"$root"}${why:+: ${why##*: }}; nothing was done"
+    }
+  else
+    touched=yes
+    mv "$root$2" "$kept" || fail "$2 cannot be set aside"
+  fi
 }
 real() { # PATH: where a chain of links leads
   path=$1 links=0
@@ -138,6 +151,7 @@ head_line() { # PATH OLD NEW: one line in a person's own file, which may be a li
     rm -f "$new"
     fail "${path#"$root"} cannot be written${why:+: ${why##*: }}"
   }
+  touched=yes
   if [ -n "${made-}" ] && [ ! -s "$new" ]; then
     rm -f "$path" "$new"
   else
