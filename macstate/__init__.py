@@ -3,9 +3,10 @@
 ``deploy.py`` is the line that a run follows. Where what is:
 
 =============  =====================================================================================================
-the spec       ``spec`` reads it, by ``document`` (YAML with places), ``spec_model`` (all sections), ``entry`` and
-               ``types``; ``check`` refuses contradictions; ``schema`` and ``explain`` tell what may be typed;
-               ``secrets`` resolves references to keys; ``wishes`` and ``scope`` turn entries into resources
+the spec       ``spec`` reads it, by ``document`` (YAML with places), ``overlay`` (its layers and short forms),
+               ``spec_model`` (all sections), ``entry`` and ``types``; ``check`` refuses contradictions; ``schema``
+               and ``explain`` tell what may be typed; ``secrets`` resolves references to keys; ``wishes`` and
+               ``scope`` turn entries into resources
 what there is  ``resources``: one kind a module (``resource`` is the base, ``outputs`` how it is read, ``steps``
                what it may do); ``services``: what stands for several resources
 a Mac, read    ``probe`` (one remote command), ``facts``, ``found``, ``record`` (what macstate made), ``health``,

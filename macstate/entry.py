@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from macstate.resource import Resource
     from macstate.scope import Scope
+    from macstate.types import Warned
 
 
 class Entry(BaseModel):
@@ -22,10 +23,31 @@ class Entry(BaseModel):
     named: ClassVar[Any] = None
     """What its names are made of, if the section is a collection keyed by name."""
 
+    short: ClassVar[Any] = None
+    """What may be typed in place of its fields, and ``written_out`` makes fields of."""
     former: ClassVar[Mapping[str, str]] = {}
-    """Fields that it had once, and what to type instead."""
+    """Fields that it had once, or that are looked for here, and what to type instead."""
     becomes: ClassVar[Mapping[str, str]] = {}
     """What a field becomes on the Mac, for `macstate explain`: the command, or the key in a plist."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Give the long form of what is typed short, of one layer of the spec; anything else as it is.
+
+        True and false are whether it is on, or whether it is there at all with its defaults.
+        """
+        del name
+        if cls.short is not bool or not isinstance(value, bool):
+            return value
+        if "enabled" in cls.model_fields:
+            return {"enabled": value}
+        return {} if value else None
+
+    @classmethod
+    def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Add what goes by the name and nobody wrote, when all layers lie over one another."""
+        del name
+        return value
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
@@ -42,8 +64,8 @@ class Entry(BaseModel):
         del port, https
         return False
 
-    def warnings(self, scope: Scope) -> Iterator[str]:
-        """Tell what a person should know of it beforehand."""
+    def warnings(self, scope: Scope) -> Iterator[tuple[Warned, str]]:
+        """Tell what a person should know of it beforehand, each with its name."""
         del scope
         yield from ()
 

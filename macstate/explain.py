@@ -9,10 +9,16 @@ from typing import Any
 
 from macstate.errors import MacstateError
 from macstate.schema import schema
+from macstate.types import MINUTES
 
 Node = dict[str, Any]
 DOTTED = {"models", "launchd", "files"}
 """Collections whose names may have dots: ``models.qwen2.5:7b``."""
+PATTERNS = {
+    r"^\d+[smh]$": "duration, a number with its unit: 30s, 5m or 2h",
+    MINUTES: "duration in minutes, such as 10m or 2h, or never",
+    r"^\d+[MG]B$": "a size: 900MB or 48GB",
+}
 
 
 class Schema:
@@ -31,7 +37,7 @@ class Schema:
         parts = path.split(".") if path else []
         while parts:
             part = parts.pop(0)
-            fields, rest = node.get("properties", {}), node.get("additionalProperties")
+            fields, rest = node.get("properties", {}), self.entries(node)
             if part in fields:
                 node = self.plain(fields[part])
             elif isinstance(rest, dict):
@@ -53,8 +59,14 @@ class Schema:
         choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
         objects = [self.plain(choice) for choice in choices if "properties" in self.plain(choice)]
         if objects or len(choices) == 1:  # a short form stands beside the long one
-            return {**(objects or [self.plain(choices[0])])[-1], **own}
+            short = [choice for choice in choices if objects and "properties" not in self.plain(choice)]
+            return {**(objects or [self.plain(choices[0])])[-1], **own, **({"x-short": short} if short else {})}
         return {**node, "anyOf": choices} if choices else node
+
+    def entries(self, node: Node) -> Any:
+        """Give what each entry of a mapping is, also where a list may stand in its place."""
+        choices = (self.plain(choice) for choice in node.get("anyOf", ()))
+        return next((each["additionalProperties"] for each in (node, *choices) if "additionalProperties" in each), None)
 
     def fields(self, path: str) -> list[str]:
         """Give what can be typed behind a path, for completion."""
@@ -79,6 +91,8 @@ def explain(path: str) -> Iterator[str]:
     for line in _about(tree, node).splitlines():
         yield f"  {line}"
     yield f"  type: {_type(tree, node)}"
+    if "x-short" in node:
+        yield f"  short: {' or '.join(_type(tree, tree.plain(each)) for each in node['x-short'])}"
     if node.get("default") not in (None, {}, []):
         default = node["default"]
         yield f"  default: {default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}"
@@ -96,7 +110,7 @@ def explain(path: str) -> Iterator[str]:
 
 def _entry(tree: Schema, node: Node) -> Node:
     """Give what each entry of a mapping is; nothing: it is none."""
-    each = node.get("additionalProperties")
+    each = tree.entries(node)
     return tree.plain(each) if isinstance(each, dict) else {}
 
 
@@ -106,16 +120,16 @@ def _about(tree: Schema, node: Node) -> str:
 
 
 def _type(tree: Schema, node: Node) -> str:
-    if "enum" in node:
-        return " | ".join(map(str, node["enum"]))
+    if "enum" in node or "const" in node:
+        return " | ".join(json.dumps(each).strip('"') for each in node.get("enum", [node.get("const")]))
     if "anyOf" in node:
-        return " or ".join(_type(tree, tree.plain(choice)) for choice in node["anyOf"])
+        return " or ".join(dict.fromkeys(_type(tree, tree.plain(choice)) for choice in node["anyOf"]))
     if node.get("type") == "array":
         return f"list of {_type(tree, tree.plain(node.get('items', {})))}"
     if entry := _entry(tree, node):
         return f"mapping of names to {_type(tree, entry)}"
-    if node.get("pattern") == r"^\d+[smh]$":
-        return "duration, a number with its unit: 30s, 5m or 2h"
+    if said := PATTERNS.get(node.get("pattern", "")):
+        return said
     kind = {"object": "fields", "boolean": "true or false", "integer": "whole number", "string": "text"}
     limits = [f"{word} {node[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in node]
     form = [f"of the form {node['pattern']}"] if "pattern" in node else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -12,11 +13,14 @@ from itertools import pairwise
 from typing import Any
 
 from macstate.entry import Entry
-from macstate.spec_model import Root
+from macstate.spec_model import ENTRIES, Root
 from macstate.types import SIZES, UNITS
 
 FORMS = {r"^\d+[smh]$": UNITS, r"^\d+[KMG]B$": SIZES}
 """How durations and sizes are typed, and what their units stand for."""
+
+OVERLAY = "Own"
+"""Before the name of what is laid over another."""
 
 
 @cache
@@ -28,7 +32,7 @@ def schema() -> str:
     built = [model for model in models if model.__pydantic_complete__]
     for each in (*built, *built, Root):  # a model that holds another one is built anew after it
         each.model_rebuild(force=True)  # type: ignore[attr-defined]
-    tree = as_typed(Root.model_json_schema(mode="validation"))
+    tree = with_overlays(as_typed(Root.model_json_schema(mode="validation")))
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
 
 
@@ -59,6 +63,59 @@ def as_typed(node: Any) -> Any:
         unit = max((unit for unit in units if node["default"] % units[unit] == 0), key=lambda unit: units[unit])
         node = {**node, "default": f"{node['default'] // units[unit]}{unit}"}
     return {key: as_typed(each) for key, each in node.items()}
+
+
+def with_overlays(tree: dict[str, Any]) -> dict[str, Any]:
+    """Let a Mac's own sections be what is laid over the common ones: names, or entries of which nothing must be there.
+
+    What a null takes out may stand at each place.
+    """
+    defs: dict[str, Any] = tree["$defs"]
+    mac = defs["Mac"]["properties"]
+    for entry in ENTRIES:
+        about = {"description": f"What this Mac has otherwise than all: laid over `{entry.section}`; null takes out."}
+        names = [{"type": "array", "items": {"type": "string"}}] if entry.named else []
+        own = [choice for choice in mac[entry.section]["anyOf"] if choice != {"type": "null"}]
+        mac[entry.section] = {"anyOf": [*names, *(_optional(each) for each in own), {"type": "null"}], **about}
+    for field in [field for node in defs.values() for field in node.get("properties", {}).values() if "$ref" in field]:
+        field.setdefault("description", defs[field["$ref"].rpartition("/")[2]]["description"])
+    overlays = {f"{OVERLAY}{name}": _optional(node) for name, node in defs.items()}
+    reached: dict[str, Any] = {}
+    waiting = _references(mac)
+    while waiting:
+        name = waiting.pop()
+        if name in overlays and name not in reached:
+            reached[name] = overlays[name]
+            waiting += _references(reached[name])
+    return {**tree, "$defs": {**defs, **reached}}
+
+
+def _optional(node: Any) -> Any:
+    """Give a node of which nothing must be there."""
+    if isinstance(node, list):
+        return [_optional(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _optional(each) for key, each in node.items() if key not in {"required", "default", "minProperties"}}
+    if "$ref" in node:
+        node["$ref"] = f"#/$defs/{OVERLAY}{node['$ref'].rpartition('/')[2]}"
+    if "properties" in node:
+        node["properties"] = {key: _or_null(each) for key, each in node["properties"].items()}
+    if isinstance(node.get("additionalProperties"), dict):
+        node["additionalProperties"] = _or_null(node["additionalProperties"])
+    return node
+
+
+def _or_null(node: dict[str, Any]) -> dict[str, Any]:
+    if {"type": "null"} in node.get("anyOf", ()):
+        return node
+    about = {key: each for key, each in node.items() if key in {"description", "title"}}
+    return {"anyOf": [{key: each for key, each in node.items() if key not in about}, {"type": "null"}], **about}
+
+
+def _references(node: Any) -> list[str]:
+    """Give the names of all definitions that a node refers to."""
+    return [name.rpartition("/")[2] for name in re.findall(r'"(#/\$defs/[^"]+)"', json.dumps(node))]
 
 
 @cache

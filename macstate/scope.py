@@ -36,6 +36,8 @@ class MacView:
     """What goes to it: an entry by its section, or entries by name."""
     clients: bool = False
     """Whether the spec sets up laptops that reach it."""
+    chosen: frozenset[str] = frozenset()
+    """The sections of which it names what it gets."""
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,21 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from macstate import check, files
+from macstate import check, files, overlay
 from macstate.document import Mistake, read
 from macstate.document.mistakes import mistake, near
 from macstate.entry import Entry
 from macstate.errors import MacstateError
-from macstate.spec_model import Root, view
+from macstate.scope import MacView
+from macstate.services.client import Clients
+from macstate.spec_model import ENTRIES, Root, view
 from macstate.wishes import Wishes, entries, place
 
 LARGEST = 500_000
@@ -27,14 +29,20 @@ MOST = 100
 """Mistakes that are told; a file with more is none that somebody mends line by line."""
 
 
+SECTIONS = {entry.section: entry for entry in ENTRIES}
+
+
 @dataclass(frozen=True)
 class Spec:
     """A spec without mistakes."""
 
     file: str
     root: Entry
-    warnings: tuple[Mistake, ...]
+    doubts: tuple[check.Doubt, ...] = ()
+    """What a person may mean, and mostly does not."""
     text: str = ""
+    chosen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The sections of which a Mac names what it gets, by the Mac."""
 
     @property
     def macs(self) -> Mapping[str, Any]:
@@ -52,16 +60,32 @@ class Spec:
             raise MacstateError(
                 f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}"
             )
-        mac = view(self.root, name)
-        warnings = tuple(self.say(warning) for warning in self.warnings)
-        return Wishes(tuple(entries(mac)), warnings, macs=(mac,), elsewhere=frozenset({"clients"}))
+        mac = self._view(name)
+        told = (doubt for doubt in self.doubts if doubt.mac in {name, ""} and doubt.name not in self._accepted(name))
+        warnings = tuple(dict.fromkeys(self.say(doubt.mistake) for doubt in told))
+        whole, accept = tuple(entries(mac)), self._accepted(name)
+        return Wishes(whole, warnings, macs=(mac,), elsewhere=frozenset({"clients"}), accept=accept)
 
     def for_laptop(self) -> Wishes:
         """Give what this laptop shall have."""
-        macs = tuple(view(self.root, name) for name in self.macs)
+        macs = tuple(map(self._view, self.macs))
         own = (("clients", self.clients.local),) if self.clients else ()
         elsewhere = frozenset(place(*pair) for mac in macs for pair in entries(mac))
-        return Wishes(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"})
+        return Wishes(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"}, accept=self._accepted())
+
+    def _view(self, name: str) -> MacView:
+        return replace(view(self.root, name), chosen=self.chosen.get(name, frozenset()))
+
+    def _accepted(self, name: str = "") -> tuple[str, ...]:
+        """Give the names of the warnings that are not told of a Mac."""
+        own = self.macs[name].accept if name else ()
+        return (*self.root.accept, *own)  # type: ignore[attr-defined]
+
+    @property
+    def warnings(self) -> tuple[Mistake, ...]:
+        """What is doubtful in it, of whatever Mac, and not accepted."""
+        told = (doubt.mistake for doubt in self.doubts if doubt.name not in self._accepted(doubt.mac))
+        return tuple(dict.fromkeys(told))
 
     @property
     def clients(self) -> Any:
@@ -119,19 +143,20 @@ def parse(text: str, file: str) -> Spec:
     Raises:
         MacstateError: it has mistakes.
     """
-    document = read(text)
-    mistakes, root = list(document.mistakes), None
+    document, root = read(text), None
     if not isinstance(document.data, dict):
-        mistakes = mistakes or [Mistake(1, 1, "the spec is empty or no mapping; begin with `macs:`")]
+        laid = overlay.Layers(mistakes=document.mistakes or [Mistake(1, 1, "the spec is empty; begin with `macs:`")])
     else:
+        laid = overlay.layers(document, SECTIONS, {"clients": Clients})
         try:
-            root = Root.model_validate_json(json.dumps(document.data, default=str))
+            root = Root.model_validate_json(json.dumps(laid.data, default=str))
         except ValidationError as error:
-            wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not mistakes]
-            mistakes += [mistake(Root, document, details) for details in wrong]
-    found = check.spec(root, document) if root and not mistakes else []
-    mistakes += [finding for finding, fatal in found if fatal]
-    spec = Spec(file, root or Entry(), tuple(sorted(finding for finding, fatal in found if not fatal)), text)
+            wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not laid.mistakes]
+            laid.mistakes += [mistake(Root, laid, details) for details in wrong]
+    mistakes, doubts = laid.mistakes, []
+    if root and not mistakes:
+        mistakes, doubts = check.spec(root, laid), check.doubts(root, laid)
+    spec = Spec(file, root or Entry(), tuple(sorted(doubts)), text, laid.chosen)
     if mistakes:
         first = {(mistake.line, mistake.column): mistake for mistake in sorted(mistakes, reverse=True)}
         lines = [spec.say(mistake) for mistake in sorted(first.values())]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from macstate.entry import Entry
 from macstate.resources import KINDS
 from macstate.scope import MacView
 from macstate.services import SERVICES
 from macstate.services.client import Clients
-from macstate.types import Host, Name, User, Word
+from macstate.types import Accept, Host, Name, User, Word, short
 
 ENTRIES: tuple[type[Entry], ...] = (*(kind.entry for kind in KINDS if kind.entry), *SERVICES)
 
@@ -29,55 +29,72 @@ class MacEntry(Entry):
     """Its name in the tailnet, or any name or address that SSH reaches."""
     user: Annotated[User, AfterValidator(_not_root)]
     """Who logs in, and who runs the jobs."""
-    ssh: Literal["tailscale", "openssh"] = "tailscale"
-    """How to log in: Tailscale SSH, or its Remote Login with known hosts, keys and agent as for any SSH server."""
+    via: Literal["tailscale", "openssh"] | None = None
+    """How to log in: Tailscale SSH (default), or its Remote Login with known hosts, keys and agent as always."""
+    ssh: Literal["tailscale", "openssh"] | None = None
+    """The same as `via`, which is what to type."""
     identity_file: Word | None = None
     """A private key on the laptop; Tailscale SSH needs none."""
+    accept: Accept = ()
+    """Warnings about this Mac that are not told, by the name at the end of each."""
+
+    @property
+    def login(self) -> str:
+        """Say how to log in."""
+        return self.via or self.ssh or "tailscale"
 
 
 def _optional(annotation: Any) -> Any:
     return (annotation | None, None)
 
 
-def _collection(entry: Any) -> Any:
-    return dict[entry.named, entry]
+def _one(entry: Any) -> Any:
+    return Annotated[entry, short(entry.short | entry)] if entry.short else entry
+
+
+def _whole(entry: Any) -> Any:
+    return dict[entry.named, entry] if entry.named else _one(entry)
 
 
 def chosen(root: Any, mac: Any, section: str) -> dict[str, Entry]:
-    """Give the entries of a collection that go to a Mac: those it names, else all."""
-    own = getattr(mac, section)
-    return {name: each for name, each in (getattr(root, section) or {}).items() if own is None or name in own}
+    """Give the entries of a collection that go to a Mac."""
+    del root
+    return getattr(mac, section) or {}
 
 
 def alone(root: Any, mac: Any, section: str) -> Any:
-    """Give the entry of a section without names: the Mac's own, else everybody's."""
-    return getattr(mac, section) or getattr(root, section)
+    """Give a Mac's entry of a section without names."""
+    del root
+    return getattr(mac, section)
 
 
 def view(root: Any, name: str) -> MacView:
     """Give one Mac with all that goes to it."""
     mac = root.macs[name]
-    found = {
-        entry.section: chosen(root, mac, entry.section) if entry.named else alone(root, mac, entry.section)
-        for entry in ENTRIES
-    }
-    return MacView(name, mac, {section: each for section, each in found.items() if each}, bool(root.clients))
+    found = {entry.section: each for entry in ENTRIES if (each := getattr(mac, entry.section))}
+    return MacView(name, mac, found, bool(root.clients))
 
 
-Names = Annotated[
-    tuple[str, ...], Strict(strict=False), Field(description="Which of them this Mac gets, by name; default: all.")
-]
-Mac = create_model(
-    "Mac",
-    __base__=MacEntry,
-    __doc__=MacEntry.__doc__,
-    **{entry.section: _optional(Names if entry.named else entry) for entry in ENTRIES},
-)
+def by_itself(root: Any, name: str = "") -> Any:
+    """Give the spec as if it were about one Mac; without a name: what the spec has and no Mac gets."""
+    if not name:
+        return root.model_copy(update={"macs": {}})
+    mac = root.macs[name]
+    sections = {entry.section: getattr(mac, entry.section) for entry in ENTRIES}
+    return root.model_copy(update={**sections, "macs": {name: mac}})
+
+
+SECTIONS: dict[str, Any] = {entry.section: _optional(_whole(entry)) for entry in ENTRIES}
+Mac = create_model("Mac", __base__=MacEntry, __doc__=MacEntry.__doc__, **SECTIONS)
 Root = create_model(
     "Spec",
     __base__=Entry,
     __doc__="What the Macs shall be.",
     macs=(Annotated[dict[Name, Mac], Field(min_length=1)], ...),
-    **{entry.section: _optional(_collection(entry) if entry.named else entry) for entry in ENTRIES},
-    clients=(Clients | None, Field(default=None, description="The laptop's side.")),
+    **SECTIONS,
+    accept=(
+        Accept,
+        Field(default=(), description="Warnings that are not told, of no Mac, by the name at the end of each."),
+    ),
+    clients=(_one(Clients) | None, Field(default=None, description="The laptop's side.")),
 )

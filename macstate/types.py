@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+MINUTES = r"^(never|\d+[mh])$"
+"""How idle minutes are typed, where not as a number."""
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONGEST_NAME = 63
 LONGEST_PATH = 255
@@ -134,6 +136,31 @@ def _user(value: str) -> str:
     return value
 
 
+def short(kinds: Any) -> BeforeValidator:
+    """Tell the JSON Schema what may be typed for a value; what is short there, ``Entry.written_out`` makes long."""
+    return BeforeValidator(lambda value: value, json_schema_input_type=kinds)
+
+
+def minutes(value: object) -> object:
+    """Read idle minutes: ``10``, ``10m``, ``2h``, or ``never``.
+
+    Raises:
+        ValueError: it is another duration, or not in minutes.
+    """
+    if isinstance(value, bool):  # True is 1
+        raise ValueError(f"{str(value).lower()} is no number of minutes; type `{10 if value else 'never'}`")  # noqa: TRY004
+    if not isinstance(value, str):
+        return value
+    if value == "never":
+        return 0
+    if value.isdecimal():
+        raise ValueError(f"'{value}' is a text; type the number without quotes: `{int(value)}`")
+    count = seconds(value)
+    if count % 60 or not count:
+        raise ValueError(f"{value!r} is not in whole minutes; type `{-(-count // 60) or 'never'}`")
+    return count // 60
+
+
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):  # Python's True is 1, also to a Literal
         raise ValueError(f"{str(value).lower()} is not a whole number; type digits without quotes")  # noqa: TRY004
@@ -172,7 +199,38 @@ ShellName = Annotated[str, AfterValidator(_shell_name)]
 Days = Literal[
     "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
 ]
+Warned = Literal[
+    "sleep",
+    "disablesleep",
+    "autorestart",
+    "macos",
+    "filevault",
+    "clock",
+    "record",
+    "tailscale",
+    "hostname",
+    "login",
+    "disk",
+    "models",
+    "memory",
+    "gpu-memory",
+    "volume",
+    "root-program",
+    "firewall-program",
+    "ssh-host",
+    "no-urls",
+    "own-variable",
+]
+"""What a warning is called, and `accept` silences: of the spec, of the Mac, of what runs there, of the laptop."""
+Accept = Annotated[tuple[Warned, ...], Strict(strict=False)]
 NoBool = BeforeValidator(_no_bool)
 Port = Annotated[int, Field(ge=1, le=65535)]
-Minutes = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "minutes"})]
+Minutes = Annotated[
+    int,
+    BeforeValidator(
+        minutes, json_schema_input_type=Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=MINUTES)]
+    ),
+    Field(ge=0, json_schema_extra={"x-unit": "minutes"}),
+]
+"""Idle minutes; 0 and ``never`` are one."""
 Words = Annotated[tuple[Word, ...], Strict(strict=False)]

@@ -31,6 +31,8 @@ class Wishes:
     """Whether this is the laptop's side."""
     elsewhere: frozenset[str] = frozenset()
     """Places in the spec that are about another machine."""
+    accept: tuple[str, ...] = ()
+    """The warnings that are none here, by their names."""
     closed: frozenset[str] = frozenset()
     """Places in the spec to which the gateway does not lead now."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import time
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +23,7 @@ from macstate.preflight import capacity
 from macstate.preflight.finding import Flight
 from macstate.record import Record
 from macstate.resources.model import Model
+from macstate.types import Warned
 
 STATES = """
 rehearse filevault on
@@ -138,7 +142,7 @@ def test_homebrews_formula_is_told_with_the_path_that_it_brings(laptop: Laptop) 
 def test_tailscale_that_is_logged_out(laptop: Laptop) -> None:
     laptop.command("rehearse tailscale logout")
     _, said = doctor(laptop, "macs: {macstudio: {hostname: studio, user: mmirvois}}")
-    assert said["warning"] == ["Tailscale: tailscaled is in state NeedsLogin"]
+    assert said["warning"] == ["Tailscale: tailscaled is in state NeedsLogin (accept: tailscale)"]
 
 
 @pytest.mark.parametrize(
@@ -161,3 +165,38 @@ def test_both_forms_of_netstat(host: str, process: str) -> None:
 def test_what_cannot_be_read_is_unknown() -> None:
     said = {"sysctl": "x", "clock": "?", "fdesetup status": "{}"}
     assert Machine.read(said, {}) == Machine(free={})
+
+
+def test_what_the_spec_accepts_of_a_mac_is_no_warning(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
+    laptop.command("rehearse filevault on")
+    laptop.command("rehearse disk 12000000000")
+    accepting = (
+        f"accept: [disablesleep, disk]\n{REFERENCE.replace('user: mmirvois', 'user: mmirvois, accept: [sleep]')}"
+    )
+
+    _, said = doctor(laptop, accepting.replace("user: mmirvois, accept: [sleep]", "user: mmirvois"))
+    laptop.run(accepting.replace("user: mmirvois, accept: [sleep]", "user: mmirvois"))
+
+    assert {line.partition(":")[0] for line in said["accepted"]} == {"disk"}
+    assert len(said["warning"]) == 1
+    assert said["warning"][0].endswith(" (accept: filevault)")
+    told = capsys.readouterr().err
+    assert "accept: filevault" in told
+    assert "disk" not in told
+    assert "disablesleep" not in told
+
+
+def test_every_warning_has_a_name_and_every_name_a_warning() -> None:
+    """In the sources, since no Mac has them all."""
+    texts = [
+        path.read_text() for path in (Path(__file__).parents[1] / "macstate").rglob("*.py") if path.name != "types.py"
+    ]
+    levels = [node for text in texts for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    names = set(get_args(Warned))
+
+    assert names <= {node.value for node in levels}
+    for text in texts:
+        for call in ast.walk(ast.parse(text)):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and len(call.args) > 2:
+                words = [ast.literal_eval(word) for word in call.args[2:] if isinstance(word, ast.Constant)]
+                assert words[:1] != ["warning"] or words[1:] or isinstance(call.args[-1], ast.Name), ast.unparse(call)

@@ -166,7 +166,7 @@ MISSING = "~/.ssh/no-such-key-of-macstate"
     ],
 )
 def test_a_refused_login_is_one_line_with_its_remedy(error: Exception, ssh: str, line: str) -> None:
-    mac = SimpleNamespace(user="me", ssh=ssh, identity_file=MISSING)
+    mac = SimpleNamespace(user="me", login=ssh, identity_file=MISSING)
 
     said = refusal.why(error, "studio", mac)
 

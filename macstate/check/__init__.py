@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import product
 from typing import Any
@@ -12,33 +13,41 @@ from macstate.check import internet, loopback, power, reserved
 from macstate.document import Document, Mistake, Path, Placed
 from macstate.ollama import names
 from macstate.services.doors import doors
-from macstate.spec_model import alone, chosen
-
-Finding = tuple[Mistake, bool]
-"""A finding, and whether it is fatal."""
+from macstate.spec_model import alone, by_itself, chosen
 
 
-def spec(root: Any, document: Document) -> list[Finding]:
-    """Run every rule; the place of a finding is where it was written."""
-    findings = []
-    for rules, fatal in ((ERRORS, True), (WARNINGS, False)):
-        for rule in rules:
-            findings += [(Mistake(*document.at(path), text), fatal) for path, text in rule(root)]
-    return findings
+@dataclass(frozen=True, order=True)
+class Doubt:
+    """What a person may mean, and mostly does not."""
+
+    mistake: Mistake
+    name: str
+    """What `accept` silences it by."""
+    mac: str
+    """Whom it is about; empty: no Mac gets it."""
 
 
-def chosen_names(root: Any) -> Placed:
-    """A Mac names entries that the spec has."""
-    for mac, entry in root.macs.items():
-        for section in type(root).model_fields:
-            wanted, there = getattr(entry, section, None), getattr(root, section)
-            if isinstance(wanted, tuple):
-                for place, name in enumerate(wanted):
-                    if name not in (there or {}):
-                        yield (
-                            ("macs", mac, section, place),
-                            f"{name}: {section} has no such entry; add it there, or take it out here",
-                        )
+def spec(root: Any, document: Document) -> list[Mistake]:
+    """Run every rule; the place of a mistake is where it was written."""
+    found = [each for name in (*root.macs, "") for rule in ERRORS for each in _said(rule, root, name, document)]
+    return found + [Mistake(*document.at(path), text) for rule in WHOLE for path, text in rule(root)]
+
+
+def doubts(root: Any, document: Document) -> list[Doubt]:
+    """Run every rule of warnings."""
+    return [
+        Doubt(replace(mistake, text=f"{mistake.text} (accept: {name})"), name, mac)
+        for mac in (*root.macs, "")
+        for name, rule in WARNINGS.items()
+        for mistake in _said(rule, root, mac, document)
+    ]
+
+
+def _said(rule: Callable[[Any], Placed], root: Any, name: str, document: Document) -> Iterator[Mistake]:
+    """Run a rule over one Mac's spec."""
+    for path, text in rule(by_itself(root, name)):
+        place = ("macs", name, *path) if name and path[0] != "macs" else path
+        yield Mistake(*document.at(place), text)
 
 
 def ports(root: Any) -> Placed:
@@ -136,10 +145,14 @@ def model_folders(root: Any) -> Placed:
 
 
 def way_in(root: Any) -> Placed:
-    """A Mac that is reached through Remote Login keeps it."""
+    """A Mac has one way in, and one that is reached through Remote Login keeps it."""
     for name, mac in root.macs.items():
-        if mac.ssh == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
-            yield ("macs", name, "ssh"), "ssh: openssh is Remote Login, which remote_login turns off here; keep one"
+        field = "ssh" if mac.via is None else "via"
+        if mac.ssh and mac.via not in (None, mac.ssh):
+            yield ("macs", name, "ssh"), f"ssh: it is `via` by another name, which says {mac.via}; take `ssh` out"
+        elif mac.login == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
+            text = f"{field}: openssh is Remote Login, which remote_login turns off here; keep one"
+            yield ("macs", name, field), text
 
 
 def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
@@ -147,7 +160,6 @@ def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
 
 
 ERRORS: tuple[Callable[[Any], Placed], ...] = (
-    chosen_names,
     ports,
     mounts,
     labels,
@@ -158,4 +170,6 @@ ERRORS: tuple[Callable[[Any], Placed], ...] = (
     *internet.RULES,
     *reserved.RULES,
 )
-WARNINGS: tuple[Callable[[Any], Placed], ...] = power.RULES
+WHOLE: tuple[Callable[[Any], Placed], ...] = (reserved.references,)
+"""Of all Macs together."""
+WARNINGS = power.RULES

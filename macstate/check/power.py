@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from macstate.document import Path, Placed
+from macstate.types import Warned
 
 SOURCES = ("ac", "battery", "ups")
 
@@ -44,9 +45,12 @@ def restarts(root: Any) -> Placed:
 
 
 def _powers(root: Any) -> Iterator[tuple[Path, Any]]:
-    places: list[tuple[Path, Any]] = [(("power",), root.power)]
-    places += [(("macs", name, "power"), mac.power) for name, mac in root.macs.items()]
-    yield from ((path, power) for path, power in places if power)
+    yield from [(("power",), root.power)] if root.power else []
 
 
-RULES: tuple[Callable[[Any], Placed], ...] = (sleeps, emergency, restarts)
+RULES: Mapping[Warned, Callable[[Any], Placed]] = {
+    "sleep": sleeps,
+    "disablesleep": emergency,
+    "autorestart": restarts,
+}
+"""By what each warning is called."""

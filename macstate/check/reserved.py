@@ -58,4 +58,4 @@ def plists(root: Any) -> Placed:
             yield ("files", path), f"{path}: a plist alone loads no job; declare it as `launchd: {{{typed}}}`"
 
 
-RULES: tuple[Callable[[Any], Placed], ...] = (variables, references, pages, plists)
+RULES: tuple[Callable[[Any], Placed], ...] = (variables, pages, plists)

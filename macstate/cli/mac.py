@@ -22,7 +22,7 @@ from macstate.types import seconds
 
 POLL = 1.0
 """Seconds between two looks of a command that follows."""
-COLOURS = {"ok": "green", "note": "green", "warning": "yellow", "error": "red"}
+COLOURS = {"ok": "green", "note": "green", "accepted": "green", "warning": "yellow", "error": "red"}
 
 
 @click.command("status")
@@ -70,11 +70,11 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
         terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
         seen = connect.review(host, dry=True)
         for each in seen.findings:
-            terminal.say(Styled(f"{each.level:7}", COLOURS[each.level]), f"  {each.about}: {each.text}")
+            terminal.say(Styled(f"{each.level:8}", COLOURS[each.level]), f"  {each.about}: {each.text}")
             errors.extend([f"{each.about}: {each.text}"] * (each.level == "error"))
         for line in report.left(seen.plan):
             if not line.startswith(tuple(errors)):
-                terminal.say(Styled(f"{'error':7}", COLOURS["error"]), f"  {line}")
+                terminal.say(Styled(f"{'error':8}", COLOURS["error"]), f"  {line}")
                 errors.append(line)
 
     reached = on_each(target, limit, (), look)

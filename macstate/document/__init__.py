@@ -185,7 +185,7 @@ class _Reader:
         if isinstance(value, str):
             self.is_broken(node, value)
         if isinstance(value, int) and abs(value) >= LARGEST:
-            self.mistake(node, f"{text} is larger than any number here; type a smaller one, or quote it")
+            self.mistake(node, "it is larger than any number here; type a smaller one, or quote it")
             return None
         plain = isinstance(node, yaml.ScalarNode) and node.style is None  # not quoted
         for tag, pattern, why, instead in TRAPS:

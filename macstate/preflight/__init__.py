@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from macstate.change import Plan
 from macstate.found import Found
@@ -21,9 +22,19 @@ def findings(wishes: Wishes, found: Found, plan: Plan) -> list[Finding]:
     """Look at everything."""
     if wishes.laptop:
         scope = wishes.scope(found.facts)
-        return [Finding(name, text, "warning") for name, client in wishes.entries for text in client.warnings(scope)]
+        pairs = ((place, warning) for place, client in wishes.entries for warning in client.warnings(scope))
+        return [_named(Finding(place, text, "warning", name), wishes) for place, (name, text) in pairs]
     flight = Flight(wishes, found, plan)
-    return [finding for rule in RULES for finding in rule(flight)]
+    return [_named(finding, wishes) for rule in RULES for finding in rule(flight)]
+
+
+def _named(finding: Finding, wishes: Wishes) -> Finding:
+    """Have a warning say its name, or nothing where the spec accepts it."""
+    if finding.level != "warning":
+        return finding
+    if finding.name in wishes.accept:
+        return replace(finding, level="accepted")
+    return replace(finding, text=f"{finding.text} (accept: {finding.name})")
 
 
 def version(flight: Flight) -> Iterator[Finding]:
@@ -32,7 +43,10 @@ def version(flight: Flight) -> Iterator[Finding]:
     major = found.partition(".")[0]
     if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
         yield Finding(
-            "macOS", f"{found or 'unknown'}: what versions before {OLDEST} print may be read wrongly", "warning"
+            "macOS",
+            f"{found or 'unknown'}: what versions before {OLDEST} print may be read wrongly",
+            "warning",
+            "macos",
         )
     else:
         yield Finding("macOS", found)
@@ -46,6 +60,7 @@ def filevault(flight: Flight) -> Iterator[Finding]:
             "it is on: after a power cut nothing here starts until somebody gives the password (from macOS 26 on by "
             "SSH from the same network, with Remote Login on); a planned restart: `sudo fdesetup authrestart`",
             "warning",
+            "filevault",
         )
     else:
         yield Finding("FileVault", "off: daemons start by themselves after a power cut")
@@ -58,7 +73,7 @@ def clock(flight: Flight) -> Iterator[Finding]:
     if abs(off) > CLOCK:
         word = "ahead of" if off > 0 else "behind"
         text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; on the Mac: "
-        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com`", "warning")
+        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com`", "warning", "clock")
     else:
         yield Finding("clock", "as the laptop's")
 
@@ -76,7 +91,7 @@ def record(flight: Flight) -> Iterator[Finding]:
         text = (
             "a line that is damaged: what it named counts as nobody's, and stays; `--data allow=adopt` takes in again "
         )
-        yield Finding("record", f"{place}: {text}what is as wished", "warning")
+        yield Finding("record", f"{place}: {text}what is as wished", "warning", "record")
 
 
 def tailscale(flight: Flight) -> Iterator[Finding]:
@@ -85,7 +100,7 @@ def tailscale(flight: Flight) -> Iterator[Finding]:
     if node.name:
         yield Finding("Tailscale", f"{node.name}, {node.variant} build")
     else:
-        yield Finding("Tailscale", node.problem or "no answer", "warning")
+        yield Finding("Tailscale", node.problem or "no answer", "warning", "tailscale")
 
 
 RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (

@@ -47,7 +47,7 @@ def programs(flight: Flight) -> Iterator[Finding]:
         for program in entry.allow:
             if program in missing:
                 text = f"allow: {program} is not on this Mac, and its rule is for nothing; {_install(program)}"
-                yield Finding("firewall", text, "warning")
+                yield Finding("firewall", text, "warning", "firewall-program")
 
 
 def _install(program: str) -> str:
@@ -117,7 +117,7 @@ def memory(flight: Flight) -> Iterator[Finding]:
     elif not resident and budget and sizes and max(sizes.values()) * OVERHEAD > budget:
         key = max(sizes, key=lambda each: sizes[each])
         text = f"{key.partition('/')[2]} wants about {sizes[key] * OVERHEAD / GIGABYTE:.0f} GB"
-        yield Finding("memory", f"{text}, and the GPU gets {budget / GIGABYTE:.0f} GB of this Mac", "warning")
+        yield Finding("memory", f"{text}, and the GPU gets {budget / GIGABYTE:.0f} GB of this Mac", "warning", "memory")
     elif resident:
         rest = f"; not known before they are here: {', '.join(unknown)}" if unknown else ""
         yield Finding("memory", f"{need / GIGABYTE:.0f} GB wanted of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
@@ -146,7 +146,7 @@ def downloads(flight: Flight) -> Iterator[Finding]:
         left = free - sum(wish.size or 0 for wish in coming if wish.folder == folder)
         if left < SPARE:
             text = f"{text}; of {size(free)} free below {folder} that leaves too little: some will not be pulled"
-            yield Finding("models", text, "warning")
+            yield Finding("models", text, "warning", "models")
             return
         text = f"{text}; {size(left)} stay free below {folder}"
     yield Finding("models", text, "note")
@@ -167,7 +167,7 @@ def disk(flight: Flight) -> Iterator[Finding]:
         if machine.is_away(folder):
             continue  # its disk is not mounted, and what is free elsewhere is no answer
         level = "warning" if free < LITTLE * 10**9 else "ok"
-        yield Finding("disk", f"{size(free)} free below {folder}", level)
+        yield Finding("disk", f"{size(free)} free below {folder}", level, "disk")
 
 
 def ways(flight: Flight) -> Iterator[Finding]:
@@ -180,7 +180,8 @@ def ways(flight: Flight) -> Iterator[Finding]:
     for place, job in flight.entries("launchd", "endpoints").items():
         if job.user == "root" and known.get(f"{job.program}/", "0") != "0":
             text = f"root runs {job.program}, and others can put something else in its place"
-            yield Finding(place, f"{text}; give it another `user`, or type a program below /Library or /usr", "warning")
+            text = f"{text}; give it another `user`, or type a program below /Library or /usr"
+            yield Finding(place, text, "warning", "root-program")
 
 
 RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, disk)

@@ -7,6 +7,7 @@ from typing import Any
 
 from macstate.change import Plan
 from macstate.found import Found
+from macstate.types import Warned
 from macstate.wishes import Wishes, place
 
 
@@ -17,7 +18,9 @@ class Finding:
     about: str
     text: str
     level: str = "ok"
-    """``ok``, ``note`` (the plan tells it too), ``warning``, or ``error``: it cannot be done now, and is left."""
+    """``ok``, ``note`` (the plan tells it too), ``accepted``, ``warning``, ``error``: it cannot be done now."""
+    name: Warned | None = None
+    """What a warning is called; `accept` in the spec silences it by that."""
 
     def __str__(self) -> str:
         return f"{self.about}: {self.text}"

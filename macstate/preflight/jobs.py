@@ -31,7 +31,7 @@ def volumes(flight: Flight) -> Iterator[Finding]:
             if not flight.found.facts.machine.is_away(volume):
                 continue
             if f"{job.waits_for or ''}/".startswith(f"{volume}/"):
-                yield Finding(place, f"it waits for {volume}, which is not mounted", "warning")
+                yield Finding(place, f"it waits for {volume}, which is not mounted", "warning", "volume")
             else:
                 hint = f"connect the disk, or have the job wait for it: `waits_for: {volume}`"
                 yield Finding(place, f"{what} is on {volume}, which is not mounted; {hint}", "error")
@@ -46,7 +46,7 @@ def logins(flight: Flight) -> Iterator[Finding]:
         verb = "starts" if len(needs) == 1 else "start"
         text = f"nobody is logged in by the Mac itself: {', '.join(needs)} {verb} only after a login at its screen"
         hint = "set one in System Settings > Users & Groups (FileVault must be off), or type `domain: system`"
-        yield Finding("automatic login", f"{text}; {hint}", "warning")
+        yield Finding("automatic login", f"{text}; {hint}", "warning", "login")
 
 
 def name(flight: Flight) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def name(flight: Flight) -> Iterator[Finding]:
     if node.name and wished.endswith(".ts.net") and wished != node.name.lower():
         text = f"{wished} is not this node's name any more, which is {node.name}"
         hint = "type that, or remove the old machine in Tailscale's admin console and give this one its name"
-        yield Finding(f"macs.{mac.name}", f"hostname: {text}; {hint}", "warning")
+        yield Finding(f"macs.{mac.name}", f"hostname: {text}; {hint}", "warning", "hostname")
 
 
 def twins(flight: Flight) -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def twins(flight: Flight) -> Iterator[Finding]:
         for was in flight.found.resources.values():
             if isinstance(was, Launchd) and was.id not in ours and WIRED_LIMIT in json.dumps([was.file, was.loaded]):
                 text = f"{was.label} ({was.path}) sets {WIRED_LIMIT} too: at boot, whichever runs last wins"
-                yield Finding(place, f"{text}; boot it out, and delete its plist", "warning")
+                yield Finding(place, f"{text}; boot it out, and delete its plist", "warning", "gpu-memory")
 
 
 RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (settings, volumes, logins, name, twins)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Strict
 
@@ -25,6 +25,7 @@ class FirewallEntry(Entry):
     """The application firewall. A server on loopback behind Tailscale Serve needs no rule."""
 
     section: ClassVar[str] = "firewall"
+    short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {
         **{field: f"`socketfilterfw {option} on|off`" for field, option in SWITCHES.items()},
         "allow": "`socketfilterfw --add PATH --unblockapp PATH`",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from macstate.entry import Entry
 from macstate.outputs import Outputs
@@ -20,10 +20,17 @@ class HostNameEntry(Entry):
     """The Mac's name (scutil). Its name in the tailnet is Tailscale's own affair."""
 
     section: ClassVar[str] = "host_name"
+    short: ClassVar[Any] = str
     becomes: ClassVar[Mapping[str, str]] = {"name": f"`scutil --set` of {', '.join(SETTINGS.values())}"}
 
     name: Name
     """The one name, for all three of macOS' places."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read a text as the name."""
+        del name
+        return {"name": value} if isinstance(value, str) else value
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the three names as one setting."""

@@ -6,7 +6,7 @@ It is read from launchd and set there: `systemsetup` wants Full Disk Access for 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from macstate.entry import Entry
 from macstate.resource import Resource
@@ -22,6 +22,7 @@ class RemoteLoginEntry(Entry):
     """Remote Login (macOS' own SSH server, port 22)."""
 
     section: ClassVar[str] = "remote_login"
+    short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}
 
     enabled: bool

@@ -6,7 +6,7 @@ Since macOS 12.1 the rights to see and to control the screen are granted in Syst
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from macstate.entry import Entry
 from macstate.resource import Resource
@@ -22,6 +22,7 @@ class ScreenSharingEntry(Entry):
     """Screen Sharing (VNC on port 5900)."""
 
     section: ClassVar[str] = "screen_sharing"
+    short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}
 
     enabled: bool

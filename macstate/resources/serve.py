@@ -56,9 +56,11 @@ class Route(Entry):
     """Whether the server gets the path with the mount (Serve itself takes the mount off)."""
 
 
-def short(value: object) -> object:
-    """Read ``/path`` as short for ``{https: 443, path: /path}``."""
-    return {"path": value} if isinstance(value, str) else value
+def written_out(name: str, value: object) -> object:
+    """Read ``/path`` as short for ``{https: 443, path: /path}``, true as an entry's own name, and false as nowhere."""
+    if isinstance(value, bool):
+        value = f"/{name}" if value else None
+    return {"https": 443, "path": value} if isinstance(value, str) else value
 
 
 class Serve(Resource):

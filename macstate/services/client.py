@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Strict
 
@@ -17,7 +17,7 @@ from macstate.scope import Scope
 from macstate.services import client_tools, laptop
 from macstate.services.client_tools import Tool
 from macstate.services.neighbour import Neighbour
-from macstate.types import Name
+from macstate.types import Name, Warned, short
 
 Tools = Annotated[tuple[Tool, ...], Strict(strict=False)]
 Shells = Annotated[tuple[Literal["zsh", "bash"], ...], Strict(strict=False)]
@@ -85,20 +85,22 @@ class Client(Entry):
     def _file(path: Path, text: str | None, scope: Scope) -> HomeFile:
         return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 600")
 
-    def warnings(self, scope: Scope) -> Iterator[str]:
+    def warnings(self, scope: Scope) -> Iterator[tuple[Warned, str]]:
         """Tell where something of the person's own has a name of ours: theirs stays, and wins."""
         macs = self.neighbours(scope)
         for mac in macs:
             if mac.own_host:
-                yield f"{mac.own_host} has a Host {mac.name} of your own: it stays as it is, and ours is left out"
+                text = f"{mac.own_host} has a Host {mac.name} of your own: it stays as it is, and ours is left out"
+                yield "ssh-host", text
             if not mac.host:
-                yield f"{mac.name}: its name in the tailnet is not known here, so it gets no URLs; set its `hostname`"
+                text = f"{mac.name}: its name in the tailnet is not known here, so it gets no URLs; set its `hostname`"
+                yield "no-urls", text
         files = tuple(laptop.startup_files(self.shells, scope.facts.laptop))
         ours = {word for mac in macs for word, _ in mac.variables} | {mac.key_variable for mac in macs}
         ours |= {word for mac in macs for word in (mac.name, f"{mac.name}-gui")}
         for word, place in laptop.own_words(scope.facts.laptop, files).items():
             if word in ours:
-                yield f"{place} sets {word} itself, and wins; take it out there to follow the spec"
+                yield "own-variable", f"{place} sets {word} itself, and wins; take it out there to follow the spec"
 
 
 def _key(path: Path) -> str:
@@ -108,5 +110,18 @@ def _key(path: Path) -> str:
 class Clients(Entry):
     """Whose laptops are set up."""
 
-    local: Client = Client()
+    short: ClassVar[Any] = bool
+    former: ClassVar[Mapping[str, str]] = {
+        field: f"this is about one laptop; type `local: {{{field}: …}}`" for field in Client.model_fields
+    }
+
+    local: Annotated[Client, short(bool | Client | None)] = Client()
     """The machine that macstate runs on."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read true as the defaults, here and in `local`."""
+        out = super().written_out(name, value)
+        if isinstance(out, dict) and out.get("local", 0) in (True, None):
+            return {**out, "local": {}}
+        return out

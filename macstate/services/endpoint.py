@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Strict
+from pydantic import Strict
 
 from macstate.ollama import names
 from macstate.resource import Resource
+from macstate.resources import serve
 from macstate.resources.model import PROGRAM
-from macstate.resources.serve import Route, Serve, short
+from macstate.resources.serve import Route, Serve
 from macstate.services import doors, models
 from macstate.services.engines import ENGINES
 from macstate.services.job import Job
 from macstate.services.models import Models
 from macstate.services.watchdog import Watchdog
-from macstate.types import Label, Name, OpenPath, Port, Seconds, UrlPath
+from macstate.types import Label, Name, OpenPath, Port, Seconds, UrlPath, short
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
 Paths = Annotated[tuple[OpenPath, ...], Strict(strict=False)]
-Where = Annotated[Route, BeforeValidator(short, json_schema_input_type=str | Route)]
+Where = Annotated[Route, short(bool | str | Route)]
 
 
 class Endpoint(Job):
@@ -59,7 +60,7 @@ class Endpoint(Job):
     label: Label | None = None
     """The launchd label; default: ``macstate.NAME``."""
     serve: Where | None = None
-    """Where the tailnet reaches it: ``/path`` (on HTTPS port 443), or ``{https: PORT, path: /path}``."""
+    """Where the tailnet reaches it: ``/path`` (on HTTPS port 443), true (``/NAME``), or ``{https: PORT, path: /x}``."""
     funnel: Where | None = None
     """Where the internet reaches it, always with a key: as ``serve``, on HTTPS port 443, 8443 or 10000."""
     require_key: bool | None = None
@@ -67,7 +68,7 @@ class Endpoint(Job):
     open: Paths | None = None
     """Paths of the server that the gateway lets through beside those of the engine; with ``rest`` all that it does."""
     models: Models | None = None
-    """Its models: identifier, and what it is. An Ollama pulls what is missing, in the background."""
+    """Its models: a list, or each with what it is. An Ollama pulls what is missing, in the background."""
     prune_models: bool = False
     """Whether a model that macstate had pulled is deleted when it is no longer in `models`."""
     example: UrlPath | None = None
@@ -76,8 +77,23 @@ class Endpoint(Job):
     """The path that tells whether it is well; default by engine (ollama: /, openai: /v1/models, rest: /)."""
     ready_within: Seconds = 600
     """How long it may take from its start to its first answer; until then it is `starting`."""
-    watchdog: Watchdog | None = None
-    """Ask it at an interval, and restart it when it does not answer."""
+    watchdog: Annotated[Watchdog, short(bool | Watchdog)] | None = None
+    """Ask it at an interval (true: every 5m), and restart it when it does not answer."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Give the long form of its routes, its models and its watchdog."""
+        if not isinstance(value, dict):
+            return value
+        out = dict(value)
+        for field in ("serve", "funnel"):
+            if field in out:
+                out[field] = serve.written_out(name, out[field])
+        if "models" in out:
+            out["models"] = models.written_out(out["models"])
+        if "watchdog" in out:
+            out["watchdog"] = Watchdog.written_out(name, out["watchdog"])
+        return out
 
     @property
     def health_path(self) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -46,10 +46,23 @@ References = Annotated[
 """One reference to a key, or several of which each is valid while clients move from one to the next."""
 
 
+def _not_shown(value: object) -> object:
+    """Refuse what is no mapping of names to references, without showing it: it may be a key."""
+    if not isinstance(value, dict):
+        raise ValueError("this holds names, and where each key is to be had; type `{agents: generate}`")  # noqa: TRY004
+    if any(re.fullmatch(r"sk-.*|\S{32,}", str(name)) for name in value):
+        raise ValueError("a name looks like a key itself, and the spec is no place for one; type `{agents: generate}`")
+    for name, given in value.items():
+        if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
+            raise ValueError(f"{name} is no text, and so no reference to a key; type `{{{name}: generate}}`")
+    return value
+
+
 class Gateway(Entry):
-    """The API-key gate in front of every endpoint."""
+    """The API-key gate in front of every endpoint; a text alone is its server."""
 
     section: ClassVar[str] = "gateway"
+    short: ClassVar[Any] = Literal["nginx", "caddy"]
 
     server: Literal["nginx", "caddy"]
     """What it is made with."""
@@ -61,10 +74,18 @@ class Gateway(Entry):
     """Its loopback ports."""
     require_key: Literal["funnel", "always", "never"] = "funnel"
     """Who needs a key: who comes from the internet, everybody, or nobody (then nothing can have ``funnel``)."""
-    keys: Mapping[Name, References] = {}
+    keys: Annotated[
+        Mapping[Name, References], BeforeValidator(_not_shown, json_schema_input_type=dict[Name, References])
+    ] = {}
     """Named keys by reference (``generate``, ``env:NAME``, ``file:PATH``, ``op://…``): never the key itself."""
     rate_limit: RateLimit = RateLimit()
     """How much one client may ask for."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read a text as what it is made with."""
+        del name
+        return {"server": value} if isinstance(value, str) else value
 
     @property
     def path(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -21,14 +22,22 @@ PROGRAM = "/usr/sbin/sysctl"
 
 
 class GpuMemory(Entry):
-    """How much memory the GPU may take, from now on and after each reboot (Apple silicon, macOS 14 on)."""
+    """How much memory the GPU may take, from now on and after each reboot (Apple silicon, macOS 14 on): ``48GB``."""
 
     section: ClassVar[str] = "gpu_memory"
+    short: ClassVar[Any] = Annotated[str, Field(pattern=r"^\d+[MG]B$")]
 
     becomes: ClassVar[Mapping[str, str]] = {"wired_limit_mb": "`sysctl iogpu.wired_limit_mb=…`, now and at each boot"}
 
     wired_limit_mb: Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "megabytes"})]
     """Megabytes; a cap, not a reservation: leave macOS some. 0 is its own choice, about 2/3 to 3/4 of the memory."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read a size as a Mac's memory is counted, 1 GB = 1024 MB."""
+        del name
+        match = re.fullmatch(r"(\d{1,6})([MG])B", value) if isinstance(value, str) else None
+        return {"wired_limit_mb": int(match[1]) * (1024 if match[2] == "G" else 1)} if match else value
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have its job looked at."""

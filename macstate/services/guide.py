@@ -78,7 +78,7 @@ class Guide:
     def tailscale_ssh(self) -> bool:
         """Whether its SSH server is Tailscale's."""
         wished = getattr(self.mac.sections.get("tailscale"), "ssh", None)
-        return bool(self.mac.entry.ssh == "tailscale" if wished is None else wished)
+        return bool(self.mac.entry.login == "tailscale" if wished is None else wished)
 
     @property
     def shares_screen(self) -> bool:

@@ -101,8 +101,7 @@ def _access(guide: Guide) -> Iterator[Block]:
 def _adding(guide: Guide) -> Iterator[Block]:
     taken = {each.port for each in guide.reaches} | {door.port for door in guide.doors}
     port = next(port for port in range(8100, 65535) if port not in taken)
-    own = guide.mac.entry.endpoints
-    named = "" if own is None else f", its name in `macs.{guide.name}.endpoints`"
+    named = "" if "endpoints" not in guide.mac.chosen else f", its name in `macs.{guide.name}.endpoints`"
     yield text(f"One more entry in the YAML{named}, and `pyinfra inventory.py deploy.py`; taken out, it goes again.")
     yield code(
         "yaml",

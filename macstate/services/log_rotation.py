@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ class LogRotation(Entry):
     """Rotates the logs of all jobs of the spec, copy by copy; a line written while one is emptied may be lost."""
 
     section: ClassVar[str] = "log_rotation"
+    short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("size", "keep"), f"a word of the job {LABEL}, which runs {PROGRAM}"),
         "every": f"StartInterval in the plist of {LABEL}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from macstate import scripts
 from macstate.entry import Entry
@@ -13,7 +13,7 @@ from macstate.ollama import names
 from macstate.resource import Resource
 from macstate.resources.file import File
 from macstate.resources.model import PROGRAM, Model
-from macstate.types import Word
+from macstate.types import Word, short
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
@@ -24,12 +24,8 @@ def _digest(value: str) -> str:
     return value.removeprefix("sha256:")
 
 
-def _about(value: object) -> object:
-    return {"about": value} if isinstance(value, str) else value
-
-
 class ModelEntry(Entry):
-    """One model of an endpoint; a text alone says what it is."""
+    """One model of an endpoint; a text alone says what it is, and nothing need be said."""
 
     about: str = ""
     """What it is, for people."""
@@ -39,7 +35,24 @@ class ModelEntry(Entry):
     """Whether it is meant to be in memory together with the others that are: checked against the Mac's memory."""
 
 
-Models = Mapping[Word, Annotated[ModelEntry, BeforeValidator(_about, json_schema_input_type=str | ModelEntry)]]
+Each = Annotated[ModelEntry, short(str | Literal[True] | None | ModelEntry)]
+Models = Annotated[
+    Mapping[Word, Each], short(list[Word | Annotated[dict[Word, Each], Field(max_length=1)]] | dict[Word, Each])
+]
+
+
+def written_out(value: object) -> object:
+    """Read a list of models, one with nothing behind it, and what it is as a text alone."""
+    if isinstance(value, list) and all(isinstance(each, str | dict) for each in value):
+        pairs = (each.items() if isinstance(each, dict) else [(each, None)] for each in value)
+        value = {name: about for each in pairs for name, about in each}
+    return {name: _written_out(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _written_out(value: object) -> object:
+    if value is None or value is True:
+        return {}
+    return {"about": value} if isinstance(value, str) else value
 
 
 def folder(endpoint: Endpoint, scope: Scope) -> str:

@@ -95,7 +95,7 @@ class Neighbour:
     @property
     def known_hosts(self) -> Path | None:
         """Say where its host keys are pinned; None where ssh keeps its own list."""
-        return laptop.folder() / f"known_hosts.{self.name}" if self.entry.ssh == "tailscale" else None
+        return laptop.folder() / f"known_hosts.{self.name}" if self.entry.login == "tailscale" else None
 
     @property
     def host_keys(self) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
 class Watchdog(Entry):
     """How an endpoint is looked after."""
 
+    short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {
         "every": "StartInterval in the plist of LABEL.watchdog",
         **dict.fromkeys(
@@ -44,8 +45,8 @@ class Watchdog(Entry):
         ),
     }
 
-    every: AtLeastASecond
-    """How often it is asked: ``5m``."""
+    every: AtLeastASecond = 300
+    """How often it is asked."""
     deadline: AtLeastASecond = 30
     """How long it may take to answer; a model that is loaded is asked for a few words."""
     patience: Seconds = 1800

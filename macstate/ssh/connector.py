@@ -39,7 +39,7 @@ class MacConnector(SSHConnector):
     @property
     def in_tailnet(self) -> bool:
         """Whether we came through the tailnet."""
-        return bool(spec.load().macs[self.host.name].ssh == "tailscale")
+        return bool(spec.load().macs[self.host.name].login == "tailscale")
 
     @property
     def tailnet_login(self) -> str:
@@ -89,7 +89,7 @@ class MacConnector(SSHConnector):
         mac = spec.load().macs[self.host.name]
         options = super().make_paramiko_kwargs()
         name = options.pop("hostname")
-        if mac.ssh == "tailscale":
+        if mac.login == "tailscale":
             options |= self._pinned(mac.hostname, name, options.get("port", SSH_PORT))
         elif own := self.identity():
             options["pkey"] = own

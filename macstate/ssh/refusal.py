@@ -15,7 +15,7 @@ BETWEEN = "somebody may be in between, and nothing was sent"
 def why(error: Exception, name: str, mac: Any) -> str:
     """Explain what paramiko or the network said about the connection to ``name``, a Mac of the spec."""
     if isinstance(error, BadHostKeyException):
-        return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.ssh == "tailscale")
+        return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.login == "tailscale")
     if isinstance(error, AuthenticationException) or "No authentication methods" in str(error):  # paramiko had no key
         return _login(error, name, mac)
     if isinstance(error, SSHException) and "known_hosts" in str(error):
