@@ -49,6 +49,11 @@ class Entry(BaseModel):
         del name
         return value
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it is kept, and nothing of it runs or answers now."""
+        return False
+
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
         del name

@@ -10,6 +10,7 @@ from macstate.change import Change, Plan
 from macstate.errors import MacstateError
 from macstate.facts import Node
 from macstate.resource import Resource
+from macstate.resources.launchd import Launchd
 
 OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
@@ -47,6 +48,8 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
     yield from (("lose-key", route) for route in _unlocked(plan))
     ours = (each for each in plan.changes if each.action == "remove" and each.was and not each.foreign)
     removed = Counter(each.kind.kind for each in ours if not each.kind.laptop)
+    if any(isinstance(each.wish, Launchd) and each.wish.is_off for each in plan.changes):
+        del removed["serve"]  # `enabled: false` says that its routes go, and to type true brings them back
     renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")
     gone = (removed - renamed).total()
     last = not serves and (removed - renamed)["launchd"] > 0

@@ -99,7 +99,7 @@ def _make_way(wishes: Mapping[str, Resource], found: Found, going: Collection[st
 
 def _order(change: Change) -> tuple[int, int, int, str]:
     place = PLACE[change.id.partition("/")[0]]
-    late = any(each.late for each in [change.wish or change.was] if each)
+    late = sum(each.late for each in [change.wish or change.was] if each)
     return (0, -place, late, change.id) if change.action == "remove" else (1, place, late, change.id)
 
 

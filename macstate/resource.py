@@ -64,9 +64,9 @@ class Resource(Readable):
         return True
 
     @property
-    def late(self) -> bool:
-        """Whether it is changed behind the others of its kind."""
-        return False
+    def late(self) -> int:
+        """When it is changed among those of its kind: 1 behind the others, -1 before them."""
+        return 0
 
     @property
     def exists(self) -> bool:

@@ -78,7 +78,7 @@ class Status:
     def lines(self) -> Iterator[Line]:
         """Give a line for each thing."""
         for each in self.healths:
-            yield _line(each.name, each.state, each.text, COLOURS[each.state])
+            yield _line(each.name, each.state, each.text, COLOURS.get(each.state))
         for name, pull in self.pulls.items():
             yield _line(name, "pulling", str(pull), "yellow")
         for name, why in self.failures.items():

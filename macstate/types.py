@@ -216,6 +216,7 @@ Warned = Literal[
     "gpu-memory",
     "volume",
     "root-program",
+    "listens-everywhere",
     "firewall-program",
     "ssh-host",
     "no-urls",

@@ -18,7 +18,6 @@ TOLD = {
     "endpoints.ollama.port": [
         "at least 1, at most 65535",
         "on the Mac: what the server listens on",
-        "it must be there",
     ],
     "endpoints.ollama.ready_within": ["duration, a number with its unit", "default: 10m"],
     "endpoints.ollama.interval": ["on the Mac: StartInterval in the launchd plist"],

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import product
 from typing import Any
 
-from macstate.check import internet, loopback, power, reserved
+from macstate.check import internet, loopback, power, reserved, servers
 from macstate.document import Document, Mistake, Path, Placed
 from macstate.ollama import names
 from macstate.services.doors import doors
@@ -53,11 +53,13 @@ def _said(rule: Callable[[Any], Placed], root: Any, name: str, document: Documen
 def ports(root: Any) -> Placed:
     """A loopback port has one owner."""
     for mac in root.macs.values():
-        endpoints = dict(_endpoints(root, mac))
+        endpoints = {name: each for name, each in _endpoints(root, mac) if not each.is_off}
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
         for port, first, path in _twice(owners):
-            why = "two servers cannot listen on one port"
-            yield (*path, "port"), f"port: {port} is taken by {first}; {why}: type another"
+            why, name = f"is taken by {first}; two servers cannot listen on one port", str(path[1])
+            given, free = servers.given(name, endpoints[name]), servers.free({port for port, _ in owners})
+            text = f"none is typed, and {port}, {given}, {why}: add `port: {free}`" if given else f"{port} {why}: "
+            yield (*path, "port"), f"port: {text if given else f'{text}type another'}"
         gateway, held = alone(root, mac, "gateway"), dict(reversed(owners))
         for door in doors(gateway, endpoints) if gateway else ():
             first = held.setdefault(door.port, f"the door of {door.name}")
@@ -69,7 +71,9 @@ def ports(root: Any) -> Placed:
 def mounts(root: Any) -> Placed:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount, and so that nobody errs ``/X`` is no other."""
     for mac, field in product(root.macs.values(), ("serve", "funnel")):
-        routes = {name: route for name, each in _endpoints(root, mac) if (route := getattr(each, field))}
+        routes = {
+            name: route for name, each in _endpoints(root, mac) if not each.is_off and (route := getattr(each, field))
+        }
         owners = (((route.https, route.path.lower()), f"endpoints.{name}") for name, route in routes.items())
         for (https, _), first, path in _twice(owners):
             mount, other = routes[str(path[1])].path, routes[first.partition(".")[2]].path
@@ -103,8 +107,8 @@ def commands(root: Any) -> Placed:
     for section in ("launchd", "endpoints"):
         for name, job in (getattr(root, section) or {}).items():
             path: Path = (section, name)
-            program = job.command[0]
-            if not re.fullmatch(r"/(?!.*//).+", program):
+            program = job.executable
+            if program and not re.fullmatch(r"/(?!.*//).+", program):
                 why = "is not an absolute path, and launchd does not search a PATH"
                 yield (*path, "command", 0), f"command: {program!r} {why}; type it from the root: /…"
             if job.domain == "gui" and job.user:
@@ -128,8 +132,9 @@ def _placeholders(path: Path, job: Any) -> Placed:
         if "${port}" in text:
             yield (*path, *place), f"{place[0]}: ${{port}} would be the port behind a dollar sign; type {{port}}"
         for name in re.findall(r"\{(\w+)\}", text):
-            if name != "port" and get_close_matches(name.lower(), ["port"]):
-                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean {{port}}?"
+            near = get_close_matches(name.lower(), ["port", "model"])
+            if near and name not in {"port", "model"}:
+                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean {{{near[0]}}}?"
 
 
 def model_folders(root: Any) -> Placed:
@@ -167,9 +172,10 @@ ERRORS: tuple[Callable[[Any], Placed], ...] = (
     model_folders,
     way_in,
     names.misspelt,
+    *servers.RULES,
     *internet.RULES,
     *reserved.RULES,
 )
 WHOLE: tuple[Callable[[Any], Placed], ...] = (reserved.references,)
 """Of all Macs together."""
-WARNINGS = power.RULES
+WARNINGS = {**power.RULES, **servers.WARNINGS}

@@ -41,14 +41,14 @@ def key_gate_without_keys(root: Any) -> Placed:
 def funnel_ports(root: Any) -> Placed:
     """Funnel has three ports, and each of them is public as a whole."""
     for _, endpoints in _macs(root):
-        tailnet = {each.serve.https: name for name, each in endpoints.items() if each.serve}
+        tailnet = {each.serve.https: name for name, each in endpoints.items() if each.serve and not each.is_off}
         for name, endpoint in endpoints.items():
             if not endpoint.funnel:
                 continue
             port, where = endpoint.funnel.https, ("endpoints", name, "funnel")
             if port not in PUBLIC:
                 yield where, f"funnel: Funnel has no port {port}; type https: 443, 8443 or 10000"
-            elif port in tailnet:
+            elif port in tailnet and not endpoint.is_off:
                 yield (
                     where,
                     f"funnel: port {port} also has the tailnet route of endpoints.{tailnet[port]}, and Funnel makes "

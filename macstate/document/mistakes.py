@@ -47,9 +47,8 @@ SAY = {
 
 SYNONYMS = {"description": "about", "desc": "about", "comment": "about", "cmd": "command", "env": "environment"}
 """What is typed in the files of other tools."""
-SPEAKS = dict.fromkeys(
-    ("vllm", "mlx", "mlx_lm", "llama.cpp", "llama-server", "lmstudio", "litellm", "sglang"), "openai"
-)
+SPEAKS = dict.fromkeys(("vllm", "llama.cpp", "llama-server", "lmstudio", "litellm", "sglang"), "openai")
+SPEAKS |= dict.fromkeys(("mlx_lm", "mlx-lm", "mlx_lm.server"), "mlx")
 SPEAKS |= dict.fromkeys(("a1111", "comfyui", "open-webui"), "rest")
 """The engine of servers that are named instead."""
 

@@ -12,6 +12,7 @@ from macstate.found import Found
 from macstate.ollama.names import full
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
+from macstate.services.engines import ENGINES
 from macstate.wishes import Wishes, place
 
 SERVER_ERROR = 500
@@ -24,8 +25,8 @@ class Health:
 
     name: str
     state: str
-    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``down``, or ``wrong``: it runs,
-    but not as the spec says."""
+    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``off`` (by the spec), ``down``,
+    or ``wrong``: it runs, but not as the spec says."""
     text: str
     label: str = ""
     """The launchd label of its job."""
@@ -35,20 +36,26 @@ class Health:
     @property
     def fine(self) -> bool:
         """Whether nobody has to do anything."""
-        return self.state in {"up", "starting", "waiting"}
+        return self.state in {"up", "starting", "waiting", "off"}
 
 
 def lists(wishes: Wishes) -> Iterator[tuple[str, str]]:
     """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none."""
     for name, entry in _endpoints(wishes):
+        if entry.is_off:
+            continue
         yield "health", f"{name} {entry.port} {entry.health_path} {entry.domain}/{entry.job_label(name)}"
-        if entry.engine == "openai" and entry.models and entry.health_path != MODELS:
+        if entry.speaks == "openai" and entry.all_models and entry.health_path != MODELS:
             yield "served", f"{name} {entry.port}"
 
 
 def healths(wishes: Wishes, found: Found) -> list[Health]:
     """Judge every endpoint."""
-    judged = ((_judge(name, entry, found), entry.job_label(name)) for name, entry in _endpoints(wishes))
+    off = Health("", "off", "enabled: false")
+    judged = (
+        (replace(off, name=name) if entry.is_off else _judge(name, entry, found), entry.job_label(name))
+        for name, entry in _endpoints(wishes)
+    )
     return [replace(health, label=label) for health, label in judged]
 
 
@@ -71,7 +78,7 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
     where, here = f"process {job.pid} on 127.0.0.1:{endpoint.port}", _served(name, endpoint, found)
     if isinstance(here, str):
         return Health(name, "up", f"{where}; which models it serves is not known: {here}")
-    if missing := [model for model in endpoint.models or () if model not in here]:
+    if missing := [model for model in endpoint.all_models if model not in here]:
         ids = frozenset(f"model/{name}/{full(model)}" for model in missing)
         return Health(name, "wrong", f"it does not serve {', '.join(missing)}", missing=ids)
     return Health(name, "up", where)
@@ -106,22 +113,24 @@ def _jobs(found: Found) -> Iterator[Launchd]:
 
 def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
     """Give which of its declared models are here, or on their way; a text where that cannot be told."""
-    declared: Mapping[str, Any] = endpoint.models or {}
+    declared: Mapping[str, Any] = endpoint.all_models
     if endpoint.engine == "ollama":
         here = {was.key for was in found.resources.values() if isinstance(was, Model) and was.exists}
         return [model for model in declared if f"{name}/{full(model)}" in here]
-    if endpoint.engine != "openai" or not declared:
+    if endpoint.speaks != "openai" or not declared:
         return declared
     section = "health" if endpoint.health_path == MODELS else "served"
     body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
+    if status != "200":
+        return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
     try:
-        return {str(model["id"]) for model in json.loads(body)["data"] or ()} if status == "200" else _said(status)
+        served = {str(model["id"]) for model in json.loads(body)["data"] or ()}
     except (ValueError, KeyError, TypeError, RecursionError):
         return f"{MODELS} answers with something else than a list of models"
-
-
-def _said(status: str) -> str:
-    return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
+    absent = [model for model in declared if model not in served]
+    if absent and ENGINES[endpoint.engine].lists_others:
+        return f"{MODELS} lists what is downloaded, and {', '.join(absent)} is not in it, or not yet"
+    return served
 
 
 def _seconds(text: str) -> int | None:

@@ -38,7 +38,7 @@ def asked(wishes: Wishes, found: Found) -> list[Route]:
     endpoints: dict[str, tuple[str, Any]] = {
         f"{route.https}{route.path}": (name, entry)
         for name, entry in wishes.entries
-        if entry.section == "endpoints"
+        if entry.section == "endpoints" and not entry.is_off
         for route in (getattr(entry, "serve", None), getattr(entry, "funnel", None))
         if route
     }

@@ -38,8 +38,8 @@ def programs(flight: Flight) -> Iterator[Finding]:
     """Programs that are there."""
     machine = flight.found.facts.machine
     missing = machine.missing
-    for place, entry in flight.entries("endpoints", "launchd", "gateway").items():
-        program = entry.program
+    for place, entry in flight.entries("endpoints", "launchd").items():
+        program = entry.executable
         if program not in missing or machine.is_away(program):  # a disk that is not mounted is told as that
             continue
         yield Finding(place, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
@@ -105,7 +105,7 @@ def memory(flight: Flight) -> Iterator[Finding]:
     resident = {
         f"{place.partition('.')[2]}/{names.full(model)}": model
         for place, endpoint in flight.entries("endpoints").items()
-        for model, entry in (endpoint.models or {}).items()
+        for model, entry in endpoint.all_models.items()
         if entry.resident
     }
     need = sum(sizes.get(key, 0) for key in resident) * OVERHEAD
@@ -178,8 +178,8 @@ def ways(flight: Flight) -> Iterator[Finding]:
             text = "others than root can change the folders above it, and root works on no file there"
             yield Finding(place, f"{text}; type a place below /Library or /etc", "error")
     for place, job in flight.entries("launchd", "endpoints").items():
-        if job.user == "root" and known.get(f"{job.program}/", "0") != "0":
-            text = f"root runs {job.program}, and others can put something else in its place"
+        if job.user == "root" and known.get(f"{job.executable}/", "0") != "0":
+            text = f"root runs {job.executable}, and others can put something else in its place"
             text = f"{text}; give it another `user`, or type a program below /Library or /usr"
             yield Finding(place, text, "warning", "root-program")
 

@@ -35,9 +35,11 @@ class Flight:
     plan: Plan
 
     def entries(self, *sections: str) -> dict[str, Any]:
-        """Give the spec's entries by their place in it."""
+        """Give the spec's entries by their place in it, without those that are off: what they lack disturbs nobody."""
         return {
             place(name, entry): entry
             for name, entry in self.wishes.entries
-            if entry.section in sections and not (self.wishes.only and place(name, entry) not in self.wishes.only)
+            if entry.section in sections
+            and not entry.is_off
+            and not (self.wishes.only and place(name, entry) not in self.wishes.only)
         }

@@ -40,7 +40,7 @@ def lines(change: Change, *, new: bool, repeated: bool) -> Iterator[Styled]:
 
 
 def _values(change: Change, field: str, was: Any, wish: Any) -> Iterator[Styled]:
-    if isinstance(wish, dict) and isinstance(was, dict) and was:
+    if wish and was and isinstance(wish, dict) and isinstance(was, dict):
         for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
             yield Styled(f"{field}.{key}: {shown(was.get(key))} -> {shown(wish.get(key))}")
     elif change.action != "create" or not isinstance(wish, dict):

@@ -84,9 +84,12 @@ class Launchd(Resource):
     """The words of ``Prove``, by which is seen that it has taken them in; empty: nothing shows that."""
 
     @property
-    def late(self) -> bool:
-        """Whether it reads its files again when it is told to: a port that another job has is not tried twice then."""
-        return bool(self.refresh)
+    def late(self) -> int:
+        """Behind the others where it reads its files again when told to: a port that another job has is tried once.
+
+        Before them where it is off: its port may be another's now.
+        """
+        return -1 if self.is_off else int(bool(self.refresh))
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -134,7 +137,17 @@ class Launchd(Resource):
         """Tell of requests that end with the process."""
         if was is None or not was.running or (self.refresh and not self.unlike(was)):
             return ""
-        return f"{self.label} {'stops' if was is self else 'restarts'}: its running requests end"
+        return f"{self.label} {'stops' if was is self or self.is_off else 'restarts'}: its running requests end"
+
+    @property
+    def is_off(self) -> bool:
+        """Whether launchd is told not to run it, its plist lying where it is."""
+        return self.enabled is False
+
+    def off(self) -> Self:
+        """Give the wish that it does not run, now or after a reboot; its plist stays, and its ports are free."""
+        nothing: dict[str, Any] = {"ports": (), "files": (), "config_digest": "", "refresh": (), "proof": ()}
+        return self.model_copy(update={**nothing, "enabled": False, "loaded": {}, "running": False})
 
     @property
     def root(self) -> bool:
@@ -205,7 +218,7 @@ class Launchd(Resource):
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
 
-        A hasty bootstrap fails with 5.
+        A hasty bootstrap fails with 5. A job that is off is disabled first, or launchd would start it in between.
         """
         if self.refresh and not self.unlike(was):
             yield Run(self.refresh)
@@ -220,18 +233,22 @@ class Launchd(Resource):
             if self.aside:
                 yield Aside(self.id, self.path or "")
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
-        yield Run(("launchctl", "enable", self.key))
-        if was is not None:
+        yield Run(("launchctl", "disable" if self.is_off else "enable", self.key))
+        if was is not None and not (self.is_off and was.loaded == {}):
             yield from launchctl.bootout(self.key)
+        if self.is_off:
+            return
         file = self.file or {}
         at_load = isinstance(file.get("KeepAlive"), dict) and file.get("RunAtLoad")
         yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running or at_load))
 
     def remove(self) -> Iterator[Step]:
-        """Boot the job out, wait until it is gone, delete its plist."""
+        """Boot the job out, wait until it is gone, delete its plist; that it was off does not outlive it."""
         yield from launchctl.bootout(self.key)
         if self.path:
             yield Delete(self.id, self.path)
+        if self.is_off:
+            yield Run(("launchctl", "enable", self.key))
 
     @classmethod
     def in_the_way(

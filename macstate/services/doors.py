@@ -151,6 +151,7 @@ def _open(scope: Scope, found: tuple[Door, ...]) -> Iterator[Door]:
 
 def doors(gateway: Any, endpoints: Mapping[str, Any]) -> tuple[Door, ...]:
     """Give all doors, the tailnet's first, each audience's by HTTPS port."""
+    endpoints = {name: each for name, each in endpoints.items() if not each.is_off}
     found = []
     for audience in ("tailnet", "funnel"):
         ways = sorted(_ways(gateway, endpoints, audience), key=lambda way: (way.https, -len(way.path), way.path))

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Strict
+from pydantic import BeforeValidator, Field, Strict
 
 from macstate.ollama import names
 from macstate.resource import Resource
 from macstate.resources import serve
+from macstate.resources.launchd import Launchd
 from macstate.resources.model import PROGRAM
 from macstate.resources.serve import Route, Serve
 from macstate.services import doors, models
-from macstate.services.engines import ENGINES
+from macstate.services.engines import ENGINES, EngineName
+from macstate.services.gate import chosen_port
 from macstate.services.job import Job
-from macstate.services.models import Models
+from macstate.services.models import ModelEntry, Models
 from macstate.services.watchdog import Watchdog
-from macstate.types import Label, Name, OpenPath, Port, Seconds, UrlPath, short
+from macstate.types import AbsolutePath, Label, Name, OpenPath, Port, Seconds, UrlPath, Word, Words, short
 
 if TYPE_CHECKING:
     from macstate.scope import Scope
 
 
+def _one(value: object) -> object:
+    if value == "" or isinstance(value, list | dict):
+        why = "it is empty" if value == "" else "a server has one"
+        raise ValueError(f"{why}; type it as one text: mlx-community/Qwen3-8B-4bit")
+    return value
+
+
 Paths = Annotated[tuple[OpenPath, ...], Strict(strict=False)]
+OneModel = Annotated[Word, BeforeValidator(_one, json_schema_input_type=Word)]
 Where = Annotated[Route, short(bool | str | Route)]
 
 
@@ -39,8 +49,11 @@ class Endpoint(Job):
 
     becomes: ClassVar[Mapping[str, str]] = {
         **Job.becomes,
-        "engine": "what the server's environment, its routes and its health path are taken from",
+        "program": "the first word of ProgramArguments in the launchd plist, where no command is typed",
+        "model": "an argument of the engine's command",
+        "engine": "what the server's command, its environment, its routes and its health path are taken from",
         "port": "what the server listens on (127.0.0.1), and where Serve or the gateway leads",
+        "enabled": "`launchctl disable` of its job and its watchdog, and no route, where it is false",
         "label": "Label in the launchd plist, and the names of the plist and the log",
         "serve": "a mount of Tailscale Serve, to the server or to the gateway's tailnet port",
         "funnel": "a mount of Tailscale Serve with Funnel on, to the gateway's other port",
@@ -53,10 +66,18 @@ class Endpoint(Job):
         "watchdog": "a second launchd job, LABEL.watchdog",
     }
 
-    engine: Literal["ollama", "openai", "rest"]
-    """What it speaks: ``ollama`` (its own API and OpenAI's), ``openai`` (that, below /v1), ``rest`` (else)."""
-    port: Port
-    """The loopback port it listens on; ``{port}`` in the command and the environment stands for it."""
+    engine: EngineName
+    """A server, ``ollama`` or ``mlx`` (mlx_lm.server), or what another one speaks: ``openai`` (below /v1), ``rest``."""
+    program: AbsolutePath | None = None
+    """Where the engine's server is; default: Homebrew's, as /opt/homebrew/bin/ollama."""
+    model: OneModel | None = None
+    """The one model that the server serves; ``{model}`` in the command stands for it."""
+    command: Annotated[Words, Field(min_length=1)] = ()
+    """The server by its absolute path, and its arguments; default: what its engine is started with."""
+    port: Port = Field(default_factory=int)  # completed() has one for every entry
+    """The loopback port it listens on, ``{port}`` in the command; default: Ollama's 11434, else one by its name."""
+    enabled: bool = True
+    """Whether it runs; false: its job is off and its routes are gone, and its plist, log and models stay."""
     label: Label | None = None
     """The launchd label; default: ``macstate.NAME``."""
     serve: Where | None = None
@@ -74,7 +95,7 @@ class Endpoint(Job):
     example: UrlPath | None = None
     """A path below its route for the guide's example request; default: /v1/models, of a ``rest`` engine its health."""
     health: UrlPath | None = None
-    """The path that tells whether it is well; default by engine (ollama: /, openai: /v1/models, rest: /)."""
+    """The path that tells whether it is well; default by engine (openai: /v1/models, mlx: /health, else /)."""
     ready_within: Seconds = 600
     """How long it may take from its start to its first answer; until then it is `starting`."""
     watchdog: Annotated[Watchdog, short(bool | Watchdog)] | None = None
@@ -94,6 +115,36 @@ class Endpoint(Job):
         if "watchdog" in out:
             out["watchdog"] = Watchdog.written_out(name, out["watchdog"])
         return out
+
+    @classmethod
+    def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Add the port and the command that its engine, its model and its name give."""
+        engine = ENGINES.get(str(value.get("engine")))
+        if engine is None:
+            return value
+        program, model, command = (value.get(field) for field in ("program", "model", "command"))
+        if command is None and engine.program and isinstance(program, str | None):
+            command = [program or engine.program, *engine.arguments]
+        if isinstance(command, list) and isinstance(model, str):
+            command = [word.replace("{model}", model) if isinstance(word, str) else word for word in command]
+        port = engine.port or chosen_port(f"endpoints/{name}")
+        own = {"command": command, "port": port if value.get("port") is None else value["port"]}
+        return {**value, **{field: each for field, each in own.items() if each is not None}}
+
+    @property
+    def speaks(self) -> str:
+        """Whose API it has: ``ollama`` (and OpenAI's), ``openai``, or ``rest``."""
+        return ENGINES[self.engine].speaks
+
+    @property
+    def all_models(self) -> Mapping[str, ModelEntry]:
+        """Its models, first the one that its command names."""
+        return {**({self.model: ModelEntry()} if self.model else {}), **(self.models or {})}
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is not to run."""
+        return not self.enabled
 
     @property
     def health_path(self) -> str:
@@ -130,9 +181,9 @@ class Endpoint(Job):
         return ENGINES[self.engine].host.replace("{port}", str(self.port))
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Give its port."""
+        """Give its port; nobody listens there while it is off."""
         del scope
-        return (self.port,)
+        return (self.port,) if self.enabled else ()
 
     def leads_here(self, port: int, https: int) -> bool:
         """Say whether that is its port."""
@@ -155,24 +206,27 @@ class Endpoint(Job):
         if self.watchdog:
             yield from self.watchdog.lists(self.job_label(name))
         if self.engine == "ollama" and (self.models is not None or self.prune_models):
-            yield "models", f"{name} {self.port}"
-            yield from (
-                ("wanted", f"{name} {names.full(model)} {names.manifest(model)}") for model in self.models or ()
-            )
+            yield from self._asked_for_models(name) if self.enabled else ()
             yield "file", PROGRAM
             yield "folder", self.environment.get("OLLAMA_MODELS", "/Users")  # every home lies on one disk
 
+    def _asked_for_models(self, name: str) -> Iterator[tuple[str, str]]:
+        yield "models", f"{name} {self.port}"
+        yield from (("wanted", f"{name} {names.full(model)} {names.manifest(model)}") for model in self.models or ())
+
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the job and its route."""
+        """Give the job and its route; of one that is off what stays of it."""
         port = str(self.port)
         command = tuple(word.replace("{port}", port) for word in self.command)
         environment = {**ENGINES[self.engine].environment, **self.environment}
         filled = {key: value.replace("{port}", port) for key, value in environment.items()}
         job = self.job(self.job_label(name), scope.facts, command, filled)
-        yield job.model_copy(update={"ports": self.listens_on(scope)})
-        if self.watchdog:
-            yield from self.watchdog.resources(name, self, job, scope.facts)
+        watchdog = self.watchdog.resources(name, self, job, scope.facts) if self.watchdog else ()
+        for each in (job.model_copy(update={"ports": self.listens_on(scope)}), *watchdog):
+            yield each.off() if self.is_off and isinstance(each, Launchd) else each
         yield from models.resources(name, self, job.id, scope)
+        if self.is_off:
+            return
         if self.serve or self.funnel:
             scope.facts.node.check_serve(self.funnel.https if self.funnel else None)
         if gateway := scope.one("gateway"):

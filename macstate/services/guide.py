@@ -37,7 +37,8 @@ class Guide:
         self.unknown = "" if host else UNKNOWN
         self.name, self.user = mac.name, str(mac.entry.user)
         self.gateway: Any = mac.sections.get("gateway")
-        self.endpoints: dict[str, Any] = mac.sections.get("endpoints", {})
+        all_of_them: dict[str, Any] = mac.sections.get("endpoints", {})
+        self.endpoints = {name: each for name, each in all_of_them.items() if not each.is_off}
         self.reaches: tuple[Reach, ...] = reaches(self.endpoints, self.gateway, self.host)
 
     @classmethod

@@ -56,7 +56,7 @@ def _endpoints(guide: Guide) -> Iterator[Block]:
     rows = [
         (
             each.name,
-            SPEAKS[each.engine],
+            SPEAKS[each.speaks],
             f"`{each.base('tailnet')}`" if each.tailnet else "no",
             f"`{each.base('funnel')}`" if each.internet else "no",
             "both" if each.tailnet_key and each.internet else "yes" if each.tailnet_key else _internet_key(each),

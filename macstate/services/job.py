@@ -167,16 +167,16 @@ class Job(Entry):
     """Where its errors go; default: with its output."""
 
     @property
-    def program(self) -> str:
-        """What it runs."""
-        return self.command[0]
+    def executable(self) -> str:
+        """What it runs; empty where the command is."""
+        return next(iter(self.command), "")
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the job looked at in both domains, and what it stands on."""
         yield "label", name
-        yield "program", self.program
+        yield "program", self.executable
         if self.user == "root":
-            yield "way", f"{self.program}/"  # itself too, and where it leads
+            yield "way", f"{self.executable}/"  # itself too, and where it leads
         if self.user:
             yield "account", self.user
         if self.domain == "gui":

@@ -62,14 +62,19 @@ def folder(endpoint: Endpoint, scope: Scope) -> str:
 
 
 def resources(name: str, endpoint: Endpoint, server: str, scope: Scope) -> Iterator[Resource]:
-    """Give the models that an Ollama endpoint shall have, and the program that pulls them; ``server``: its job's id."""
+    """Give the models that an Ollama endpoint shall have, and the program that pulls them; ``server``: its job's id.
+
+    While it is off nobody can be asked for them: those that are here stay.
+    """
     if endpoint.engine != "ollama":
         return
     wished = {f"{name}/{names.full(model)}": entry for model, entry in (endpoint.models or {}).items()}
     place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope), "needs": (server,)}
     if wished:
         yield File(key=PROGRAM.lstrip("/"), content=scripts.pull(), permissions="0 755")
+    if endpoint.is_off:
+        wished = {}
     yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())
-    if not endpoint.prune_models:  # a wish for nothing: it stays as it is
+    if endpoint.is_off or not endpoint.prune_models:  # a wish for nothing: it stays as it is
         mine = (key.removeprefix("model/") for key in sorted(scope.facts.recorded) if key.startswith(f"model/{name}/"))
         yield from (Model(key=key, **place) for key in mine if key not in wished)

@@ -19,11 +19,11 @@ HTTPS = 443
 
 def page_port(endpoints: Mapping[str, Any]) -> int | None:
     """Say on which HTTPS port of the tailnet the guide is: 443 where an endpoint is, else the lowest that one has."""
-    ports = {endpoint.serve.https for endpoint in endpoints.values() if endpoint.serve}
+    ports = {endpoint.serve.https for endpoint in endpoints.values() if endpoint.serve and not endpoint.is_off}
     return HTTPS if HTTPS in ports else min(ports, default=None)
 
 
 def mounts(endpoints: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the paths that Serve must be told of: none where an endpoint has the root, for all below it comes in too."""
-    routes = {(each.serve.https, each.serve.path) for each in endpoints.values() if each.serve}
+    routes = {(each.serve.https, each.serve.path) for each in endpoints.values() if each.serve and not each.is_off}
     return () if (page_port(endpoints), "/") in routes else (PAGE.rstrip("/"), AGENTS)

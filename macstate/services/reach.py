@@ -20,6 +20,8 @@ class Reach:
 
     name: str
     engine: str
+    speaks: str
+    """Whose API it has, as an engine says."""
     port: int
     """Its loopback port on the Mac."""
     label: str
@@ -49,7 +51,7 @@ class Reach:
     @property
     def speaks_openai(self) -> bool:
         """Whether OpenAI's clients can talk to it."""
-        return self.engine in {"ollama", "openai"}
+        return self.speaks in {"ollama", "openai"}
 
     @property
     def via(self) -> str:
@@ -84,26 +86,27 @@ def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
 
 
 def reaches(endpoints: Mapping[str, Any], gateway: Any, name: str) -> tuple[Reach, ...]:
-    """Give every endpoint of the Mac that has this DNS name.
+    """Give every endpoint of the Mac that has this DNS name, without those that are off.
 
     What speaks OpenAI's API comes first, by the length of its URL: the order of keys in YAML means nothing.
     """
-    found = (_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items())
+    found = (_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items() if not endpoint.is_off)
     return tuple(sorted(found, key=lambda each: (not each.speaks_openai, len(each.tailnet) or HTTPS, each.name)))
 
 
 def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
-    example = endpoint.health_path if endpoint.engine == "rest" else "/v1/models"
+    example = endpoint.health_path if endpoint.speaks == "rest" else "/v1/models"
     return Reach(
         name=name,
         engine=endpoint.engine,
+        speaks=endpoint.speaks,
         port=endpoint.port,
         label=endpoint.job_label(name),
         domain=endpoint.domain,
         log=endpoint.log_path(endpoint.job_label(name), Facts(home="{home}")),
         health=endpoint.health_path,
         example=endpoint.example or example,
-        models=tuple(sorted((model, entry.about) for model, entry in (endpoint.models or {}).items())),
+        models=tuple(sorted((model, entry.about) for model, entry in endpoint.all_models.items())),
         tailnet=_url(host, endpoint.serve),
         internet=_url(host, endpoint.funnel) if gateway else "",
         tailnet_key=bool(gateway) and asks(gateway, endpoint),

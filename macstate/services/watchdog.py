@@ -78,13 +78,13 @@ class Watchdog(Entry):
             **(own if server.root else {}),
         )
         state = "/var/db/macstate" if server.root else f"{facts.home}/.local/state/macstate"
-        model = self.model or next(iter(endpoint.models or ()), "")
+        model = self.model or next(iter(endpoint.all_models), "")
         environment = {
             "PATH": ROOT_PATH,
             "NAME": name,
             "TARGET": server.key,
             "PLIST": server.path or "",
-            "ENGINE": endpoint.engine,
+            "ENGINE": endpoint.speaks,
             "PORT": str(endpoint.port),
             "HEALTH": endpoint.health_path,
             "ASK": str(int(self.ask)),

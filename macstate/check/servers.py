@@ -1,0 +1,94 @@
+"""Does the engine of an endpoint say which server it is, does that listen on its port, and there alone?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from itertools import pairwise
+from typing import Any
+
+from macstate.document import Placed
+from macstate.services.engines import ENGINES
+from macstate.services.gate import chosen_port
+from macstate.types import Warned
+
+FIXED = re.compile(r"--?port(?:=(.*))?", re.DOTALL)
+"""The option by which model servers are told their port."""
+WIDE = {
+    "vllm": "vLLM",
+    "vllm.entrypoints.openai.api_server": "vLLM",
+    "vllm-mlx": "vllm-mlx",
+    "mlx_vlm.server": "mlx_vlm.server",
+    "litellm": "LiteLLM",
+}
+"""Programs, and Python's modules, that listen on every address unless they are told where (their sources, 2026).
+
+Not so: mlx_lm.server, llama-server, Ollama, SGLang.
+"""
+
+
+def free(taken: Collection[int]) -> int:
+    """Give a port to type."""
+    return next(port for port in range(8100, 65535) if port not in taken)
+
+
+def given(name: str, endpoint: Any) -> str:
+    """Say why an endpoint has a port that nobody typed; empty: somebody did."""
+    if endpoint.port == ENGINES[endpoint.engine].port:
+        return f"the usual one of {endpoint.engine}"
+    return "chosen by its name" if endpoint.port == chosen_port(f"endpoints/{name}") else ""
+
+
+def whole(root: Any) -> Placed:
+    """An endpoint names its server and its model where the engine does not."""
+    for name, endpoint in (root.endpoints or {}).items():
+        path, engine = ("endpoints", name), ENGINES[endpoint.engine]
+        if not endpoint.command:
+            typed = '`command: [/PATH/TO/SERVER, --port, "{port}"]`'
+            yield path, f"command: engine {endpoint.engine} is an API that many servers have; add yours: {typed}"
+        elif endpoint.program and endpoint.program != endpoint.executable:
+            yield (*path, "program"), "program: the command begins with the program already; take this out"
+        if endpoint.model and engine.model:
+            yield (*path, "model"), f"model: {engine.model.replace('MODEL', endpoint.model)}"
+        if not endpoint.model and "{model}" in endpoint.command:
+            known = "`model: mlx-community/Qwen3-8B-4bit`, or another of Hugging Face's"
+            why = f"model: engine {endpoint.engine} is started with the one model that it serves; add {known}"
+            yield path, why if engine.program else "command: {model} is not filled in; add `model: MODEL`"
+
+
+def ports(root: Any) -> Placed:
+    """A server listens where the routes lead."""
+    for name, endpoint in (root.endpoints or {}).items():
+        path, told = ("endpoints", name), False
+        words = [*endpoint.command, *endpoint.environment.values(), *ENGINES[endpoint.engine].environment.values()]
+        for place, word in enumerate(endpoint.command):
+            match = FIXED.fullmatch(word)
+            following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
+            port = match and (match[1] or following)
+            if port and port.isdecimal() and int(port) != endpoint.port:
+                spot = (*path, "command", place if match and match[1] else place + 1)
+                by_name = "" if endpoint.port != chosen_port(f"endpoints/{name}") else f", or add `port: {port}`"
+                why = f"the server would listen on {port}, and {endpoint.port} is its port"
+                yield spot, f'command: {why}; type "{{port}}" there{by_name}'
+                told = True
+        unsaid = not any("{port}" in word or str(endpoint.port) in word for word in words)
+        if unsaid and not told and endpoint.command and given(name, endpoint) == "chosen by its name":
+            text = "nobody tells the server on which port to listen; put {port} into its command or environment"
+            yield path, f"port: {text}, or add the port that it has by itself: `port: 8000`"
+
+
+def wide(root: Any) -> Placed:
+    """A server that listens on every address by itself is told not to."""
+    for name, endpoint in (root.endpoints or {}).items():
+        after = [word for before, word in pairwise(endpoint.command) if before == "-m"]
+        programs = [endpoint.executable.rpartition("/")[2], *after]
+        server = next((WIDE[each] for each in programs if each in WIDE), "")
+        told = [word for word in (*endpoint.command, *endpoint.environment) if re.match(r"--?host\b|.*HOST$", word)]
+        if server and not told:
+            why = f"{server} listens on every address of the Mac unless it is told where"
+            yield ("endpoints", name, "command"), f"command: {why}; add --host, 127.0.0.1"
+
+
+RULES: tuple[Callable[[Any], Placed], ...] = (whole, ports)
+WARNINGS: Mapping[Warned, Callable[[Any], Placed]] = {"listens-everywhere": wide}
+"""By what each warning is called."""
