@@ -74,7 +74,7 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     try:
         if any(change.kind.sensitive for change in batch.changes):
             secrets.keep(connect.key_folder(host), connect.say)
-        session.sums[batch.root] = _sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
+        session.sums[batch.root] = sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
         session.entry.done.extend(batch.titles)
     except MacstateError as error:
         session.failed.update(change.id for change in batch.changes)
@@ -83,7 +83,12 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
     return True
 
 
-def _sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
+def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
+    """Have the lines of a session carried out, and give the record's new checksum.
+
+    Raises:
+        MacstateError: they were not, or nobody knows.
+    """
     words = ("sh", "-c", scripts.apply())
     ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
     session.sums.update((root, line.removeprefix(RECORD)) for line in output.stdout_lines if line.startswith(RECORD))
@@ -114,7 +119,7 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
         terminal.fail(host, "verify", error)
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
         with suppress(MacstateError):  # it is told on the terminal already
-            _sent(host, session, session.verdict(connect.me(host), said), root=session.root)
+            sent(host, session, session.verdict(connect.me(host), said), root=session.root)
         return False
     return True
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from macstate.change import Batch, Change, Plan, kind_of
 from macstate.found import Found
 from macstate.left import left
-from macstate.record import SETTING
+from macstate.record import SETTING, STOPPED
 from macstate.resource import Resource
 from macstate.resources import KINDS
 from macstate.steps import Step
@@ -73,9 +73,9 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
             if wish.managed and not (ours and wish.hidden(found.outputs.get(wish.kind, {}))):
                 yield Change(name, "create", wish, None, was.last_failure if was else "")
         elif fields := wish.unlike(was):
-            foreign = wish.owned and line is None
             why = was.last_failure if fields in (["running"], ["digest"]) else ""
-            yield Change(name, "update", wish, was, why, foreign=foreign)
+            why = "stopped by `macstate stop`" if line and line.state == STOPPED and "enabled" in fields else why
+            yield Change(name, "update", wish, was, why, foreign=wish.owned and line is None)
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
         elif wish.reload and line and not wish.config_loaded(line.fingerprint):

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
 
 FOLDERS = {True: "/var/db/macstate", False: ".local/state/macstate"}
 """Where it lies, for what needs root and for what the user does alone (below the home)."""
-SETTING = "set"
+STATES = {"pending", "owned", "stopped", "set"}
+SETTING, STOPPED = "set", "stopped"
 
 
 @dataclass(frozen=True)
 class Line:
     """What is known of one id."""
 
-    state: Literal["pending", "owned", "set"]
-    """``pending``: a change of it has begun; ``owned``: ours; ``set``: a setting whose fields we have set."""
+    state: str
+    """``pending``: a change of it has begun; ``owned``: ours; ``stopped``: ours, and off by `macstate stop`;
+    ``set``: a setting whose fields we have set."""
     fingerprint: str
     """What was carried out last; of a setting the fields, with commas."""
     root: bool = True
@@ -52,8 +53,8 @@ class Record:
         for root, text in texts.items():
             for number, line in enumerate(text.split("\n"), start=1):
                 state, name, fingerprint = (*line.split("\t", 2), "", "")[:3]
-                if name and state in {"pending", "owned", "set"} and not re.search("[\ud800-\udfff]", line):  # UTF-8
-                    lines[name] = Line(cast(Literal["pending", "owned", "set"], state), fingerprint, root)
+                if name and state in STATES and not re.search("[\ud800-\udfff]", line):  # UTF-8
+                    lines[name] = Line(state, fingerprint, root)
                 elif line:
                     damaged.append(f"{'' if root else '~/'}{FOLDERS[root]}/owned:{number}")
         return cls(lines, sums, tuple(damaged))

@@ -45,7 +45,7 @@ class Session:
         begun.append(self.entry.words(who))
         ended.append(self.entry.words(who, *batch.titles))
         steps = [step.line for step in batch.steps]
-        return self._locked(batch.root, who, [*map(shlex.join, begun), *steps, *map(shlex.join, ended)])
+        return self.locked(who, [*map(shlex.join, begun), *steps, *map(shlex.join, ended)], root=batch.root)
 
     def _begun(self, change: Change) -> Iterator[tuple[str, ...]]:
         """Give what is said before the first step: what somebody else made is in no record of ours, cut off or not."""
@@ -60,14 +60,15 @@ class Session:
 
     def verdict(self, who: str, failed: str) -> list[str]:
         """Give the lines that tell the journal why the run is not what was wished for, though all was carried out."""
-        return self._locked(self.root, who, [shlex.join(self.entry.words(who, failed=failed))])
+        return self.locked(who, [shlex.join(self.entry.words(who, failed=failed))], root=self.root)
 
     @property
     def root(self) -> bool:
         """Whether it has changed something as root, whose journal tells of it then."""
         return any(batch.root for batch in self.plan.batches)
 
-    def _locked(self, root: bool, who: str, lines: list[str]) -> list[str]:
+    def locked(self, who: str, lines: list[str], *, root: bool) -> list[str]:
+        """Give what carries these lines out under the lock, if the record is still what this run knows."""
         folder = FOLDERS[root] if root else f"{self.found.facts.home}/{FOLDERS[False]}"
         alone = (("lock", folder, str(self.lock_wait), who), ("expect", self.sums[root]))
         return ["PAYLOAD", *map(shlex.join, alone), *lines, "END"]

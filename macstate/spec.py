@@ -23,6 +23,7 @@ from macstate.services.client import Clients
 from macstate.spec_model import ENTRIES, Root, view
 from macstate.wishes import Wishes, entries, place
 
+DEFAULT = "group_data/macs.yml"
 LARGEST = 500_000
 """Bytes; nobody's spec is a tenth of that."""
 MOST = 100
@@ -104,7 +105,7 @@ class Spec:
 
 def path() -> Path:
     """Say which file is the spec: ``MACSTATE_SPEC``, else ``group_data/macs.yml`` here."""
-    return Path(os.environ.get("MACSTATE_SPEC") or "group_data/macs.yml")
+    return Path(os.environ.get("MACSTATE_SPEC") or DEFAULT)
 
 
 def load() -> Spec:
@@ -125,9 +126,7 @@ def contents(file: Path) -> str:
     try:
         return files.read(file, LARGEST).decode()
     except OSError as error:
-        raise MacstateError(
-            f"{file}: {error.strerror}; run this where group_data/macs.yml is, or set MACSTATE_SPEC"
-        ) from None
+        raise MacstateError(f"{file}: {error.strerror}; run this where {DEFAULT} is, or set MACSTATE_SPEC") from None
     except UnicodeDecodeError as error:
         raise MacstateError(f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
 

@@ -25,6 +25,7 @@ COLOURS = {
     "up": "green",
     "starting": "yellow",
     "waiting": "yellow",
+    "stopped": "yellow",
     "down": "red",
     "wrong": "red",
     "silent": "red",

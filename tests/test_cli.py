@@ -417,11 +417,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     return Terminal(tmp_path_factory.mktemp("desk"))
 
 
-NOT_FOUND = "no such inventory file; type inventory.py, or @rehearsal/NAME for a rehearsal"
+NOT_FOUND = "no such inventory file; type a Mac's name, @rehearsal/NAME for a rehearsal, or a path to an inventory"
+NO_MAC = "no Mac is called that; the spec has studio"
 MISTAKES = {
-    ("plan", "README.md"): r"README.md:\d+: this is no Python \(.*\), as an inventory has to be",
-    ("plan", "."): rf"\.: {NOT_FOUND}",
-    ("plan", ""): rf"'': {NOT_FOUND}",
+    ("plan", "./README.md"): r"README.md:\d+: this is no Python \(.*\), as an inventory has to be",
+    ("plan", "README.md"): rf"README\.md: {NO_MAC}; an inventory of that name is typed with its path: \./README\.md",
+    ("plan", "."): rf"\.: {NO_MAC}",
+    ("plan", ""): rf"'': {NO_MAC}",
     ("plan", "no.py"): rf"no\.py: {NOT_FOUND}",
     ("plan", "HOME/syntax.py"): r"HOME/syntax\.py:2: this is no Python \('\(' was never closed\), .*",
     ("plan", "HOME/raises.py"): r"HOME/raises\.py:2: ZeroDivisionError: division by zero",
@@ -430,7 +432,6 @@ MISTAKES = {
     ("plan", TARGET, "--data", "allow"): r"--data allow: not of the form KEY=VALUE; .*",
     ("plan", TARGET, "--data", "alow=removal"): r"studio: --data alow: not known; did you mean --data allow=…\?",
     ("plan", TARGET, "--data", "lock_wait=x"): r"studio: lock_wait=x: not a whole number of seconds below 100,000; .*",
-    ("plan",): r"macstate plan: Missing argument 'TARGET'\. `macstate plan --help` tells more",
     ("plan", "x", "--foo"): r"macstate plan: No such option '--foo'\..* `macstate plan --help` tells more",
     ("nonsense",): r"macstate: No such command 'nonsense'\. `macstate --help` tells more",
 }

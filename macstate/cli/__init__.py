@@ -1,4 +1,4 @@
-"""Our own commands, to look: plan, status, doctor, logs, schema. Carrying out is pyinfra's own command."""
+"""Our own commands: plan, status, doctor, logs and further ones. Carrying out is pyinfra's own command."""
 
 from __future__ import annotations
 
@@ -12,21 +12,39 @@ import click
 from pyinfra.api.exceptions import PyinfraError
 
 from macstate import terminal
-from macstate.cli import complete
+from macstate.cli import complete, folder, hands
 from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS
 from macstate.cli.plan import ERROR, show_plan
 from macstate.errors import lacking, oneline
 
 DEBUG = "--debug"
+DAILY = """\
+What there is to type, day by day:
+  macstate plan                      what would change
+  pyinfra inventory.py deploy.py     carry it out; it shows the plan, and asks
+  macstate status                    how each endpoint is, and what is on its way
+  macstate logs NAME -f              the log of an endpoint or of `gateway`, as it grows
+  macstate doctor                    why something could not work
+`macstate --help` tells all the others, `macstate plan --help` what one takes.
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="macstate")
 @click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of a defect.")
-def macstate() -> None:
-    """Say what a Mac shall be in YAML; see what that would change. `pyinfra inventory.py deploy.py` carries it out."""
+@click.pass_context
+def macstate(context: click.Context) -> None:
+    """Say what a Mac shall be in YAML; see what that would change. `pyinfra inventory.py deploy.py` carries it out.
+
+    TARGET is a Mac's name in the YAML, @rehearsal/NAME for a rehearsal of it, or the path of an inventory. Left out, it
+    is inventory.py, here or in a folder above, with all its Macs; `--limit` takes some of them.
+    """
     terminal.plain()
+    if context.invoked_subcommand is None:
+        terminal.write(DAILY)
+    else:
+        context.obj = folder.enter()
 
 
 @macstate.command("schema")
@@ -40,14 +58,14 @@ def show_schema() -> None:
 @macstate.command("explain")
 @click.argument("path", default="", shell_complete=complete.fields)
 def show_explanation(path: str) -> None:
-    """Explain a field of the spec by its path, e.g. endpoints.ollama.port."""
+    """Explain a field of the spec: endpoints.ollama.port."""
     from macstate.explain import explain  # noqa: PLC0415 - the same
 
     for line in explain(path):
         terminal.say(line)
 
 
-for command in (show_plan, *COMMANDS, show_guide, complete.show_completion):
+for command in (show_plan, *COMMANDS, *hands.COMMANDS, show_guide, complete.show_completion):
     macstate.add_command(command)
 
 
@@ -56,9 +74,6 @@ def main(run: Callable[..., Any] = macstate) -> None:
     sys.path.append(".")
     try:
         run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(ERROR)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "macstate"
         terminal.say(f"{name}: {oneline(error.format_message())} `{name} --help` tells more", err=True)

@@ -5,7 +5,7 @@ Whatever is wrong with the spec, there are fewer suggestions, and no error betwe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
 from macstate import document, spec, terminal
+from macstate.cli import folder
 from macstate.errors import MacstateError
 from macstate.wishes import place
 
@@ -61,30 +62,47 @@ class Zsh(ZshComplete):
 @click.argument("shell", type=click.Choice(["zsh", "bash"]))
 @click.pass_context
 def show_completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete macstate's words: `eval "$(macstate completion zsh)"` in ~/.zshrc."""
+    """Print what makes a shell complete macstate's words.
+
+    `eval "$(macstate completion zsh)"` goes into ~/.zshrc, the same with bash into ~/.bashrc.
+    """
     command = context.find_root().command
     terminal.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source() + "\n")
 
 
-def targets(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
-    """Complete a TARGET: a rehearsal of one of the spec's Macs, or a file."""
-    rehearsals = (f"@rehearsal/{name}" for name in _spec_names(("macs",)))
-    found = [CompletionItem(each) for each in rehearsals if each.startswith(begun)]
+Item = CompletionItem[str]
+
+
+def targets(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[Item]:
+    """Complete a TARGET: one of the spec's Macs, a rehearsal of it, or a file."""
+    macs = _spec_names(("macs",))
+    found = [
+        CompletionItem(each) for each in (*macs, *(f"@rehearsal/{name}" for name in macs)) if each.startswith(begun)
+    ]
     return found if begun.startswith("@") else [*found, CompletionItem(begun, type="file")]
+
+
+def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[Item]]:
+    """Complete a command's own word, or the TARGET before it; a second word is the own one."""
+
+    def words(context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
+        with suppress(MacstateError):
+            folder.enter()
+            found = [CompletionItem(each) for each in own() if each.startswith(begun)]
+            return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
+        return []
+
+    return words
 
 
 def entries(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the place of an entry, such as ``endpoints.vllm``."""
     with suppress(MacstateError):
+        folder.enter()
         known = spec.load()
         places = {place(*pair) for name in known.macs for pair in known.for_host(name).entries}
         return sorted(each for each in places if each.startswith(begun))
     return []
-
-
-def endpoints(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Complete the name of an endpoint."""
-    return [name for name in _spec_names(("endpoints",)) if name.startswith(begun)]
 
 
 def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -104,6 +122,7 @@ def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 def _spec_names(parts: tuple[str, ...]) -> list[str]:
     """Give the names that stand in the spec below a path, whatever else is wrong with it."""
     with suppress(MacstateError):
+        folder.enter()
         below = list(_below(document.read(spec.contents(spec.path())).data, parts))
         return list(filter(str.isprintable, map(str, below[0]))) if below and isinstance(below[0], dict) else []
     return []

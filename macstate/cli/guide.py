@@ -5,7 +5,10 @@ from __future__ import annotations
 import click
 
 from macstate import spec, terminal
+from macstate.cli.target import hosts_of, limited
+from macstate.cli.words import meant, targeted
 from macstate.errors import MacstateError
+from macstate.hosts import LAPTOP
 from macstate.services.guide import Guide
 from macstate.services.reach import TAILNET
 from macstate.ssh import tailnet
@@ -14,12 +17,18 @@ FORMS = {"markdown": "guide.md", "llms": "llms.txt", "html": "index.html"}
 
 
 @click.command("guide")
-@click.argument("mac", required=False)
+@targeted
 @click.option("--form", type=click.Choice(list(FORMS)), default="markdown", show_default=True, help="What to print.")
-def show_guide(mac: str | None, form: str) -> None:
-    """Print the guide for people and agents who use MAC, a name in the spec; default: all Macs."""
+@limited
+def show_guide(target: str | None, *, form: str, limit: tuple[str, ...]) -> None:
+    """Print the guide for people and agents who use TARGET.
+
+    It comes from the spec alone; without TARGET it is about all Macs there.
+    """
     known = spec.load()
-    names = [mac] if mac else list(known.macs)
+    names = list(known.macs)
+    if target is not None or limit:
+        names = [name for name in hosts_of(meant(target), limit) if name != LAPTOP]
     if form == "html" and len(names) > 1:
         raise MacstateError(f"a page is about one Mac: type `macstate guide {names[0]} --form html`")
     macs = [known.for_host(name).macs[0] for name in names]

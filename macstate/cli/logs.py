@@ -1,4 +1,4 @@
-"""The log of an endpoint, read from a Mac piece by piece."""
+"""The log of a job, read from a Mac piece by piece."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from collections.abc import Iterator
 from pyinfra.api.host import Host
 
 from macstate import connect, scripts, spec
+from macstate.cli import jobs
 from macstate.errors import MacstateError
+from macstate.found import Found
 from macstate.printable import CUT
+from macstate.resources.launchd import Launchd
+from macstate.wishes import Wishes
 
 READ = (
     scripts.bare("digits.sh")
@@ -35,30 +39,41 @@ echo
 """
 )
 """Prints how long the file is, and a piece of it in base64: a log may hold any bytes, and a line without an end."""
+FIELDS = {".error": "StandardErrorPath", ".access": ""}
+"""What stands behind a job's name for another log than that of its output, and the plist's key for it."""
 
 
-def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator[str]:
-    """Give the end of an endpoint's log, and with a pause (seconds) whatever comes, for ever.
+def named(wishes: Wishes) -> dict[str, str]:
+    """Give the label of the job behind the name of each log."""
+    found = jobs.named(wishes)
+    for name, entry in wishes.entries:
+        if getattr(entry, "error_log", None):
+            found[f"{name}.error"] = found[name]
+        if entry.section == "gateway":
+            found[f"{name}.access"] = found[name]
+    return found
+
+
+def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str]:
+    """Give the end of a log, and with a pause (seconds) whatever comes, for ever.
 
     A progress bar, which goes back to the beginning of its line, begins a new one. Of what was read, half a character
     and half a colour wait for the rest.
 
     Raises:
-        MacstateError: there is no such endpoint, or its log cannot be read.
+        MacstateError: there is no such job, or its log cannot be read.
     """
     wishes = spec.load().for_host(host.name)
-    entries = {name: entry for name, entry in wishes.entries if entry.section == "endpoints"}
-    if endpoint not in entries:
-        raise MacstateError(f"{endpoint}: no such endpoint on this Mac; there are {', '.join(entries) or 'none'}")
-    found = connect.look(host, wishes)
-    path = entries[endpoint].log_path(entries[endpoint].job_label(endpoint), found.facts)  # type: ignore[attr-defined]
+    label = jobs.label(name, named(wishes))
+    other = "" if name in {label, *jobs.named(wishes)} else f".{name.rpartition('.')[2]}"
+    path = _path(label, FIELDS.get(other, "StandardOutPath"), wishes, connect.look(host, wishes))
     utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     decode = io.IncrementalNewlineDecoder(utf8, translate=True).decode
     place, text = "begin", ""
     while True:
-        size, *body = connect.ask(host, READ, path, place, str(lines))
+        size, *body = connect.ask(host, READ, path, place, str(lines)) if path else [""]
         if not size.isdecimal():
-            raise MacstateError(f"{path} cannot be read; it is there once {endpoint} has run")
+            raise MacstateError(f"{path or name} cannot be read; it is there once {name} has run")
         text += decode(b64decode("".join(body)), final=pause is None)
         if pause is None:
             yield text
@@ -67,3 +82,16 @@ def tail(host: Host, endpoint: str, lines: int, pause: float | None) -> Iterator
         yield whole
         place, text = size, text[len(whole) :]
         time.sleep(pause)
+
+
+def _path(label: str, field: str, wishes: Wishes, found: Found) -> str:
+    """Say where a log is: where the job on the Mac writes, else where it will; empty if that is not known."""
+    if not field:
+        return f"{found.facts.home}/Library/Logs/{label}.access.log"
+    wished, _ = wishes.expanded(found.facts)
+    for each in (*found.resources.values(), *wished.values()):
+        if isinstance(each, Launchd) and each.label == label and each.file:
+            path = each.file.get(field)
+            if isinstance(path, str):
+                return path
+    return ""

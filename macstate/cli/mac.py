@@ -13,8 +13,9 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
 from macstate import connect, journal, report, spec, status, terminal
-from macstate.cli import complete, logs
-from macstate.cli.target import limited, on_each, targeted
+from macstate.cli import jobs, logs
+from macstate.cli.target import limited, on_each
+from macstate.cli.words import about, targeted, worded
 from macstate.errors import MacstateError
 from macstate.report.styled import Styled
 from macstate.review import planned
@@ -29,8 +30,10 @@ COLOURS = {"ok": "green", "note": "green", "accepted": "green", "warning": "yell
 @targeted
 @click.option("-f", "--follow", is_flag=True, help="Stay until everything is up and every model is here.")
 @limited
-def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
-    """Show how TARGET is: every endpoint, its routes, the models that are on their way, and whether it may sleep.
+def show_status(target: str | None, *, follow: bool, limit: tuple[str, ...]) -> None:
+    """Show how each endpoint of TARGET is.
+
+    Its routes, the models that are on their way, and whether the Mac may sleep.
 
     Exits with 0 when all is well or on its way, 1 when something is down or not as the spec says.
     """
@@ -59,8 +62,10 @@ def show_status(target: str, *, follow: bool, limit: tuple[str, ...]) -> None:
 @click.command("doctor")
 @targeted
 @limited
-def doctor(target: str, *, limit: tuple[str, ...]) -> None:
-    """Say why something could not work on TARGET: what every plan checks beforehand, with what is well.
+def doctor(target: str | None, *, limit: tuple[str, ...]) -> None:
+    """Say why something could not work on TARGET.
+
+    It is what every plan checks beforehand, with what is well.
 
     Exits with 0 when nothing stands in the way, 1 otherwise.
     """
@@ -82,20 +87,22 @@ def doctor(target: str, *, limit: tuple[str, ...]) -> None:
 
 
 @click.command("logs")
-@targeted
-@click.argument("endpoint", shell_complete=complete.endpoints)
+@worded("NAME", lambda: jobs.everywhere(logs.named))
 @click.option("-n", "lines", default=50, show_default=True, help="How many lines of what is there.")
 @click.option("-f", "--follow", is_flag=True, help="Stay, and show what comes.")
 @click.option("--raw", is_flag=True, help="Let the log's own colours pass.")
 @limited
-def show_logs(  # noqa: PLR0913 - one parameter an option is how click works
-    target: str, endpoint: str, *, lines: int, follow: bool, raw: bool, limit: tuple[str, ...]
-) -> None:
-    """Show the log of ENDPOINT on TARGET; what would do something to the terminal is shown escaped."""
+def show_logs(words: tuple[str | None, str], *, lines: int, follow: bool, raw: bool, limit: tuple[str, ...]) -> None:
+    """Show the log of NAME.
+
+    NAME is an endpoint, `gateway`, `gateway.access` (its requests), `ENDPOINT.watchdog`, or any other job; TARGET is
+    needed where several Macs have it. What would do something to the terminal is shown escaped.
+    """
+    target, name = about(words, limit, logs.named), words[1]
 
     def look(_state: State, host: Host) -> None:
         try:
-            for text in logs.tail(host, endpoint, lines, POLL if follow else None):
+            for text in logs.tail(host, name, lines, POLL if follow else None):
                 terminal.write(text, colours=raw)
         finally:
             terminal.write(terminal.RESET if raw else "", colours=raw)
@@ -104,11 +111,14 @@ def show_logs(  # noqa: PLR0913 - one parameter an option is how click works
 
 
 @click.command("awake")
-@targeted
-@click.argument("duration")
+@worded("DURATION")
 @limited
-def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
-    """Keep TARGET awake for DURATION (90m, 2h), once; what the spec says of sleep holds again afterwards."""
+def awake(words: tuple[str | None, str], *, limit: tuple[str, ...]) -> None:
+    """Keep TARGET awake for DURATION (90m, 2h), once.
+
+    What the spec says of sleep holds again afterwards.
+    """
+    target, duration = words
     try:
         count = seconds(duration)
     except ValueError as error:
@@ -135,8 +145,11 @@ def awake(target: str, duration: str, *, limit: tuple[str, ...]) -> None:
 @click.option("-n", "count", default=20, show_default=True, help="How many runs, the last ones.")
 @click.option("--json", "as_json", is_flag=True, help="Print the journal's own lines.")
 @limited
-def show_journal(target: str, *, count: int, as_json: bool, limit: tuple[str, ...]) -> None:
-    """Show what was done on TARGET, when and by whom: every run that changed something or failed."""
+def show_journal(target: str | None, *, count: int, as_json: bool, limit: tuple[str, ...]) -> None:
+    """Show what was done on TARGET, when and by whom.
+
+    It has every run that changed something or failed.
+    """
 
     def look(_state: State, host: Host) -> None:
         text = b64decode("".join(connect.ask(host, journal.READ))).decode("utf-8", "replace")

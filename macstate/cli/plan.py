@@ -12,8 +12,10 @@ from pyinfra.api.state import State
 
 from macstate import connect, files, plan_json, report, spec, terminal
 from macstate.change import Plan
+from macstate.cli import folder
 from macstate.cli.complete import entries
-from macstate.cli.target import limited, on_each, targeted
+from macstate.cli.target import limited, on_each
+from macstate.cli.words import targeted
 from macstate.errors import MacstateError
 
 CLEAN, ERROR, PENDING = 0, 1, 2
@@ -35,7 +37,7 @@ CLEAN, ERROR, PENDING = 0, 1, 2
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's --data, e.g. allow=takeover.")
 @click.option("-v", "verbose", is_flag=True, help="Show the commands too.")
 def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
-    target: str,
+    target: str | None,
     *,
     as_json: bool,
     out: Path | None,
@@ -45,7 +47,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     data: tuple[str, ...],
     verbose: bool,
 ) -> None:
-    """Show what would change on TARGET: an inventory file, or @rehearsal/NAME.
+    """Show what would change on TARGET.
 
     Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error, and where something that is
     wished cannot be read or done, whatever else is pending.
@@ -54,6 +56,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     data = (*data, *([f"only={','.join(only)}"] if only else []))
     about: tuple[str, ...] = ()
     if out:
+        out = folder.typed(out)
         _check(out)
 
     def look(state: State, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""TARGET of our own commands: an inventory file or ``@rehearsal/NAME``, connected to as pyinfra's own command would."""
+"""The Macs that our own commands are about, connected to as pyinfra's own command would."""
 
 from __future__ import annotations
 
@@ -27,14 +27,9 @@ from pyinfra_cli.exceptions import UnexpectedExternalError  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
-from macstate.cli import complete  # noqa: E402
+from macstate.cli.words import Target, meant  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.hosts import LAPTOP  # noqa: E402
-
-
-def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command its TARGET."""
-    return click.argument("target", shell_complete=complete.targets)(command)
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +39,7 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def on_each(
-    target: str,
+    target: Target | str | None,
     limit: tuple[str, ...],
     data: tuple[str, ...],
     work: Callable[[State, Host], None],
@@ -55,7 +50,8 @@ def on_each(
 
     ``laptop``: with this laptop too, where the target has it.
     """
-    state = _connect(target, dict(map(_pair, data)), limit, laptop=laptop)
+    about = target if isinstance(target, Target) else meant(target)
+    state = _connect(about, dict(map(_pair, data)), limit, laptop=laptop)
     there = [host for host in state.inventory if host in state.activated_hosts]
     failed = len(there) < len([host for host in state.inventory if state.is_host_in_limit(host)])
     try:
@@ -80,7 +76,14 @@ def _pair(text: str) -> tuple[str, Any]:
         raise MacstateError(f"--data {text}: nested too deep to be read") from None
 
 
-def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
+def hosts_of(target: Target, limit: tuple[str, ...]) -> list[str]:
+    """Name the hosts that a target means, connected to none."""
+    with ctx_state.use(State()), ctx_config.use(Config()):
+        inventory = _inventory(target.inventory, str(Path.cwd()), {})
+        return [host.name for host in _chosen(target, inventory, [*inventory], limit)]
+
+
+def _connect(target: Target, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
@@ -88,13 +91,10 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
     state = State()
     state.cwd = str(Path.cwd())
     with ctx_state.use(state), ctx_config.use(Config()):
-        inventory = _inventory(target, state.cwd, overrides)
+        inventory = _inventory(target.inventory, state.cwd, overrides)
         with ctx_inventory.use(inventory):
             there = [host for host in inventory if laptop or host.name != LAPTOP]
-            meant = _matching(target, inventory, there, limit) if limit else there
-            chosen = [host for host in there if host in meant]
-            if not chosen:
-                raise MacstateError(f"{target}: there is no Mac in it")
+            chosen = _chosen(target, inventory, there, limit)
             state.init(inventory, Config(), initial_limit=chosen)
             state.set_stage(StateStage.Connect)
             try:
@@ -107,8 +107,8 @@ def _connect(target: str, overrides: dict[str, Any], limit: tuple[str, ...], *, 
 
 def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory:
     if not (target.startswith("@") or os.path.isfile(target)):  # noqa: PTH113 - pathlib's fails on what cannot be a name
-        said = f"{target or repr(target)}: no such inventory file"
-        raise MacstateError(f"{said}; type inventory.py, or @rehearsal/NAME for a rehearsal")
+        said = f"{target}: no such inventory file"
+        raise MacstateError(f"{said}; type a Mac's name, @rehearsal/NAME for a rehearsal, or a path to an inventory")
     try:
         found: Inventory = make_inventory(target, cwd=folder, override_data=overrides)
     except SyntaxError as error:
@@ -126,7 +126,21 @@ def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory
         return found
 
 
-def _matching(target: str, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
+def _chosen(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
+    """Give the hosts that are meant by the target, and by ``--limit`` too."""
+    if target.mac:
+        names = ", ".join(host.name for host in there) or "none"
+        there = [host for host in there if host.name == target.mac]
+        if not there:
+            raise MacstateError(f"{target.mac}: {target.inventory} has no such Mac; there are {names}")
+    meant = _matching(target, inventory, there, limit) if limit else there
+    chosen = [host for host in there if host in meant]
+    if not chosen:
+        raise MacstateError(f"{target.inventory}: there is no Mac in it")
+    return chosen
+
+
+def _matching(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
     """Give the hosts that ``--limit`` means, as pyinfra's own does: names, groups and globs."""
     found: list[Host] = []
     for pattern in limit:
@@ -136,6 +150,6 @@ def _matching(target: str, inventory: Inventory, there: list[Host], limit: tuple
             group = [host for host in there if fnmatch(host.name, pattern)]
         if not (meant := [host for host in group if host in there]):
             names = ", ".join(host.name for host in there) or "none"
-            raise MacstateError(f"--limit {pattern}: means no host of {target}; there are {names}")
+            raise MacstateError(f"--limit {pattern}: means no host of {target.inventory}; there are {names}")
         found += meant
     return found

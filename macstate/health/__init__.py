@@ -10,6 +10,7 @@ from typing import Any
 
 from macstate.found import Found
 from macstate.ollama.names import full
+from macstate.record import STOPPED
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import Model
 from macstate.services.engines import ENGINES
@@ -25,8 +26,8 @@ class Health:
 
     name: str
     state: str
-    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``off`` (by the spec), ``down``,
-    or ``wrong``: it runs, but not as the spec says."""
+    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``off`` (by the spec), ``stopped``
+    (by `macstate stop`), ``down``, or ``wrong``: it runs, but not as the spec says."""
     text: str
     label: str = ""
     """The launchd label of its job."""
@@ -85,6 +86,8 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
 
 
 def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Health:
+    if job and job.is_off and (line := found.record.lines.get(job.id)) and line.state == STOPPED:
+        return Health(name, "stopped", f"by `macstate stop`; `macstate start {name}` or the next apply starts it")
     if job and endpoint.waits_for and found.facts.machine.is_away(endpoint.waits_for):
         return Health(name, "waiting", f"it waits for {endpoint.waits_for}, which is not mounted")
     said = f"its job does not run{f' ({job.last_failure})' if job and job.last_failure else ''}"

@@ -1,0 +1,63 @@
+"""`macstate stop`, `start` and `restart`: one job, by the machinery that applies changes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from macstate import connect, hand, ops, spec, terminal
+from macstate.cli import jobs
+from macstate.cli.target import limited, on_each
+from macstate.cli.words import about, worded
+from macstate.wishes import Wishes
+
+HELP = {
+    "stop": "Stop NAME until it is started, or the next apply.\n\nAn endpoint's watchdog is stopped first. A reboot "
+    "does not bring them back.",
+    "start": "Start NAME, which was stopped.\n\nIt waits until launchd says that the job runs; an endpoint's watchdog "
+    "comes last.",
+    "restart": "Restart NAME.\n\nRequests that run end. What was stopped is started by `macstate start`.",
+}
+NAME = "NAME is an endpoint, `gateway`, or any other job that the YAML declares; TARGET is needed where several Macs "
+NAME += "have it."
+
+
+def _command(verb: str) -> click.Command:
+    @worded("NAME", lambda: jobs.everywhere(jobs.named))
+    @limited
+    def command(words: tuple[str | None, str], *, limit: tuple[str, ...]) -> None:
+        target, name = about(words, limit, jobs.named), words[1]
+        typed = " ".join(filter(None, words))
+
+        def do(state: State, host: Host) -> None:
+            wishes = spec.load().for_host(host.name)
+            known = jobs.named(wishes)
+            label = jobs.label(name, known)
+            found = connect.look(host, wishes)
+            deed = hand.deed(verb, typed, _with_watchdog(name, label, known), found, off=_is_off(label, wishes))
+            if deed.jobs:
+                session = deed.session(found, spec.load().digest)
+                ops.sent(host, session, deed.payload(session, connect.me(host)), root=deed.root)
+            terminal.say(f"{host.name}: " if len(state.inventory) > 1 else "", deed.said)
+
+        sys.exit(not on_each(target, limit, (), do))
+
+    return click.command(verb, help=f"{HELP[verb]}\n\n{NAME}")(command)
+
+
+def _with_watchdog(name: str, label: str, known: dict[str, str]) -> dict[str, str]:
+    dog = f"{label}.watchdog"
+    return {name: label, f"{name}.watchdog": dog} if dog in known.values() else {name: label}
+
+
+def _is_off(label: str, wishes: Wishes) -> bool:
+    """Say whether the spec itself keeps the endpoint off whose job, or whose watchdog, that is."""
+    own: list[Any] = [each for each in wishes.entries if each[1].section == "endpoints"]
+    return any(label in entry.job_labels(name) and getattr(entry, "enabled", True) is False for name, entry in own)
+
+
+COMMANDS = tuple(map(_command, hand.DEEDS))

@@ -1,0 +1,51 @@
+"""What a person calls the jobs of a Mac: ``ollama``, ``ollama.watchdog``, ``gateway``, or a launchd label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from macstate import spec
+from macstate.document.mistakes import near
+from macstate.errors import MacstateError
+from macstate.wishes import Wishes
+
+Names = Callable[[Wishes], Mapping[str, str]]
+"""Gives the launchd label behind each name that a command takes for a Mac; it takes the labels too."""
+
+
+def named(wishes: Wishes) -> dict[str, str]:
+    """Give the launchd label behind each name, for all jobs that the spec wants on a Mac."""
+    found: dict[str, str] = {}
+    for name, entry in wishes.entries:
+        own = [value for kind, value in entry.lists(name) if kind == "label"]
+        for label in own:  # the first is its own, and the others begin with it
+            found.setdefault(f"{name}{label.removeprefix(own[0])}", label)
+    return found
+
+
+def label(name: str, known: Mapping[str, str]) -> str:
+    """Give the label of a job by its name, or by that itself.
+
+    Raises:
+        MacstateError: the spec wants no such job on this Mac.
+    """
+    if _knows(known, name):
+        return known.get(name, name)
+    said = f"{name}: no endpoint and no job of this Mac is called that"
+    raise MacstateError(f"{said}; there are {', '.join(sorted(known)) or 'none'}{near(name, known)}")
+
+
+def macs_with(name: str, names: Names) -> list[str]:
+    """Give the Macs on which something has that name."""
+    known = spec.load()
+    return [mac for mac in known.macs if _knows(names(known.for_host(mac)), name)]
+
+
+def everywhere(names: Names) -> list[str]:
+    """Give what may be named on any Mac."""
+    known = spec.load()
+    return sorted({name for mac in known.macs for name in names(known.for_host(mac))})
+
+
+def _knows(known: Mapping[str, str], name: str) -> bool:
+    return name in known or name in known.values()

@@ -1,0 +1,108 @@
+"""What a person typed behind a command: TARGET, which may be left out, and the one word that some take beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from macstate import spec
+from macstate.cli import complete, folder, jobs
+from macstate.document.mistakes import near
+from macstate.errors import MacstateError
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which Macs a command is about."""
+
+    inventory: str
+    """What pyinfra takes: a file, or ``@connector/NAME``."""
+    mac: str = ""
+    """The only one of it that is meant; empty: all."""
+
+
+def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its TARGET."""
+    return click.argument("target", required=False, shell_complete=complete.targets)(command)
+
+
+def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..., Any]:
+    """Give a command its TARGET and one word of its own, as the argument ``words``: (TARGET or None, word)."""
+
+    def told_apart(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> Any:
+        del parameter
+        if context.resilient_parsing:
+            return words
+        if not words:
+            raise click.UsageError(f"Missing argument '{name}'.", context)
+        if len(words) > 2:  # noqa: PLR2004 - TARGET and the word
+            raise click.UsageError(f"Got unexpected extra argument ({words[2]})", context)
+        if len(words) == 1:
+            return None, words[0]
+        first, second = words
+        return (second, first) if is_target(second) and not is_target(first) else (first, second)
+
+    metavar = f"[TARGET] {name}"
+    return click.argument(
+        "words", nargs=-1, metavar=metavar, callback=told_apart, shell_complete=complete.beside(known)
+    )
+
+
+def is_target(word: str) -> bool:
+    """Say whether a word is what may stand for TARGET; a file is what ends in .py or holds a slash."""
+    return _is_place(word) or word in spec.load().macs
+
+
+def _is_place(word: str) -> bool:
+    return word.startswith("@") or word.endswith(".py") or "/" in word
+
+
+def meant(word: str | None) -> Target:
+    """Give what a TARGET means: a Mac's name, a file, or ``@connector/NAME``; without one, the inventory that is near.
+
+    Raises:
+        MacstateError: there is none, or nothing has that name.
+    """
+    if word is None and folder.has_inventory():
+        return Target(folder.INVENTORY)
+    if word is None:
+        why = f"there is no {folder.INVENTORY} here or in a folder above that is yours"
+        raise MacstateError(f"{why}; go to where it is, or name a Mac of the spec, @rehearsal/NAME or a file")
+    if _is_place(word):
+        return Target(word if word.startswith("@") else str(folder.typed(word)))
+    known = spec.load()
+    if word not in known.macs:
+        there = os.path.isfile(folder.typed(word))  # noqa: PTH113 - pathlib's fails on what cannot be a name
+        file = f"; an inventory of that name is typed with its path: ./{word}" if there else ""
+        said = f"{word or repr(word)}: no Mac is called that; the spec has {', '.join(known.macs)}"
+        raise MacstateError(f"{said}{near(word, known.macs)}{file}")
+    return Target(folder.INVENTORY if folder.has_inventory() else f"@mac/{word}", word)
+
+
+def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Names) -> Target:
+    """Give the Macs that a command about one of their jobs is for: without a TARGET the only one that has it.
+
+    Raises:
+        MacstateError: none has it, or several have.
+    """
+    target, name = words
+    if target is not None:
+        return meant(target)
+    macs = jobs.macs_with(name, names)
+    if len(macs) == 1:
+        return meant(macs[0])
+    if macs and limit:
+        return meant(None)
+    command = click.get_current_context().command_path
+    if macs:
+        there = f"{', '.join(macs[:-1])} and {macs[-1]}"
+        raise MacstateError(f"{name}: {there} have it; say which: `{command} {macs[0]} {name}`")
+    known = jobs.everywhere(names)
+    if is_target(name):
+        raise MacstateError(f"{name}: a Mac, and of it what? Type `{command} {name} NAME`, one of {', '.join(known)}")
+    hint = near(name, [*spec.load().macs, *known]) or f"; there are {', '.join(known) or 'none'}"
+    raise MacstateError(f"{name}: no Mac and no endpoint is called that{hint}")
