@@ -16,6 +16,7 @@ the plan       ``plan`` compares, ``left`` says what cannot be compared or done,
                ``plan_json`` and ``saved`` show and keep it
 carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts`` what runs on the machine,
                ``journal`` what was done; ``hand`` stops and starts a job
+tried          ``trial``: a chat from this laptop, link by link
 the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``
 the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``cli`` and
                ``status``; ``render`` and ``blocks`` write texts, ``files`` reads and writes the laptop's own

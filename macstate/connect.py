@@ -112,6 +112,11 @@ def reaches(host: Host) -> bool:
     return bool(getattr(host.connector, "in_tailnet", False))
 
 
+def is_rehearsal(host: Host) -> bool:
+    """Say whether the Mac is a folder."""
+    return bool(getattr(host.connector, "rehearsed", False))
+
+
 def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
     """Probe the Mac: one remote command; with ``healths`` every endpoint is asked for an answer too.
 

@@ -11,6 +11,8 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -107,6 +109,22 @@ def fail(host: Host, about: str, error: MacstateError) -> None:
     """Say why something went wrong in the middle of a run."""
     for line in error.lines:
         tell(host, f"{about}: {line}", logging.ERROR)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on a terminal what is waited for, and for how long already."""
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and for those who wait only
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - the same
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(printable(text), total=None)
+        yield
 
 
 def ask(prompt: str) -> str:

@@ -16,6 +16,7 @@ from macstate.cli import complete, folder, hands
 from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS
 from macstate.cli.plan import ERROR, show_plan
+from macstate.cli.trial import try_endpoint
 from macstate.errors import lacking, oneline
 
 DEBUG = "--debug"
@@ -65,7 +66,7 @@ def show_explanation(path: str) -> None:
         terminal.say(line)
 
 
-for command in (show_plan, *COMMANDS, *hands.COMMANDS, show_guide, complete.show_completion):
+for command in (show_plan, *COMMANDS, *hands.COMMANDS, try_endpoint, show_guide, complete.show_completion):
     macstate.add_command(command)
 
 

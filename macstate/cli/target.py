@@ -38,22 +38,24 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--limit", multiple=True, help=said)(command)
 
 
-def on_each(
+def on_each(  # noqa: PLR0913 - one parameter an option is how click works
     target: Target | str | None,
     limit: tuple[str, ...],
     data: tuple[str, ...],
     work: Callable[[State, Host], None],
     *,
     laptop: bool = False,
+    connected: bool = True,
 ) -> bool:
     """Do something with every Mac of a target, and say whether all of them could be reached and it went well.
 
-    ``laptop``: with this laptop too, where the target has it.
+    ``laptop``: with this laptop too, where the target has it. Without ``connected``, nobody logs in.
     """
     about = target if isinstance(target, Target) else meant(target)
-    state = _connect(about, dict(map(_pair, data)), limit, laptop=laptop)
-    there = [host for host in state.inventory if host in state.activated_hosts]
-    failed = len(there) < len([host for host in state.inventory if state.is_host_in_limit(host)])
+    state = _connect(about, dict(map(_pair, data)), limit, laptop=laptop, connected=connected)
+    chosen = [host for host in state.inventory if state.is_host_in_limit(host)]
+    there = [host for host in chosen if host in state.activated_hosts or not connected]
+    failed = len(there) < len(chosen)
     try:
         for host in there:
             try:
@@ -83,7 +85,9 @@ def hosts_of(target: Target, limit: tuple[str, ...]) -> list[str]:
         return [host.name for host in _chosen(target, inventory, [*inventory], limit)]
 
 
-def _connect(target: Target, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool) -> State:
+def _connect(
+    target: Target, overrides: dict[str, Any], limit: tuple[str, ...], *, laptop: bool, connected: bool
+) -> State:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
@@ -98,7 +102,8 @@ def _connect(target: Target, overrides: dict[str, Any], limit: tuple[str, ...], 
             state.init(inventory, Config(), initial_limit=chosen)
             state.set_stage(StateStage.Connect)
             try:
-                connect_all(state)
+                if connected:
+                    connect_all(state)
             except PyinfraError as error:
                 if isinstance(error, MacstateError):
                     raise

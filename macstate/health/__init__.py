@@ -26,8 +26,8 @@ class Health:
 
     name: str
     state: str
-    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``off`` (by the spec), ``stopped``
-    (by `macstate stop`), ``down``, or ``wrong``: it runs, but not as the spec says."""
+    """``up``, ``starting`` (within its ``ready_within``), ``waiting`` (for its disk), ``off`` (by the spec),
+    ``stopped`` (by `macstate stop`), ``down``, or ``wrong``: it runs, but not as the spec says."""
     text: str
     label: str = ""
     """The launchd label of its job."""

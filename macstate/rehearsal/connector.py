@@ -48,6 +48,8 @@ def ports(entries: Any) -> dict[str, int]:
 class RehearsalConnector(LocalConnector):
     """One of the spec's Macs, played by a folder."""
 
+    rehearsed = True
+
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Give the host under the Mac's own name."""

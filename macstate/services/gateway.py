@@ -102,6 +102,13 @@ class Gateway(Entry):
         """What holds its keys."""
         return f"{FOLDER}/gateway.keys"
 
+    @property
+    def references(self) -> Iterator[tuple[str, str, str]]:
+        """Give (name of a key, reference, the field that it stands in) of each."""
+        for name, references in self.keys.items():
+            for place, reference in enumerate(references):
+                yield name, reference, f"gateway.keys.{name}" + (f".{place}" if place else "")
+
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the job, the configuration and the keys looked at."""
         del name
@@ -170,14 +177,12 @@ class Gateway(Entry):
     def _keys(self, scope: Scope) -> Secret:
         """Give the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
         facts, found, lacking = scope.facts, [], []
-        for name, references in self.keys.items():
-            for place, reference in enumerate(references):
-                field = f"gateway.keys.{name}" + (f".{place}" if place else "")
-                try:
-                    found.append((name, source(reference, field), scope.key(reference, field)))
-                except MacstateError as error:
-                    lacking.append(error.message)
-                    found.append((name, source(reference, field), None))
+        for name, reference, field in self.references:
+            try:
+                found.append((name, source(reference, field), scope.key(reference, field)))
+            except MacstateError as error:
+                lacking.append(error.message)
+                found.append((name, source(reference, field), None))
         known = all(key for _, _, key in found)
         values = {key.reveal(): name for name, _, key in reversed(found) if key}  # of two names with one key, the first
         keys = [(name, value) for value, name in reversed(values.items())]

@@ -23,7 +23,17 @@ from macstate.errors import MacstateError
 APP = "/Applications/Tailscale.app/Contents/MacOS/Tailscale"
 SOON = 14
 """Days before a node key ends in which each run warns."""
+PING = 5
+"""Seconds for a node's pong."""
 OPENSSH = "or set `ssh: openssh` for this Mac to come in through its Remote Login"
+
+
+class OutsideError(MacstateError):
+    """This laptop is in no tailnet."""
+
+
+class StrangerError(MacstateError):
+    """A node of which this laptop's tailnet knows nothing."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +86,20 @@ def _own(found: dict[str, Any]) -> dict[str, Any]:
     return own if isinstance(own, dict) else {}
 
 
+def _command() -> str:
+    return shutil.which("tailscale") or (APP if os.path.exists(APP) else "")  # noqa: PTH110 - pathlib would be late
+
+
 @cache
 def status() -> dict[str, Any]:
     """Ask this laptop's tailscaled, once a run.
 
     Raises:
-        MacstateError: there is none, it does not run, or it is not logged in.
+        OutsideError: there is none, it does not run, or it is not logged in.
     """
-    command = shutil.which("tailscale") or (APP if os.path.exists(APP) else "")  # noqa: PTH110 - pathlib would be late
+    command = _command()
     if not command:
-        raise MacstateError(f"there is no `tailscale` on this laptop; install it and type `tailscale up`, {OPENSSH}")
+        raise OutsideError(f"there is no `tailscale` on this laptop; install it and type `tailscale up`, {OPENSSH}")
     # the app's command fails without SHLVL, and prints its error on standard output with exit status 0
     environment = {**os.environ, "SHLVL": os.environ.get("SHLVL", "1")}
     words = [command, "status", "--json"]
@@ -95,9 +109,9 @@ def status() -> dict[str, Any]:
         state = found["BackendState"]
     except (ValueError, KeyError, TypeError, RecursionError):
         said = " ".join((done.stdout + done.stderr).split())[:200] or "nothing"
-        raise MacstateError(f"`tailscale status` on this laptop says {said!r}; start Tailscale, {OPENSSH}") from None
+        raise OutsideError(f"`tailscale status` on this laptop says {said!r}; start Tailscale, {OPENSSH}") from None
     if state != "Running":
-        raise MacstateError(f"this laptop is not in its tailnet (tailscaled is in state {state}); type `tailscale up`")
+        raise OutsideError(f"this laptop is not in its tailnet (tailscaled is in state {state}); type `tailscale up`")
     return found
 
 
@@ -111,10 +125,27 @@ def host_keys() -> dict[str, tuple[str, ...]]:
 
 
 def peer(hostname: str, found: dict[str, Any]) -> Peer:
-    """Give the node of that name, short name or address, if a connection can come about.
+    """Give the node of that name, short name or address, if Tailscale SSH can lead there.
 
     Raises:
         MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
+    """
+    there = node(hostname, found)
+    if there.name == Peer.read(_own(found)).name:
+        raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
+    if not there.host_keys:
+        raise MacstateError(
+            f"{there.name} does not offer Tailscale SSH; type `sudo tailscale set --ssh` at its keyboard, {OPENSSH}"
+        )
+    return there
+
+
+def node(hostname: str, found: dict[str, Any]) -> Peer:
+    """Give the node of that name, short name or address, if it can be reached; it may be this machine.
+
+    Raises:
+        StrangerError: it is not in the tailnet.
+        MacstateError: it is offline, or its key has ended.
     """
     peers = [Peer.read(each) for each in _nodes(found.get("Peer")).values()]
     wanted = hostname.lower().rstrip(".")
@@ -123,11 +154,11 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
             return _reachable(each, peers)
     own = Peer.read(_own(found))
     if wanted in {own.name.lower(), *own.addresses}:
-        raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
+        return own
     labels = {each.name.partition(".")[0]: each.name for each in peers}
     near = get_close_matches(wanted.partition(".")[0], labels, n=1)
     hint = f"did you mean {labels[near[0]]}?" if near else "`tailscale status` lists what is there"
-    raise MacstateError(f"{hostname} is not in this laptop's tailnet; {hint} Correct `hostname`, {OPENSSH}")
+    raise StrangerError(f"{hostname} is not in this laptop's tailnet; {hint} Correct `hostname`, {OPENSSH}")
 
 
 def _reachable(found: Peer, peers: list[Peer]) -> Peer:
@@ -143,11 +174,17 @@ def _reachable(found: Peer, peers: list[Peer]) -> Peer:
             hint = f"{twin} is online: if that is the same Mac, registered anew, type it as `hostname`, or remove the "
             hint += "old machine in Tailscale's admin console and give this one its name"
         raise MacstateError(f"{found.name} is offline{seen}; {hint}")
-    if not found.host_keys:
-        raise MacstateError(
-            f"{found.name} does not offer Tailscale SSH; type `sudo tailscale set --ssh` at its keyboard, {OPENSSH}"
-        )
     return found
+
+
+def answers(name: str) -> bool:
+    """Say whether a node answers a ping of Tailscale's own, which needs no listener there."""
+    words = [_command(), "ping", "--c=1", f"--timeout={PING}s", "--until-direct=false", name]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, timeout=2 * PING)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return "pong from" in done.stdout or "is local Tailscale IP" in done.stdout
 
 
 def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:

@@ -1,0 +1,160 @@
+"""`macstate try`: a real chat from this laptop through every door of an endpoint."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from macstate import connect, secrets, spec, terminal
+from macstate.cli import jobs
+from macstate.cli.target import limited, on_each
+from macstate.cli.words import about, worded
+from macstate.document.mistakes import near
+from macstate.errors import MacstateError
+from macstate.report.styled import Styled
+from macstate.scope import MacView
+from macstate.secrets import Secret
+from macstate.services.reach import TAILNET, Reach, reaches, tailnet_name
+from macstate.ssh import tailnet
+from macstate.trial.door import RESOLVERS, Door, Outcome
+from macstate.wishes import Wishes
+
+if TYPE_CHECKING:
+    from macstate.trial.chat import Trial
+
+COLOURS = {"ok": "green", "note": "yellow", "error": "red"}
+LONGEST = 86_400
+"""Seconds; nobody waits longer for a token."""
+
+
+@click.command("try")
+@worded("ENDPOINT", lambda: jobs.everywhere(_endpoints))
+@click.option("--model", metavar="NAME", help="Which model; default: one that is loaded, else the first of the spec.")
+@click.option(
+    "--timeout", metavar="SECONDS", default="120", show_default=True, help="How long to wait for the first token."
+)
+@click.option(
+    "--resolver",
+    multiple=True,
+    metavar="ADDRESS",
+    default=RESOLVERS,
+    show_default=True,
+    envvar="MACSTATE_RESOLVER",
+    help="Whom to ask for Funnel's public address (can be repeated).",
+)
+@limited
+def try_endpoint(
+    words: tuple[str | None, str],
+    *,
+    model: str | None,
+    timeout: str,
+    resolver: tuple[str, ...],
+    limit: tuple[str, ...],
+) -> None:
+    """Chat with ENDPOINT from this laptop: through the tailnet, and through Funnel with the key.
+
+    Tells for each how soon the first token came, and how many tokens a second, or which link fails: name, tailnet,
+    Serve, gate, server or model. Exits with 0 when all went well or could not be asked from here, 1 otherwise.
+    """
+    from macstate.trial import names  # noqa: PLC0415 - slow to load, and for this command only
+    from macstate.trial.chat import Trial  # noqa: PLC0415 - the same
+
+    target, endpoint = about(words, limit, _endpoints), words[1]
+    patience, resolvers = _seconds(timeout), tuple(map(names.resolver, resolver))
+    outcomes: list[Outcome] = []
+
+    def look(state: State, host: Host) -> None:
+        if connect.is_rehearsal(host):
+            raise MacstateError("nobody reaches a rehearsal, which is a folder here; try the Mac itself")
+        mac = spec.load().for_host(host.name).macs[0]
+        reach, entry = _reach(mac, endpoint)
+        trial = Trial(entry, resolvers, patience, reach.example, model or "")
+        for via in ("tailnet", "funnel"):
+            if reach.url(via):
+                with terminal.waiting(f"{endpoint}: asking through {via}"):
+                    outcomes.append(outcome := _through(trial, host, mac, reach, via))
+                where = f"{host.name} " if len(state.inventory) > 1 else ""
+                terminal.say(
+                    Styled(f"{outcome.level:5}", COLOURS[outcome.level]),
+                    f"  {where}{via:7}  {reach.base(via)}  {outcome.text}",
+                )
+
+    well = on_each(target, limit, (), look, connected=False)
+    sys.exit(not well or any(each.level == "error" for each in outcomes))
+
+
+def _endpoints(wishes: Wishes) -> dict[str, str]:
+    return {name: name for name, entry in wishes.entries if entry.section == "endpoints"}
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 < found <= LONGEST:
+        raise MacstateError(f"--timeout {text}: no number of seconds; type one above 0, such as 120")
+    return found
+
+
+def _reach(mac: MacView, name: str) -> tuple[Reach, Any]:
+    """Give how an endpoint is reached, and its entry.
+
+    Raises:
+        MacstateError: there is none of that name, nobody reaches it, or the Mac's name is not known.
+    """
+    endpoints: dict[str, Any] = mac.sections.get("endpoints", {})
+    if name not in endpoints:
+        there = ", ".join(endpoints) or "none"
+        raise MacstateError(f"{name}: no such endpoint on this Mac; there are {there}{near(name, endpoints)}")
+    entry = endpoints[name]
+    if not (entry.serve or entry.funnel):
+        raise MacstateError(f"{name}: nobody reaches it but the Mac itself; give it `serve: /{name}`, and apply")
+    hostname: str = mac.entry.hostname
+    host = tailnet_name(hostname, () if hostname.endswith(TAILNET) else tailnet.host_keys())
+    if not host:
+        said = f"the Mac's name in the tailnet is not known, for this laptop sees no {hostname} in it"
+        raise MacstateError(f"{said}; type it whole as `hostname`: NAME{TAILNET}")
+    (found,) = reaches({name: entry}, mac.sections.get("gateway"), host)
+    return found, entry
+
+
+def _through(trial: Trial, host: Host, mac: MacView, reach: Reach, via: str) -> Outcome:
+    gateway = mac.sections.get("gateway")
+    door = Door(reach.name, via, reach.url(via), gated=bool(gateway))
+    if reach.needs_key(via):
+        try:
+            name, key = _key(host, gateway)
+        except MacstateError as error:
+            return Outcome(door, "error", f"gate: it wants a key, and this laptop has none: {error.message}")
+        door = Door(reach.name, via, reach.url(via), gated=True, key_name=name, key=key)
+    return trial.through(door)
+
+
+def _key(host: Host, gateway: Any) -> tuple[str, Secret]:
+    """Give the key that this laptop uses, by its name; where a name has two, the first that is to be had.
+
+    Raises:
+        MacstateError: none is; none is ever made here.
+    """
+    folder, lacking = connect.key_folder(host), []
+    client = getattr(spec.load().clients, "local", None)
+    chosen = getattr(client, "key", None) or min(gateway.keys, default="")
+    for name, reference, place in gateway.references:
+        if name != chosen:
+            continue
+        try:
+            if not secrets.is_to_be_made(reference, place, folder):
+                return name, secrets.resolve(reference, place, folder)
+        except MacstateError as error:
+            lacking.append(error.message)
+        else:
+            lacking.append(
+                f"{place}: {folder / place} is not here; copy it from the laptop that has it, or apply first"
+            )
+    raise MacstateError("; ".join(lacking) or f"the gateway has no key {chosen}")

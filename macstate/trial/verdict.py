@@ -1,0 +1,96 @@
+"""Who refused, and why: Serve, the gate, the server or the model, told apart by what nobody else says."""
+
+from __future__ import annotations
+
+import json
+import re
+from http.client import HTTPResponse
+from typing import Any
+
+from macstate.services.gate import ERRORS, REFUSALS
+from macstate.trial.door import BrokenError, Door
+
+GATE = {(status, text) for status, (_, text) in ERRORS.items()} | set(REFUSALS.values())
+"""The gate's own answers; whatever else comes with such a status comes from behind it."""
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+ERROR = 400
+READ = 65_536
+"""Bytes of an error that are looked at."""
+
+
+def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
+    """Say which link an answer that is an error comes from."""
+    status, said = answer.status, error_text(answer.read(READ))
+    if (status, said) in GATE:
+        return _by_gate(door, status, said, answer.getheader("Retry-After", ""))
+    passed = not door.gated or _passed_gate(answer)
+    if status == NOT_FOUND and not (door.gated and passed) and _is_serves(answer, said):
+        where = f"{door.mount or '/'} at port {door.port}"
+        return BrokenError(
+            "Serve", f"it has no route for {where} (HTTP 404); `macstate plan` shows how to bring it back"
+        )
+    if passed:
+        return _by_server(door, status, said, model)
+    logs = "`macstate status`, `macstate logs gateway`"
+    return BrokenError("gate", f"HTTP {status}, and not by the gate: it does not run where the route leads; {logs}")
+
+
+def _by_server(door: Door, status: int, said: str, model: str) -> BrokenError:
+    words = f": {door.told(said)}" if said else ""
+    logs = f"`macstate logs {door.endpoint}`"
+    if status < ERROR:
+        return BrokenError("server", f"HTTP {status}: it sends elsewhere, which a key does not follow; {logs}")
+    if status in {UNAUTHORIZED, FORBIDDEN}:
+        return BrokenError("server", f"HTTP {status}{words}: it wants a key of its own, or refuses this name; {logs}")
+    if said and model:
+        return BrokenError("model", f"{door.told(model)}: HTTP {status}{words}; {logs}")
+    return BrokenError("server", f"HTTP {status}{words}; {logs}")
+
+
+def _by_gate(door: Door, status: int, said: str, wait: str) -> BrokenError:
+    match status:
+        case 401 if door.key:
+            why = (
+                f"HTTP 401: it does not know the key {door.key_name} of this laptop; `macstate plan` shows what differs"
+            )
+        case 401:
+            why = "HTTP 401: it wants a key here, and the spec does not; `macstate plan` shows what differs"
+        case 429:
+            seconds = f", in {wait} s" if re.fullmatch(r"\d{1,6}", wait) else ""
+            why = f"HTTP 429: more requests than `rate_limit` lets through; try again later{seconds}"
+        case 502 | 504:
+            return BrokenError("server", f"HTTP {status} by the gate: {said}; `macstate logs {door.endpoint}`")
+        case 404 | 405:
+            why = f"HTTP {status}: {said}; its configuration is not the spec's: `macstate plan`"
+        case _:
+            why = f"HTTP {status}: {said}"
+    return BrokenError("gate", why)
+
+
+def _passed_gate(answer: HTTPResponse) -> bool:
+    """Say whether nginx or Caddy has passed an answer on; both leave their name in it (measured)."""
+    names = f"{answer.getheader('Server', '')} {answer.getheader('Via', '')}"
+    return bool(re.search(r"\b(nginx|Caddy)\b", names))
+
+
+def _is_serves(answer: HTTPResponse, said: str) -> bool:
+    """Say whether it is tailscaled's own 404, which is that of Go's library."""
+    return said == "404 page not found" and answer.getheader("X-Content-Type-Options") == "nosniff"
+
+
+def error_text(content: bytes) -> str:
+    """Give what an error says, in any of the shapes that servers use; empty where it says nothing for people."""
+    text = content.decode("utf-8", "replace").strip()
+    try:
+        return _message(json.loads(text)) or text
+    except (ValueError, RecursionError):
+        title = re.search(r"<title>([^<]*)", text, re.IGNORECASE)
+        return title[1].strip() if title else "" if text.startswith("<") else text
+
+
+def _message(found: Any) -> str:
+    """OpenAI's and nginx' is ``error.message``, Ollama's ``error``, FastAPI's ``detail``."""
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and (inner := found.get(name)):
+            return inner if isinstance(inner, str) else _message(inner) or json.dumps(inner)
+    return ""
