@@ -34,6 +34,11 @@ class Section:
     blocks: tuple[Block, ...] = field(default=())
 
     @property
+    def on_page(self) -> bool:
+        """Whether the page has anything of it."""
+        return any(block.on_page for block in self.blocks)
+
+    @property
     def anchor(self) -> str:
         """Its name within a page."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")

@@ -42,7 +42,7 @@ TIMEOUT = 300
 """Seconds for one command: the slowest stop of a job, and the wait for another run's."""
 ANSWER = "macstate: answer"
 """What stands before and behind what a script prints."""
-AGAIN = "run again: what was begun is taken up then"
+AGAIN = "run again: it goes on where it stopped"
 
 
 def say(line: str) -> None:
@@ -68,7 +68,8 @@ def keys(host: Host, found: Found, *, dry: bool, anew: bool = False) -> Keys:
             if secrets.source(reference, name) in known and not anew:
                 raise MacstateError(
                     f"{name}: this laptop does not have the key that was made for this Mac; copy {folder / name} from "
-                    "the laptop that has it, or have another one made, which ends the first: `--data allow=new-key`"
+                    "the laptop that has it, or have a new one made, which makes the old one invalid: "
+                    "`--data allow=new-key`"
                 )
             if dry:
                 return None
@@ -93,7 +94,7 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
             raise MacstateError(f"this laptop cannot go on: {lacking(error)}") from None
         raise MacstateError(f"the connection was lost ({str(error) or type(error).__name__}); {AGAIN}") from None
     except UnicodeError:
-        raise MacstateError("a name on this Mac, such as its user's, is no UTF-8; nothing was done") from None
+        raise MacstateError("a name on this Mac, such as its user's, is not UTF-8; nothing was done") from None
     return result
 
 
@@ -129,7 +130,7 @@ def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
         found = replace(probe.found(output.stdout_lines, laptop=wishes.laptop), asked_at=(begun, time.time()))
     except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
-        raise MacstateError(f"cannot read the Mac: its answer ends in the middle ({said}); run again") from None
+        raise MacstateError(f"cannot read the Mac: its answer is cut off ({said}); run again") from None
     if not wishes.laptop:
         return found
     laptop = replace(found.facts.laptop, host_keys=tailnet.host_keys())
@@ -162,7 +163,9 @@ def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
     """
     options = Options.read(host.inventory.get_override_data())
     if saved and options.only not in {(), saved.only}:
-        raise MacstateError(f"only={','.join(options.only)}: the saved plan says what it is about; leave this out")
+        raise MacstateError(
+            f"only={','.join(options.only)}: the saved plan says which entries it is for; leave this out"
+        )
     wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
     found = look(host, wishes)
     allowed = guard.named(options.allow)

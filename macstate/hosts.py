@@ -31,7 +31,7 @@ def _record() -> str:
     try:
         return files.read(file).decode("utf-8", "replace") if files.exists(file) else ""
     except OSError as error:
-        raise MacstateError(f"{file}: {error.strerror}; it says what macstate made on this laptop") from None
+        raise MacstateError(f"{file}: {error.strerror}; macstate keeps in it what it made on this laptop") from None
 
 
 def wished(name: str) -> Wishes:

@@ -40,16 +40,16 @@ class Saved:
         if self.spec != spec:
             raise self._refused("the spec has changed since this plan was made")
         if name not in self.hosts:
-            raise self._refused(f"this plan is not about {name}")
+            raise self._refused(f"this plan is not for {name}")
         was, now = self.hosts[name], json.loads(json.dumps(plan_json.host(plan)))
         if (was["changes"], was["fingerprint"]) == (now["changes"], now["fingerprint"]):
             return
         if was["fingerprint"] == now["fingerprint"]:
-            raise self._refused("it was edited, and shows what would not run")
+            raise self._refused("it was edited, and does not show what would run")
         before, after = ({str(each.get("id")): each for each in part["changes"]} for part in (was, now))
         moved = sorted(key for key in {*before, *after} if before.get(key) != after.get(key)) or ["serve"]
         more = f" and {len(moved) - NAMED} more" if len(moved) > NAMED else ""
-        raise self._refused(f"{', '.join(moved[:NAMED])}{more} moved since this plan was made")
+        raise self._refused(f"{', '.join(moved[:NAMED])}{more} changed since this plan was made")
 
     def _refused(self, why: str) -> MacstateError:
         return MacstateError(f"MACSTATE_PLAN={self.file}: {why}; {AGAIN}")
@@ -76,11 +76,11 @@ def saved() -> Saved | None:
             raise MacstateError(f"MACSTATE_PLAN={file}: its format_version {version} is not {KNOWN}x; {AGAIN}")
         case {"format_version": str(), "spec": str(spec), "hosts": dict(hosts)} if all(map(_whole, hosts.values())):
             if text.removesuffix("\n") != plan_json.summed(document):
-                raise MacstateError(f"MACSTATE_PLAN={file}: it was edited since it was made; {AGAIN}")
+                raise MacstateError(f"MACSTATE_PLAN={file}: it was edited after it was made; {AGAIN}")
             only = document.get("only", [])
             if isinstance(only, list) and all(isinstance(each, str) for each in only):
                 return Saved(file, spec, hosts, tuple(only))
-    raise MacstateError(f"MACSTATE_PLAN={file}: this is no saved plan; {AGAIN}")
+    raise MacstateError(f"MACSTATE_PLAN={file}: this is not a saved plan; {AGAIN}")
 
 
 def _whole(host: Any) -> bool:

@@ -37,10 +37,10 @@ def _ask(host: Host, user: str) -> str:
     """Ask once a Mac, on a terminal only, and check the answer before the first change."""
     if not sys.stdin.isatty():
         raise MacstateError(
-            "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
+            "sudo on this Mac asks for a password, and there is no terminal to type it in; run this in a terminal"
         )
     password = terminal.ask(f"{host.name}: password of {user} for sudo: ")
     _, output = connect.send(host, (*QUIET, "-S", "-k", "-p", "", "echo", ROOT), [password])
     if ROOT not in output.stdout_lines:
-        raise MacstateError("sudo did not take the password; nothing was changed")
+        raise MacstateError("sudo did not accept the password; nothing was changed")
     return password

@@ -340,7 +340,7 @@ def test_a_saved_plan_is_refused_when_the_mac_has_moved(studio: Laptop, monkeypa
     assert refused.commands == 1
     [said] = [line for line in refused.said if "MACSTATE_PLAN" in line]
     assert said.endswith(
-        ": power/ac moved since this plan was made; make a new one (`macstate plan TARGET --out FILE`) and look at it"
+        ": power/ac changed since this plan was made; make a new one (`macstate plan TARGET --out FILE`) and look at it"
     )
     assert snapshot(studio.mac("studio")) == before
     save(studio, monkeypatch)
@@ -356,7 +356,7 @@ def test_a_saved_plan_for_some_entries_knows_them(studio: Laptop, monkeypatch: p
     done = studio.run(SPEC, "studio")
 
     assert (other.failed, other.commands) == (True, 0)
-    assert "only=power: the saved plan says what it is about; leave this out" in " ".join(other.said)
+    assert "only=power: the saved plan says which entries it is for; leave this out" in " ".join(other.said)
     assert changes(done) == ["~ launchd/system/macstate.coder"]
     assert not done.failed, done.said
 

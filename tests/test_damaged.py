@@ -538,7 +538,7 @@ def test_a_wait_is_a_number_of_seconds(desk: Desk, wait: Any) -> None:
 
 def test_a_command_that_prints_without_end_is_ended(desk: Desk) -> None:
     assert lines(desk.key, "cmd:yes") == [
-        "k: `sh` prints more than 65,536 bytes, and so no key; run it yourself to see why"
+        "k: `sh` prints more than 65,536 bytes, which cannot be a key; run it yourself to see why"
     ]
     assert lines(desk.key, f"cmd:printf %s {'x' * 200_000}") == ["k: `sh` cannot be run: Argument list too long"]
     assert lines(desk.key, "file:~nobody-of-that-name/key") == [
@@ -665,7 +665,7 @@ def host(error: Exception | None = None) -> Any:
         (FileNotFoundError(errno.ENOENT, "No such file", "/bin/sh"), "this laptop cannot go on: /bin/sh: No such file"),
         (
             UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half"),
-            "a name on this Mac, such as its user's, is no UTF-8; nothing was done",
+            "a name on this Mac, such as its user's, is not UTF-8; nothing was done",
         ),
     ],
     ids=str,
@@ -733,7 +733,7 @@ def test_a_laptop_whose_disk_is_full_or_closed_says_so(tmp_path: Path) -> None:
     keys.chmod(0o700)
     assert said.returncode == 1
     denied = f"macstudio: gateway.keys.a: {keys}/gateway.keys.a: Permission denied"
-    assert said.stderr == f"{denied}; the Mac has no key file that could stay\n"
+    assert said.stderr == f"{denied}; there is no key file on the Mac that could stay\n"
     (tmp_path / "macs/macstudio").chmod(0)
     said = command(*plan, more=more)
     (tmp_path / "macs/macstudio").chmod(0o755)
@@ -748,7 +748,7 @@ def test_a_key_that_fits_on_no_disk_is_told(tmp_path: Path) -> None:
         "except secrets.MacstateError as error: print(error.message)\n"
     )
     said = command("python", "-c", script, str(tmp_path / "keys"), full=True).stdout
-    assert said == f"k: {tmp_path}/keys/k: File too large, and the key is kept nowhere else; nothing was done\n"
+    assert said == f"k: {tmp_path}/keys/k: File too large; the new key cannot be kept, so nothing was done\n"
     assert list((tmp_path / "keys").iterdir()) == []
 
 

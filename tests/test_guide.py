@@ -85,14 +85,14 @@ class TestTheOldGuidesErrors:
 
     def test_funnel_is_the_whole_internet(self, text: str) -> None:
         reached = f"ollama, this guide (`https://{NAME}:8443/macstate/`). Nothing else."
-        assert f"From the internet, by Tailscale Funnel, with a key and never without: {reached}" in markdown(text)
+        assert f"From the internet, through Tailscale Funnel, always with a key: {reached}" in markdown(text)
 
     def test_disablesleep_is_of_the_whole_system(self, text: str) -> None:
         assert "-c disablesleep" not in markdown(text)
-        assert "`disablesleep` is on: it is of the whole system" in markdown(text)
+        assert "`disablesleep` is on: it applies to the whole system" in markdown(text)
 
     def test_ssh_is_never_turned_on_with_up(self, text: str) -> None:
-        assert "tailscale up" not in markdown(text)
+        assert re.findall(r"tailscale up.*", markdown(text)) == ["tailscale up`"]  # a client's, to log in
 
     def test_health_is_asked_where_the_job_lives(self, text: str) -> None:
         for command in re.findall(r"launchctl print (.+) \|", markdown(text)):
@@ -116,7 +116,8 @@ class TestTheOldGuidesErrors:
         assert "alias" not in markdown(text)
 
     def test_the_macs_whole_name_is_in_every_url(self, text: str) -> None:
-        for url in re.findall(r"(?:https|vnc)://([^/`\s:\"<&]+)", "".join(files(text).values())):
+        whole = "".join(files(text).values()).replace("curl -fsSL https://tailscale.com/install.sh | sh", "")
+        for url in re.findall(r"(?:https|vnc)://([^/`\s:\"<&]+)", whole):
             assert url.rpartition("@")[2] == NAME
 
     def test_the_older_variable_is_never_alone(self, text: str) -> None:
@@ -139,7 +140,7 @@ class TestTheOldGuidesErrors:
             seen = subprocess.run(words, input=shown, capture_output=True, text=True, check=True)
             assert seen.stdout == "\tstate = running\n\tpid = 7\n"
         assert all("%{http_code}" in line for line in lines if line.startswith("curl"))
-        assert ("own: there only while mmirvois is logged in at the Mac's screen." in markdown(text)) == (text is GUI)
+        assert ("Only while mmirvois is logged in at the Mac's screen: own." in markdown(text)) == (text is GUI)
 
     def test_no_process_is_looked_for_by_its_name(self, text: str) -> None:
         assert "pgrep" not in markdown(text)
@@ -178,6 +179,84 @@ def test_the_policy_lets_through_what_the_guide_tells_to_do(text: str, mac: str)
     assert {f"tcp:{port}" for port in ports} == set(policy["grants"][0]["ip"])
     assert '`{"src": ["*"], "dst": ["*"], "ip": ["*"]}`, which lets every device reach every port' in found
     assert "key expiry" in found
+
+
+class TestANewClient:
+    """It has nothing yet: no Tailscale, no key, no variable."""
+
+    @pytest.mark.parametrize("text", SPECS.values(), ids=SPECS)
+    def test_the_guide_begins_with_the_way_into_the_tailnet(self, text: str) -> None:
+        first, second = (part for part in markdown(text).split("\n## ")[1:3])
+        systems = re.findall(r"^- ([\w, ]+): ", first, re.MULTILINE)
+        commands = snippets(f"\n{first}", "sh", "laptop")
+
+        assert first.startswith("Connect\n")
+        assert second.startswith("Endpoints\n")
+        assert systems[:4] == ["macOS", "iPhone, iPad", "Windows", "Linux"]
+        assert commands[0] == "tailscale status | grep matiass-mac-studio\n"
+        assert commands[-1].endswith(f"https://{NAME}/v1/models\n")
+        assert ("OPENAI_API_KEY" in "".join(commands)) == (text is ALWAYS)
+        assert f"On a phone, open `https://{NAME}/macstate/` in the browser: this guide, and what is up now." in first
+        assert "Connect every further device of the family the same way. It needs nothing else" in first
+
+    def test_the_internet_needs_a_url_and_a_key_and_no_tailscale(self) -> None:
+        connect = markdown(PUBLIC, "mini").split("\n## ")[1]
+        both = markdown()
+
+        assert "All you need is the URL and a key. Tailscale is not needed." in connect
+        assert "tailscale status" not in markdown(PUBLIC, "mini")
+        assert "https://mini.tail1.ts.net:8443/v1/models" in snippets(f"\n{connect}", "sh", "laptop")[-1]
+        assert f"the URL and a key are enough for ollama at `https://{NAME}:8443/v1`" in both
+        (section,) = (part for part in both.split("\n## ") if part.startswith("From the internet\n"))
+        assert ":8443/v1/models" in section
+        assert "The URL and a key are enough. Tailscale is not needed." in section
+        assert "From the internet" not in markdown(MINIMAL, "mini").replace("From the internet |", "").replace(
+            "From the internet: nothing.", ""
+        )
+
+    @pytest.mark.parametrize("text", SPECS.values(), ids=SPECS)
+    def test_no_request_is_shown_twice(self, text: str) -> None:
+        shown = [body for language in ("sh", "python") for body in snippets(markdown(text), language, "laptop")]
+
+        assert len(set(shown)) == len(shown)
+
+    def test_an_agent_finds_base_urls_and_models_before_all_else(self) -> None:
+        for text, mac in ((REFERENCE, "macstudio"), (PUBLIC, "mini")):
+            found = files(text, mac)["llms.txt"]
+            for part in found.partition("## Rules")[0].split("\n### ")[1:]:
+                urls = (
+                    r"(- base URL from the \w+: https://\S+ \(.*\)\n)+|- no route: only programs on the Mac reach it\n"
+                )
+                assert re.match(rf"[\w-]+\n\n({urls})(- model `.+`.*\n)*- speaks", part), part
+            told = found.index("## Rules")
+            for name, entry in yaml.safe_load(text)["endpoints"].items():
+                assert found.index(f"### {name}\n") < told
+                assert all(found.index(f"- model `{model}`") < told for model in entry.get("models", {}))
+
+    def test_where_the_mac_is_is_asked_by_the_name_that_tailscale_shows(self) -> None:
+        mac = spec.parse(MINIMAL, "macs.yml").for_host("mini").macs[0]
+
+        text = Guide(mac, "studio-2.tail1.ts.net", "/Users/anna").files()
+
+        assert "tailscale status | grep studio-2\n" in text["guide.md"]
+        assert "`tailscale status | grep studio-2`" in text["llms.txt"]
+        assert "disable the key expiry of studio-2." in text["guide.md"]
+
+
+def test_the_keeper_sees_what_the_internet_reaches() -> None:
+    public = markdown(PUBLIC, "mini")
+
+    for text, urls in (
+        (markdown(), f"`https://{NAME}:8443`"),
+        (public, "`https://mini.tail1.ts.net`, `https://mini.tail1.ts.net:8443`"),
+    ):
+        assert "tailscale funnel status\n" in "".join(snippets(text, "sh", "mac"))
+        assert f"`(Funnel on)` is printed after {urls}, which the internet reaches;" in text
+        assert "public DNS may need 10 minutes" in text
+    plain = markdown(MINIMAL, "mini")
+    assert "tailscale serve status\n" in "".join(snippets(plain, "sh", "mac"))
+    assert "None is `(Funnel on)`; macstate's other routes are `(tailnet only)`:" in plain
+    assert "funnel" not in plain
 
 
 @pytest.mark.parametrize("text", [REFERENCE, ALWAYS, PUBLIC])
@@ -224,7 +303,7 @@ def test_what_only_the_internet_reaches_has_all_examples() -> None:
     found = files(PUBLIC, "mini")
     laptop = snippets(found["guide.md"], "sh", "laptop")
 
-    assert "export OPENAI_BASE_URL=https://mini.tail1.ts.net:8443/v1\n" in laptop[0]
+    assert "export OPENAI_BASE_URL=https://mini.tail1.ts.net:8443/v1\n" in "".join(laptop)
     assert "OPENAI_API_KEY=unused" not in found["guide.md"]
     assert "OpenAI()" in snippets(found["guide.md"], "python", "laptop")[0]
     for text in (found["guide.md"], found["llms.txt"]):
@@ -262,7 +341,7 @@ def test_what_is_open_is_told_as_it_is(entry: dict[str, Any], told: str | None) 
     ollama = yaml.safe_load(REFERENCE)["endpoints"]["ollama"]
     text = markdown(changed(endpoints={"ollama": {**ollama, **entry}}))
 
-    said = [line for line in text.splitlines() if "Open of ollama through the gateway, and nothing else" in line]
+    said = [line for line in text.splitlines() if "Of ollama, the gateway passes on these paths and no others" in line]
     assert [told in line for line in said if told] == [True] * bool(told)
     assert bool(said) == bool(told)
 
@@ -279,11 +358,11 @@ def test_every_power_setting_is_told(field: str) -> None:
         words = {"displaysleep": ("never", "1 min"), "powermode": ("automatic", "low power")}
         expected = words.get(field, ("off", "on"))
         assert switch == expected[min(value, 1) if field != "sleep" else 1 - value]
-        assert "A request does not wake a Mac that sleeps" in text
+        assert "A request does not wake a sleeping Mac" in text
 
 
 def test_when_a_mac_sleeps_is_told_where_the_yaml_does_not_say() -> None:
-    asleep = "Out of the box it does"
+    asleep = "Out of the box it sleeps"
 
     assert asleep in markdown(MINIMAL, "mini")
     assert asleep in markdown(MINIMAL + "power: {battery: {sleep: 0}, disablesleep: false}", "mini")
@@ -325,13 +404,13 @@ def test_what_is_only_true_of_some_specs_is_told_of_them() -> None:
     plain = markdown(MINIMAL, "mini")
     own = markdown(MINIMAL.replace("user: anna", "user: anna, endpoints: [a], tailscale: {ssh: false}"), "mini")
 
-    assert "has `ssh macstudio` for it" in markdown()
-    assert "has `ssh mini`" not in plain
+    assert "On the laptop that macstate set up, `ssh macstudio` is enough." in markdown()
+    assert "`ssh mini`" not in plain
     assert "Tailscale SSH knows" in plain
     assert '"ssh":' in plain
     assert "Tailscale SSH knows" not in own
     assert '"ssh":' not in own
-    assert "its name in `macs.mini.endpoints`" in own
+    assert "and its name to `macs.mini.endpoints`" in own
     assert "macs.mini.endpoints" not in plain
 
 
@@ -401,6 +480,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.endpoints: list[str] = []
         self.tags: list[str] = []
+        self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -409,6 +489,9 @@ class Page(HTMLParser):
         self.loads += [str(named[name]) for name in ("src", "href") if name in named]
         self.endpoints += [str(named["data-endpoint"])] if "data-endpoint" in named else []
 
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
 
 def test_the_page_loads_nothing_from_elsewhere() -> None:
     page = Page(files()["index.html"])
@@ -416,6 +499,17 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
     assert [link for link in page.loads if not link.startswith(("#", "data:"))] == ["guide.md", "../llms.txt"]
     assert sorted(page.endpoints) == ["a1111", "ollama", "vllm"]
     assert page.tags.count("button") == len(FENCE.findall(markdown()))
+
+
+def test_the_page_has_no_heading_without_text_and_leads_to_each() -> None:
+    text = files()["index.html"]
+    page = Page(text)
+
+    assert not re.search(r"</h2>\s*</section>", text)
+    assert [f"#{anchor}" for anchor in re.findall(r'<h2 id="([\w-]+)"', text)] == [
+        link for link in page.loads if link.startswith("#")
+    ]
+    assert f"https://{NAME}/vllm/v1" in page.text
 
 
 def test_what_somebody_writes_into_the_spec_is_no_markup() -> None:

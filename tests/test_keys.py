@@ -73,7 +73,7 @@ def test_a_key_of_another_laptop_stays(other: Laptop) -> None:
         assert (outcome.failed, changes(outcome)) == (False, []), outcome.said
         (note,) = notes(outcome).values()
         assert note.startswith(f"stays as macstate wrote it: {LACKS}")
-        assert note.endswith("or have another one made, which ends the first: `--data allow=new-key`")
+        assert note.endswith("or have a new one made, which makes the old one invalid: `--data allow=new-key`")
     assert keys(other) == before
     assert kept(other) == []
 
@@ -93,14 +93,14 @@ def test_the_rest_can_be_changed_without_it(other: Laptop) -> None:
 @pytest.mark.parametrize(
     ("command", "spec", "why"),
     [
-        (f"echo >> {KEYS}", SPEC, "the Mac's key file was changed since macstate wrote it, and cannot be put right"),
+        (f"echo >> {KEYS}", SPEC, "the Mac's key file was changed since macstate wrote it, and cannot be restored"),
         pytest.param(
             f"chmod 644 {KEYS}",
             SPEC,
-            "the Mac's key file was changed since macstate wrote it, and cannot be put right",
+            "the Mac's key file was changed since macstate wrote it, and cannot be restored",
             marks=pytest.mark.slow,
         ),
-        (f"rm {KEYS}", SPEC, "the Mac has no key file that could stay"),
+        (f"rm {KEYS}", SPEC, "there is no key file on the Mac that could stay"),
         ("true", SPEC.replace("generate}", "generate, phone: env:NO_SUCH_KEY}"), "made from other references"),
         pytest.param(
             "true",
@@ -165,14 +165,14 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     forget()
     refused = laptop.run(SPEC)
     assert (refused.failed, refused.commands) == (True, 1)
-    assert "moved since this plan was made" in "".join(refused.said)
+    assert "changed since this plan was made" in "".join(refused.said)
     assert kept(laptop) == []
     monkeypatch.delenv("MACSTATE_PLAN")
 
     laptop.command("rehearse listen 8080 /opt/other")
     forget()
     refused = laptop.run(SPEC)
-    assert (refused.failed, "port 8080 is held by" in "".join(refused.said)) == (True, True), refused.said
+    assert (refused.failed, "port 8080 is in use by" in "".join(refused.said)) == (True, True), refused.said
     assert kept(laptop) == []
 
 

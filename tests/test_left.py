@@ -39,7 +39,7 @@ def plan(outcome: Outcome) -> Plan:
     return seen.plan
 
 
-MISSING = "endpoints.a: /opt/a is not on this Mac, or cannot be run; type where it is"
+MISSING = "endpoints.a: /opt/a is not on this Mac, or cannot be run; type its path"
 
 
 def test_a_program_that_is_missing_keeps_its_endpoint_waiting_and_nothing_else(
@@ -186,8 +186,8 @@ def test_a_disk_that_is_not_mounted(laptop: Laptop, capsys: pytest.CaptureFixtur
     ("more", "why"),
     [
         (", user: nobody-here", "user: this Mac has no user nobody-here; launchd would end it with 78 (EX_CONFIG)"),
-        (", log: /no/where/a.log", "log: the folder /no/where is not there; launchd would end it with 78"),
-        (", working_directory: /no/where", "working_directory: the folder /no/where is not there"),
+        (", log: /no/where/a.log", "log: the folder /no/where does not exist; launchd would end it with 78"),
+        (", working_directory: /no/where", "working_directory: the folder /no/where does not exist"),
     ],
 )
 def test_what_launchd_itself_needs_is_looked_for(laptop: Laptop, more: str, why: str) -> None:

@@ -258,9 +258,9 @@ def test_disablesleep_was_never_set_or_cannot_be_known() -> None:
 
 @pytest.mark.parametrize("text", [recorded("tailscale/lab_nosock.txt"), "The Tailscale GUI failed to start", "[]", ""])
 def test_what_is_no_json_is_unreadable(text: str) -> None:
-    with pytest.raises(UnreadableError, match="printed no JSON"):
+    with pytest.raises(UnreadableError, match="did not print JSON"):
         list(Serve.parse({STATUS: text}))
-    with pytest.raises(UnreadableError, match="printed no JSON"):
+    with pytest.raises(UnreadableError, match="did not print JSON"):
         list(Tailscale.parse({"tailscale debug prefs": text}))
 
 

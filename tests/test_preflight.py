@@ -55,7 +55,7 @@ def doctor(laptop: Laptop, spec: str) -> tuple[int, dict[str, list[str]]]:
 def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
     code, said = doctor(laptop, REFERENCE)
     assert (code, set(said)) == (0, {"ok"})
-    assert "FileVault: off: daemons start by themselves after a power cut" in said["ok"]
+    assert "FileVault: off: daemons start on their own after a power cut" in said["ok"]
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,18 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
     took = time.monotonic() - begun
     assert code == 1
     warnings = "\n".join(said["warning"])
-    assert "FileVault: it is on: after a power cut nothing here starts until somebody gives the password" in warnings
+    assert "FileVault: it is on: after a power cut nothing here starts until somebody enters the password" in warnings
     ahead = re.search(r"clock: it is (\d+) s ahead of this laptop's", warnings)
     assert ahead
     assert 499 - took <= int(ahead[1]) <= 500  # by at least so much
-    assert "macOS: 13.7.2: what versions before 14 print may be read wrongly" in warnings
+    assert "macOS: 13.7.2: the output of versions before 14 may be misread" in warnings
     assert "disk: 12.0 GB free below /Users" in warnings
     assert "sudo: asks for a password, once a run" in said["ok"]
     errors = "\n".join(said["error"])
     assert "endpoints.vllm: /Users/mmirvois/vllm/bin/vllm is not on this Mac, or cannot be run" in errors
-    assert "endpoints.a1111: port 7860 is held by /Applications/Diffusion.app/Contents/MacOS/server (process" in errors
+    assert (
+        "endpoints.a1111: port 7860 is in use by /Applications/Diffusion.app/Contents/MacOS/server (process" in errors
+    )
     assert "quit it in the menu bar" in errors
     assert "memory: llama4:scout want about 75 GB together, and the GPU gets 48 GB of this Mac" in errors
     # the same stop a run before anything is done; the warnings are said, and do not stop it

@@ -295,10 +295,10 @@ def test_a_saved_plan_is_let_through_as_it_was_and_not_after_something_moved(
     agreed.check("macstudio", SAVED, DIGEST)
     moved = planned(REFERENCE, REFERENCE.replace("30m", "20m"))
     for name, now, spec_digest, said in (
-        ("macstudio", moved, DIGEST, "com.ollama.server moved since this plan was made"),
-        ("macstudio", planned(REFERENCE), DIGEST, r"^[^,]*(, [^, ]*){4} and 21 more moved since this plan was made"),
+        ("macstudio", moved, DIGEST, "com.ollama.server changed since this plan was made"),
+        ("macstudio", planned(REFERENCE), DIGEST, r"^[^,]*(, [^, ]*){4} and 21 more changed since this plan was made"),
         ("macstudio", SAVED, 64 * "b", "the spec has changed since this plan was made"),
-        ("macmini", SAVED, DIGEST, "this plan is not about macmini"),
+        ("macmini", SAVED, DIGEST, "this plan is not for macmini"),
     ):
         with pytest.raises(MacstateError, match=said):
             agreed.check(name, now, spec_digest)
@@ -318,20 +318,20 @@ def other_steps() -> dict[str, Any]:
 
 
 EDITS: dict[str, tuple[Any, str]] = {
-    "no document": ([], "this is no saved plan"),
-    "another program's": ({"format_version": "1.2"}, "this is no saved plan"),
+    "no document": ([], "this is not a saved plan"),
+    "another program's": ({"format_version": "1.2"}, "this is not a saved plan"),
     "a later form": (document() | {"format_version": "2.0"}, "its format_version 2.0 is not 1.x"),
-    "a number for a form": (document() | {"format_version": 1.0}, "this is no saved plan"),
-    "no list of Macs": (document() | {"hosts": ["macstudio"]}, "this is no saved plan"),
-    "a text for entries": (document() | {"only": "endpoints.vllm"}, "this is no saved plan"),
-    "an entry that is a number": (document() | {"only": [5]}, "this is no saved plan"),
-    "no changes": (edited(changes=None), "this is no saved plan"),
-    "a change that is none": (edited(changes=["power/ac"]), "this is no saved plan"),
-    "no fingerprint": (edited(fingerprint=None), "this is no saved plan"),
-    "fewer changes": (edited(changes=[]), "it was edited, and shows what would not run"),
-    "other steps": (other_steps(), "it was edited, and shows what would not run"),
-    "a change without a name": (edited(changes=[{}]), "it was edited, and shows what would not run"),
-    "another fingerprint": (edited(fingerprint=64 * "0"), "serve moved since this plan was made"),
+    "a number for a form": (document() | {"format_version": 1.0}, "this is not a saved plan"),
+    "no list of Macs": (document() | {"hosts": ["macstudio"]}, "this is not a saved plan"),
+    "a text for entries": (document() | {"only": "endpoints.vllm"}, "this is not a saved plan"),
+    "an entry that is a number": (document() | {"only": [5]}, "this is not a saved plan"),
+    "no changes": (edited(changes=None), "this is not a saved plan"),
+    "a change that is none": (edited(changes=["power/ac"]), "this is not a saved plan"),
+    "no fingerprint": (edited(fingerprint=None), "this is not a saved plan"),
+    "fewer changes": (edited(changes=[]), "it was edited, and does not show what would run"),
+    "other steps": (other_steps(), "it was edited, and does not show what would run"),
+    "a change without a name": (edited(changes=[{}]), "it was edited, and does not show what would run"),
+    "another fingerprint": (edited(fingerprint=64 * "0"), "serve changed since this plan was made"),
 }
 
 
@@ -369,7 +369,7 @@ def test_every_edit_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert made not in edits.values()
     for text in (*edits.values(), *other_places(made)):
-        with pytest.raises(MacstateError, match=r"it was edited since|this is no saved plan|its format_version"):
+        with pytest.raises(MacstateError, match=r"it was edited after|this is not a saved plan|its format_version"):
             reread(text, tmp_path, monkeypatch)
 
 

@@ -88,14 +88,14 @@ def test_a_tool_gets_these_words_and_its_errors_stay_its_own(
     assert resolve(reference, tmp_path).reveal() == VALUE
 
     tool(tmp_path, name, f"echo '{VALUE}' >&2; exit 3", monkeypatch)
-    assert f"`{name}` ended with 3; run it yourself to see why" in refused(reference, tmp_path)
+    assert f"`{name}` ended with status 3; run it yourself to see why" in refused(reference, tmp_path)
     monkeypatch.setenv("PATH", "/nowhere")
     assert f"there is no `{name}` on this laptop" in refused(reference, tmp_path)
 
 
 def test_any_command(tmp_path: Path) -> None:
     assert resolve(f"cmd:echo {VALUE}", tmp_path).reveal() == VALUE
-    assert "`sh` ended with 7" in refused("cmd:exit 7", tmp_path)
+    assert "`sh` ended with status 7" in refused("cmd:exit 7", tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has one")
@@ -107,7 +107,7 @@ def test_a_keychain_is_a_macs(tmp_path: Path) -> None:
     ("value", "line"),
     [
         ("", "the key is empty, which would let everybody in"),
-        ("short-key", "the key has 9 characters, fewer than 20 can be guessed"),
+        ("short-key", "the key has 9 characters; with fewer than 20 it can be guessed"),
         ("a key with blanks in the middle", "characters that no bearer token may have"),
         ("a-key-with-a-quote-in-it\"'", "characters that no bearer token may have"),
         ("two-lines-of-a-key-\nand-more", "characters that no bearer token may have"),
@@ -132,7 +132,7 @@ def test_a_key_is_made_once_and_kept_where_nobody_else_can_read(tmp_path: Path) 
     assert not folder.exists()  # nor does it for the Mac beside it
     secrets.keep(folder, said.append)
     file = folder / "gateway.keys.agents"
-    assert said == [f"gateway.keys.agents: made a key, and keeps it in {file}"]
+    assert said == [f"gateway.keys.agents: made a key; it is kept in {file}"]
     assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
     assert len(made.reveal()) == 43  # 256 bits
     assert resolve("generate", folder) == made
@@ -161,13 +161,13 @@ def test_of_two_runs_at_once_one_makes_the_key(tmp_path: Path) -> None:
     assert [line for line, _ in said if line] == [(tmp_path / "keys/k").read_text()]
     refusals = [errors for line, errors in said if not line]
     assert len(refusals) == 3
-    assert all("k: another run has made this key meanwhile; run again" in errors for errors in refusals)
+    assert all("k: another run made this key in the meantime; run again" in errors for errors in refusals)
 
 
 def test_a_key_that_cannot_be_kept_is_told_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("a file")
     resolve("generate", tmp_path / "keys")
-    with pytest.raises(MacstateError, match="File exists, and the key is kept nowhere else; nothing was done"):
+    with pytest.raises(MacstateError, match="File exists; the new key cannot be kept, so nothing was done"):
         secrets.keep(tmp_path / "keys", print)
     secrets.MADE.clear()
 
@@ -178,7 +178,7 @@ def test_a_key_has_a_length_that_both_servers_take(tmp_path: Path) -> None:
     file.write_text("." * secrets.LONGEST)
     assert resolve(f"file:{file}", tmp_path).reveal() == "." * secrets.LONGEST
     file.write_text("." * (secrets.LONGEST + 1))
-    assert "the key has 1025 characters, and both servers take 1024" in refused(f"file:{file}", tmp_path)
+    assert "the key has 1025 characters; both gateways take 1024 at most" in refused(f"file:{file}", tmp_path)
 
 
 def test_a_secret_shows_itself_to_nobody() -> None:

@@ -76,7 +76,7 @@ def test_a_mac_that_was_registered_anew_beside_its_old_self_is_named() -> None:
         ("macbook.tail174e9b.ts.net", {}, "is this machine itself"),
         (NAME, {"Online": False}, f"{NAME} is offline; is it on, awake"),
         (NAME, {"Online": False, "LastSeen": "2026-11-20T10:00:00Z"}, "offline, last seen 2026-11-20T10:00:00Z; is it"),
-        (NAME, {"Expired": True}, f"the tailnet key of {NAME} has ended; type `sudo tailscale up` at its keyboard"),
+        (NAME, {"Expired": True}, f"the tailnet key of {NAME} has expired; type `sudo tailscale up` at its keyboard"),
         (NAME, {"sshHostKeys": None}, "does not offer Tailscale SSH; type `sudo tailscale set --ssh` at its keyboard"),
     ],
 )

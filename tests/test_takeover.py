@@ -141,7 +141,7 @@ def test_a_job_goes_by_its_label_whatever_its_file_is_called(used: Laptop, capsy
     }
     assert names == targets
     plan = capsys.readouterr().out.splitlines()
-    assert "- launchd/system/org.home.llm  # holds port 8001, which system/macstate.e8001 needs" in plan
+    assert "- launchd/system/org.home.llm  # uses port 8001, which system/macstate.e8001 needs" in plan
     for name in ("damaged", "json", "dangling"):
         assert any(line.startswith(f"unmanaged: launchd/system/{name}") for line in plan), plan
 

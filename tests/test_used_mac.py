@@ -40,22 +40,22 @@ SAID = [
         "; end it, or type another port: `gateway: {ports: {tailnet: {443: PORT}}}`",
     ),
     (
-        "nobody is logged in by the Mac itself",
+        "automatic login: it is off",
         "rehearse autologin off",
         AGENT,
-        "automatic login: nobody is logged in by the Mac itself: launchd.com.example.a starts only after a login",
+        "automatic login: it is off, so launchd.com.example.a starts only after a login",
     ),
     (
         "the app's Tailscale starts after a login too",
         "rehearse autologin off; rehearse tailscale variant macsys",
         "",
-        "automatic login: nobody is logged in by the Mac itself: Tailscale's app starts only after a login",
+        "automatic login: it is off, so Tailscale's app starts only after a login",
     ),
     (
         "it was registered anew",
         "rehearse tailscale rename matiass-mac-studio-1",
         "",
-        f"hostname: {HOST} is not this node's name any more, which is {HOST.replace('.', '-1.', 1)}",
+        f"hostname: {HOST} is no longer this node's name, which is now {HOST.replace('.', '-1.', 1)}",
     ),
     (
         "somebody sets the GPU's limit",
@@ -67,7 +67,7 @@ SAID = [
         "a program that the firewall shall let through is missing",
         "rehearse uninstall /opt/homebrew/bin/caddy",
         "firewall: {allow: [/opt/homebrew/bin/caddy]}\n",
-        "firewall: allow: /opt/homebrew/bin/caddy is not on this Mac, and its rule is for nothing; install it",
+        "firewall: allow: /opt/homebrew/bin/caddy is not on this Mac, so its rule has no effect; install it",
     ),
     (
         "the largest model alone does not fit into memory",

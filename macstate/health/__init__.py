@@ -90,16 +90,16 @@ def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Hea
         return Health(name, "stopped", f"by `macstate stop`; `macstate start {name}` or the next apply starts it")
     if job and endpoint.waits_for and found.facts.machine.is_away(endpoint.waits_for):
         return Health(name, "waiting", f"it waits for {endpoint.waits_for}, which is not mounted")
-    said = f"its job does not run{f' ({job.last_failure})' if job and job.last_failure else ''}"
+    said = f"its job is not running{f' ({job.last_failure})' if job and job.last_failure else ''}"
     return Health(name, "down", said if job and job.loaded else "launchd does not know its job")
 
 
 def _wrong(endpoint: Any, job: Launchd, found: Found) -> Iterator[str]:
     for listener in found.facts.machine.at(endpoint.port):
         if job.pid not in {listener.pid, listener.group}:
-            yield f"port {endpoint.port} is held by {listener}"
+            yield f"port {endpoint.port} is in use by {listener}"
         if not listener.on_loopback:
-            yield f"it listens on {listener.host}, beyond loopback"
+            yield f"it listens on {listener.host}, not on loopback alone"
 
 
 def _down(name: str, endpoint: Any, found: Found) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
     try:
         served = {str(model["id"]) for model in json.loads(body)["data"] or ()}
     except (ValueError, KeyError, TypeError, RecursionError):
-        return f"{MODELS} answers with something else than a list of models"
+        return f"{MODELS} answers with something other than a list of models"
     absent = [model for model in declared if model not in served]
     if absent and ENGINES[endpoint.engine].lists_others:
         return f"{MODELS} lists what is downloaded, and {', '.join(absent)} is not in it, or not yet"

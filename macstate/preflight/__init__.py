@@ -44,7 +44,7 @@ def version(flight: Flight) -> Iterator[Finding]:
     if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
         yield Finding(
             "macOS",
-            f"{found or 'unknown'}: what versions before {OLDEST} print may be read wrongly",
+            f"{found or 'unknown'}: the output of versions before {OLDEST} may be misread",
             "warning",
             "macos",
         )
@@ -57,13 +57,13 @@ def filevault(flight: Flight) -> Iterator[Finding]:
     if flight.found.facts.machine.filevault:
         yield Finding(
             "FileVault",
-            "it is on: after a power cut nothing here starts until somebody gives the password (from macOS 26 on by "
-            "SSH from the same network, with Remote Login on); a planned restart: `sudo fdesetup authrestart`",
+            "it is on: after a power cut nothing here starts until somebody enters the password (from macOS 26 on by "
+            "SSH from the same network, with Remote Login on); for a planned restart, type `sudo fdesetup authrestart`",
             "warning",
             "filevault",
         )
     else:
-        yield Finding("FileVault", "off: daemons start by themselves after a power cut")
+        yield Finding("FileVault", "off: daemons start on their own after a power cut")
 
 
 def clock(flight: Flight) -> Iterator[Finding]:
@@ -72,10 +72,10 @@ def clock(flight: Flight) -> Iterator[Finding]:
     off = 0 if there is None else round(min(there - begun, 0) + max(there - ended, 0))
     if abs(off) > CLOCK:
         word = "ahead of" if off > 0 else "behind"
-        text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; on the Mac: "
-        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com`", "warning", "clock")
+        text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; type "
+        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com` on the Mac", "warning", "clock")
     else:
-        yield Finding("clock", "as the laptop's")
+        yield Finding("clock", "the same as the laptop's")
 
 
 def sudo(flight: Flight) -> Iterator[Finding]:
@@ -88,10 +88,9 @@ def sudo(flight: Flight) -> Iterator[Finding]:
 def record(flight: Flight) -> Iterator[Finding]:
     """A record whose lines are all ours."""
     for place in flight.found.record.damaged:
-        text = (
-            "a line that is damaged: what it named counts as nobody's, and stays; `--data allow=adopt` takes in again "
-        )
-        yield Finding("record", f"{place}: {text}what is as wished", "warning", "record")
+        text = "a line is damaged: what it stood for is no longer macstate's, and stays; "
+        hint = "`--data allow=adopt` takes it back where it matches the spec"
+        yield Finding("record", f"{place}: {text}{hint}", "warning", "record")
 
 
 def tailscale(flight: Flight) -> Iterator[Finding]:

@@ -46,16 +46,16 @@ def programs(flight: Flight) -> Iterator[Finding]:
     for entry in flight.entries("firewall").values():
         for program in entry.allow:
             if program in missing:
-                text = f"allow: {program} is not on this Mac, and its rule is for nothing; {_install(program)}"
+                text = f"allow: {program} is not on this Mac, so its rule has no effect; {_install(program)}"
                 yield Finding("firewall", text, "warning", "firewall-program")
 
 
 def _install(program: str) -> str:
     name = program.rpartition("/")[2]
     if name not in BREW:
-        return "type where it is"
+        return "type its path"
     brew, there = f"`brew install {BREW[name]}`", f"{HOMEBREW}/{name}"
-    return f"install it ({brew})" if program == there else f"{brew} puts it at {there}: type that, or where else it is"
+    return f"install it ({brew})" if program == there else f"{brew} puts it at {there}: type that, or its path"
 
 
 def ports(flight: Flight) -> Iterator[Finding]:
@@ -69,16 +69,18 @@ def ports(flight: Flight) -> Iterator[Finding]:
         for port in entry.listens_on(scope):
             for was in left:
                 if port in had(was, flight.found) and was.label != _label(place, entry):
-                    text = f"port {port} is that of {was.label}, which stays as it is now"
-                    yield Finding(place, f"{text}; see what is left of that first, or type another port", "error")
+                    text = f"port {port} belongs to {was.label}, which stays as it is now"
+                    yield Finding(place, f"{text}; solve what is left of that first, or type another port", "error")
             for holder in flight.found.facts.machine.at(port):
                 if holder.group in mine | leaving or holder.pid in mine | leaving:
                     continue
                 app = ".app/" in holder.program
-                how = "quit it in the menu bar, and take it out of the login items" if app else "end it"
+                how = "quit it in the menu bar, and remove it from the login items" if app else "stop it"
                 how = AIRPLAY if port in AIRPLAY_PORTS and "ControlCenter" in holder.program else how
                 yield Finding(
-                    place, f"port {port} is held by {holder}; {how}, or type another port{typed.get(port, '')}", "error"
+                    place,
+                    f"port {port} is in use by {holder}; {how}, or type another port{typed.get(port, '')}",
+                    "error",
                 )
 
 
@@ -100,7 +102,7 @@ def memory(flight: Flight) -> Iterator[Finding]:
     budget = machine.gpu_memory(wished)
     if wished and machine.memory and wished > machine.memory:
         text = f"wired_limit_mb: {wished // MEGABYTE} is more than this Mac has: {machine.memory // MEGABYTE} MB"
-        yield Finding("gpu_memory", f"{text}; type less", "error")
+        yield Finding("gpu_memory", f"{text}; type a lower number", "error")
     sizes = _sizes(flight.found)
     resident = {
         f"{place.partition('.')[2]}/{names.full(model)}": model
@@ -111,16 +113,16 @@ def memory(flight: Flight) -> Iterator[Finding]:
     need = sum(sizes.get(key, 0) for key in resident) * OVERHEAD
     unknown = [model for key, model in resident.items() if key not in sizes]
     if budget and need > budget:
-        text = f"{', '.join(resident.values())} want about {need / GIGABYTE:.0f} GB together, and the GPU gets "
-        hint = "take `resident` off one, or raise gpu_memory.wired_limit_mb"
+        text = f"{', '.join(resident.values())} need about {need / GIGABYTE:.0f} GB together, and the GPU gets "
+        hint = "remove `resident` from one, or raise gpu_memory.wired_limit_mb"
         yield Finding("memory", f"{text}{budget / GIGABYTE:.0f} GB of this Mac; {hint}", "error")
     elif not resident and budget and sizes and max(sizes.values()) * OVERHEAD > budget:
         key = max(sizes, key=lambda each: sizes[each])
-        text = f"{key.partition('/')[2]} wants about {sizes[key] * OVERHEAD / GIGABYTE:.0f} GB"
+        text = f"{key.partition('/')[2]} needs about {sizes[key] * OVERHEAD / GIGABYTE:.0f} GB"
         yield Finding("memory", f"{text}, and the GPU gets {budget / GIGABYTE:.0f} GB of this Mac", "warning", "memory")
     elif resident:
-        rest = f"; not known before they are here: {', '.join(unknown)}" if unknown else ""
-        yield Finding("memory", f"{need / GIGABYTE:.0f} GB wanted of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
+        rest = f"; not known until they are downloaded: {', '.join(unknown)}" if unknown else ""
+        yield Finding("memory", f"{need / GIGABYTE:.0f} GB needed of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
 
 
 def _sizes(found: Found) -> Mapping[str, int]:
@@ -145,10 +147,10 @@ def downloads(flight: Flight) -> Iterator[Finding]:
             continue
         left = free - sum(wish.size or 0 for wish in coming if wish.folder == folder)
         if left < SPARE:
-            text = f"{text}; of {size(free)} free below {folder} that leaves too little: some will not be pulled"
+            text = f"{text}; with {size(free)} free below {folder} that leaves too little: some will not be pulled"
             yield Finding("models", text, "warning", "models")
             return
-        text = f"{text}; {size(left)} stay free below {folder}"
+        text = f"{text}; {size(left)} will be free below {folder}"
     yield Finding("models", text, "note")
 
 
@@ -175,11 +177,11 @@ def ways(flight: Flight) -> Iterator[Finding]:
     known = flight.found.facts.machine.ways
     for place in flight.entries("files"):
         if known.get(place.partition(".")[2], "0") != "0":
-            text = "others than root can change the folders above it, and root works on no file there"
-            yield Finding(place, f"{text}; type a place below /Library or /etc", "error")
+            text = "users other than root can change the folders above it, so root does not work on files there"
+            yield Finding(place, f"{text}; type a path below /Library or /etc", "error")
     for place, job in flight.entries("launchd", "endpoints").items():
         if job.user == "root" and known.get(f"{job.executable}/", "0") != "0":
-            text = f"root runs {job.executable}, and others can put something else in its place"
+            text = f"root runs {job.executable}, which other users can replace"
             text = f"{text}; give it another `user`, or type a program below /Library or /usr"
             yield Finding(place, text, "warning", "root-program")
 

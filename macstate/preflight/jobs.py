@@ -20,7 +20,7 @@ def settings(flight: Flight) -> Iterator[Finding]:
             yield Finding(place, f"user: this Mac has no user {job.user}; {EX_CONFIG}; type another", "error")
         for folder, field in job.folders.items():
             if folder in machine.no_folders and not machine.is_away(folder):
-                text = f"{field}: the folder {folder} is not there; {EX_CONFIG}; make it on the Mac, or type another"
+                text = f"{field}: the folder {folder} does not exist; {EX_CONFIG}; make it on the Mac, or type another"
                 yield Finding(place, text, "error")
 
 
@@ -44,8 +44,8 @@ def logins(flight: Flight) -> Iterator[Finding]:
     needs = [*gui, *(["Tailscale's app"] if app else [])]
     if needs and flight.found.facts.machine.autologin is False:
         verb = "starts" if len(needs) == 1 else "start"
-        text = f"nobody is logged in by the Mac itself: {', '.join(needs)} {verb} only after a login at its screen"
-        hint = "set one in System Settings > Users & Groups (FileVault must be off), or type `domain: system`"
+        text = f"it is off, so {', '.join(needs)} {verb} only after a login at the Mac's screen"
+        hint = "turn it on in System Settings > Users & Groups (FileVault must be off), or type `domain: system`"
         yield Finding("automatic login", f"{text}; {hint}", "warning", "login")
 
 
@@ -54,7 +54,7 @@ def name(flight: Flight) -> Iterator[Finding]:
     node, (mac,) = flight.found.facts.node, flight.wishes.macs
     wished = mac.entry.hostname.rstrip(".").lower()
     if node.name and wished.endswith(".ts.net") and wished != node.name.lower():
-        text = f"{wished} is not this node's name any more, which is {node.name}"
+        text = f"{wished} is no longer this node's name, which is now {node.name}"
         hint = "type that, or remove the old machine in Tailscale's admin console and give this one its name"
         yield Finding(f"macs.{mac.name}", f"hostname: {text}; {hint}", "warning", "hostname")
 

@@ -45,7 +45,7 @@ def _why(was: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machine
             return f"has the label of {wish.key}, in another domain"
         for port in wish.ports:
             if port in held:
-                return f"holds port {port}, which {wish.key} needs"
+                return f"uses port {port}, which {wish.key} needs"
             if port in claims(was):
                 return f"would take port {port}, which {wish.key} needs"
     return ""

@@ -41,7 +41,9 @@ class Model(Resource):
     }
     script: ClassVar[str] = "\n".join(map(scripts.bare, ("started.sh", "models.sh")))
     absent: ClassVar[tuple[int, ...]] = (REFUSED,)
-    gone: ClassVar[str] = "its server left the spec: the model stays on the disk, and is no longer macstate's"
+    gone: ClassVar[str] = (
+        "its server is no longer in the spec: the model stays on the disk, and is no longer macstate's"
+    )
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull"}
 
     pulled: bool | None = None
@@ -98,7 +100,7 @@ class Model(Resource):
     def note(self, was: Self | None) -> str:
         """Tell of a pull that goes on, and of a model that is no longer declared."""
         if self.managed and (was is None or not was.exists):
-            return f"is to be downloaded: {size(self.size) if self.size else 'size not known'}"
+            return f"will be downloaded: {size(self.size) if self.size else 'size not known'}"
         if was is None:
             return ""
         if was.pull and was.pull.going_on:
@@ -106,7 +108,7 @@ class Model(Resource):
         return (
             ""
             if self.managed
-            else f"is no longer declared and stays; `prune_models: true` {was.removal_note or 'frees it'}"
+            else f"is no longer declared and stays; `prune_models: true` {was.removal_note or 'deletes it'}"
         )
 
     def unlike(self, was: Self | None) -> list[str]:
@@ -162,4 +164,4 @@ def _listed(text: str) -> dict[str, Mapping[str, Any]]:
     try:
         return {full(str(model["name"])): model for model in json.loads(text)["models"] or ()}
     except (ValueError, KeyError, TypeError):
-        raise UnreadableError("`curl /api/tags` answers with something else than a list of models") from None
+        raise UnreadableError("`curl /api/tags` answers with something other than a list of models") from None

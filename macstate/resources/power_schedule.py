@@ -84,7 +84,7 @@ class PowerSchedule(Resource):
             match = EVENT.fullmatch(line)
             days = match and SHOWN.get(match["days"], match["days"].lower())
             if match is None or days not in DAYS:
-                yield cls(unreadable=f"`{SCHED}` shows {line!r}, a form that is not known here")
+                yield cls(unreadable=f"`{SCHED}` shows {line!r}, which macstate cannot read")
                 return
             hour = int(match["hour"]) % 12 + 12 * (match["half"] == "PM")
             kind = match["type"].replace("wakepoweron", "wakeorpoweron")

@@ -137,11 +137,11 @@ done
             return ""
         own, digest, sources = (*self.recorded.split(":"), "", "")[:3]
         if was is None:
-            why = "the Mac has no key file that could stay"
+            why = "there is no key file on the Mac that could stay"
         elif sources != ",".join(self.sources):
             why = "the Mac's key file was made from other references"
         elif self.unlike(was) or not was.left or _slow(was.left, own) != digest:
-            why = "the Mac's key file was changed since macstate wrote it, and cannot be put right"
+            why = "the Mac's key file was changed since macstate wrote it, and cannot be restored"
         else:
             return ""
         return f"{self.lacking}; {why}"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AS_USER = 'PATH=${MACSTATE_ROOT-}/usr/local/bin:${MACSTATE_ROOT-}/opt/homebrew/bin:$PATH exec env SHLVL=1 "$@"'
 """Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
-MOVED = "somebody has changed Serve since the plan was made; nothing was written, run again to see what is left"
+MOVED = "Serve was changed after the plan was made; nothing was written; run again to see what is left"
 
 
 def _mount(value: str) -> str:
@@ -184,7 +184,7 @@ section "{STATUS}" {STATUS}
         document, node = serve_document.found_in(outputs), _node(outputs)
         name = node.name
         if not name:
-            raise UnreadableError(f"{node.problem or 'Tailscale does not say this node has a name'}; log it in")
+            raise UnreadableError(f"{node.problem or 'Tailscale shows no name for this node'}; log it in")
         allowed = document.get("AllowFunnel") or {}
         for each in serve_document.addresses(document):
             site = f"{each.host}:{each.port}"

@@ -62,8 +62,8 @@ def _why(now: Address, then: Address | None, route: str) -> str:
     if then.audience == now.audience:
         return ""
     if then.audience == "internet":
-        return f"would answer the internet: Funnel is a whole port's{f', and {route} wants it' if route else ''}"
+        return f"would be open to the internet: Funnel opens a whole port{f', and {route} needs it' if route else ''}"
     if now.audience == "nobody":
-        return f"nobody reaches it now, and beside {route} the tailnet would"
+        return f"nobody can reach it now, and beside {route} the tailnet could"
     whose = f"{route} is for the tailnet" if route else "macstate had turned it on here"
-    return f"{STAYS}: Funnel is a whole port's, and {whose}"
+    return f"{STAYS}: Funnel opens a whole port, and {whose}"

@@ -132,12 +132,12 @@ def found_in(outputs: Outputs) -> Document:
         document = False
     document = {} if document is None else document  # null on a node that never served (measured)
     if not isinstance(document, dict):  # the app's command prints errors with exit status 0
-        raise UnreadableError(f"`{STATUS}` printed no JSON: {body[0][:200].strip()!r}")
+        raise UnreadableError(f"`{STATUS}` did not print JSON: {body[0][:200].strip()!r}")
     try:
         Shape.model_validate(document)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise UnreadableError(f"`{STATUS}` printed something of another form than Serve's, at {where[:200]}") from None
+        raise UnreadableError(f"`{STATUS}` printed something that is not a Serve document, at {where[:200]}") from None
     return document
 
 

@@ -59,7 +59,7 @@ class Tailscale(Resource):
             prefs = json.loads(text)
             yield cls(ssh=prefs.get("RunSSH"))
         except (ValueError, AttributeError):
-            raise UnreadableError(f"`tailscale debug prefs` printed no JSON: {text[:200].strip()!r}") from None
+            raise UnreadableError(f"`tailscale debug prefs` did not print JSON: {text[:200].strip()!r}") from None
 
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Set what differs, as `tailscale set` does: that program is Homebrew's, and root runs nothing of a user's."""

@@ -67,7 +67,9 @@ def _reference(value: str) -> str:
     if re.fullmatch(SCHEMES, value, re.DOTALL):
         return value
     if re.fullmatch(r"\S{16,}|sk-\S+", value):  # told without the value
-        raise ValueError(f"this looks like a key itself, and the spec is no place for one; type a reference: {KINDS}")
+        raise ValueError(
+            f"this looks like the key itself, which does not belong in the spec; type a reference: {KINDS}"
+        )
     raise ValueError(f"{value!r} does not say where a key is; type {KINDS}")
 
 
@@ -118,7 +120,7 @@ def resolve(reference: str, name: str, folder: Path) -> Secret:
         case "file":
             value = _file(Path(os.path.expanduser(rest)), name)  # noqa: PTH111 - pathlib's fails where a user is unknown
         case "keychain" if sys.platform != "darwin":
-            _fail(name, "a keychain is to be had on a Mac laptop only; take another reference")
+            _fail(name, "there is a keychain only where the laptop is a Mac; use another reference")
         case _:
             value = _tool(name, *fetch.of(reference, folder / name))
     return _checked(value.removesuffix("\n"), name)
@@ -132,11 +134,14 @@ def _checked(value: str, name: str) -> Secret:
     if not value:
         _fail(name, "the key is empty, which would let everybody in; `generate` makes one")
     if len(value) < SHORTEST:
-        _fail(name, f"the key has {len(value)} characters, fewer than {SHORTEST} can be guessed; `generate` makes one")
+        _fail(
+            name,
+            f"the key has {len(value)} characters; with fewer than {SHORTEST} it can be guessed; `generate` makes one",
+        )
     if len(value) > LONGEST:
-        _fail(name, f"the key has {len(value)} characters, and both servers take {LONGEST}; take a shorter one")
+        _fail(name, f"the key has {len(value)} characters; both gateways take {LONGEST} at most; use a shorter one")
     if not re.fullmatch(ALLOWED, value):
-        _fail(name, "the key holds characters that no bearer token may have: take letters, digits and ._~+/=-")
+        _fail(name, "the key contains characters that a bearer token cannot have; use letters, digits and ._~+/=-")
     return Secret(value)
 
 
@@ -147,14 +152,14 @@ def _file(path: Path, name: str) -> str:
             _fail(name, f"others can read {path}; type `chmod 600 {path}`")
     except OSError as error:
         _fail(name, f"{path}: {error.strerror}")
-    return _decoded(content, name, f"{path} does not hold")
+    return _decoded(content, name, f"{path} contains")
 
 
 def _decoded(content: bytes, name: str, who: str) -> str:
     try:
         return content.decode("ascii").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        _fail(name, f"{who} a key alone")
+        _fail(name, f"{who} something other than a key")
 
 
 def keep(folder: Path, say: Callable[[str], None]) -> None:
@@ -169,15 +174,15 @@ def keep(folder: Path, say: Callable[[str], None]) -> None:
             files.write(path, f"{MADE[path].reveal()}\n", anew=True)  # never over a key that another run has made
         except OSError as error:
             if error.errno == errno.EEXIST and path.is_file():
-                _fail(path.name, "another run has made this key meanwhile; run again")
-            _fail(path.name, f"{path}: {error.strerror}, and the key is kept nowhere else; nothing was done")
+                _fail(path.name, "another run made this key in the meantime; run again")
+            _fail(path.name, f"{path}: {error.strerror}; the new key cannot be kept, so nothing was done")
         del MADE[path]
-        say(f"{path.name}: made a key, and keeps it in {path}")
+        say(f"{path.name}: made a key; it is kept in {path}")
 
 
 def _tool(name: str, *words: str) -> str:
     if not shutil.which(words[0]):
-        _fail(name, f"there is no `{words[0]}` on this laptop; install it, or take another reference")
+        _fail(name, f"there is no `{words[0]}` on this laptop; install it, or use another reference")
     try:
         said, status = _run(words)
     except OSError as error:
@@ -185,10 +190,12 @@ def _tool(name: str, *words: str) -> str:
     if status is None:
         _fail(name, f"`{words[0]}` gave no key within {TIMEOUT} seconds; run it yourself to see why")
     if len(said) > ENOUGH:
-        _fail(name, f"`{words[0]}` prints more than {ENOUGH:,} bytes, and so no key; run it yourself to see why")
+        _fail(
+            name, f"`{words[0]}` prints more than {ENOUGH:,} bytes, which cannot be a key; run it yourself to see why"
+        )
     if status:
-        _fail(name, f"`{words[0]}` ended with {status}; run it yourself to see why")
-    return _decoded(said, name, f"`{words[0]}` does not print")
+        _fail(name, f"`{words[0]}` ended with status {status}; run it yourself to see why")
+    return _decoded(said, name, f"`{words[0]}` prints")
 
 
 def _run(words: tuple[str, ...]) -> tuple[bytes, int | None]:

@@ -90,7 +90,7 @@ class Client(Entry):
         macs = self.neighbours(scope)
         for mac in macs:
             if mac.own_host:
-                text = f"{mac.own_host} has a Host {mac.name} of your own: it stays as it is, and ours is left out"
+                text = f"{mac.own_host} already has a Host {mac.name} of your own: it stays, and macstate adds none"
                 yield "ssh-host", text
             if not mac.host:
                 text = f"{mac.name}: its name in the tailnet is not known here, so it gets no URLs; set its `hostname`"
@@ -100,7 +100,7 @@ class Client(Entry):
         ours |= {word for mac in macs for word in (mac.name, f"{mac.name}-gui")}
         for word, place in laptop.own_words(scope.facts.laptop, files).items():
             if word in ours:
-                yield "own-variable", f"{place} sets {word} itself, and wins; take it out there to follow the spec"
+                yield "own-variable", f"{place} sets {word}, and that wins; remove it there to follow the spec"
 
 
 def _key(path: Path) -> str:

@@ -116,9 +116,12 @@ CADDY = (2, 11, 7)
 ERRORS = {
     400: ("invalid_request_error", "the gateway does not understand this request"),
     401: ("invalid_request_error", "a valid key is missing: send it as Authorization: Bearer KEY"),
-    403: ("invalid_request_error", "a page of another site asks, and has no key; or Funnel was turned on by hand here"),
-    404: ("invalid_request_error", "there is nothing here: ask the guide of this Mac for its endpoints"),
-    405: ("invalid_request_error", "this method leads to no server"),
+    403: (
+        "invalid_request_error",
+        "this request comes from a page of another site, without a key; or Funnel was turned on by hand here",
+    ),
+    404: ("invalid_request_error", "there is nothing here: the guide of this Mac lists its endpoints"),
+    405: ("invalid_request_error", "this method is not passed on to any server"),
     413: ("invalid_request_error", "the request is too large"),
     414: ("invalid_request_error", "the path is too long"),
     431: ("invalid_request_error", "the headers are too large"),
@@ -137,8 +140,8 @@ REFUSALS = {
     ),
     "closed": (
         403,
-        "this path is closed, as all that people do not need to use the model; whoever keeps this Mac can open it in "
-        "the YAML, in the field open of the endpoint: open: [/x]",
+        "this path is closed, like everything that is not needed to use the model; the owner of this Mac can open it "
+        "in the YAML, in the field open of the endpoint: open: [/x]",
     ),
 }
 """Answers with words of their own: name -> (status, message); no quotes either."""

@@ -52,7 +52,7 @@ class GpuMemory(Entry):
         """
         machine = scope.facts.machine
         if machine.memory is not None and machine.wired_limit is None:
-            why = f"this Mac has no {WIRED_LIMIT} (macOS 14 on Apple silicon brought it)"
-            raise MacstateError(f"{name}: {why}; take {name} out of the spec, or give this Mac a macOS that has it")
+            why = f"this Mac has no {WIRED_LIMIT} (it came with macOS 14 on Apple silicon)"
+            raise MacstateError(f"{name}: {why}; take {name} out of the spec, or update macOS on this Mac")
         yield Sysctl(value=self.wired_limit_mb)
         yield of_root(LABEL, scope.facts, (PROGRAM, f"{WIRED_LIMIT}={self.wired_limit_mb}"), run_at_load=True)

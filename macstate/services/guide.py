@@ -11,13 +11,13 @@ from macstate.resource import Resource
 from macstate.resources.guide import GuidePages
 from macstate.resources.serve import Serve
 from macstate.scope import MacView, Scope
-from macstate.services import guide_keeper, guide_requests, guide_user
+from macstate.services import guide_keeper, guide_requests, guide_start, guide_user
 from macstate.services.doors import Door, doors
 from macstate.services.pages import HTTPS, PAGE, mounts, page_port
 from macstate.services.reach import Reach, reaches, tailnet_name
 
 PLACES = {
-    "laptop": "on the laptop",
+    "laptop": "on your computer",
     "mac": "on the Mac",
     "policy": "in the tailnet's policy",
     "spec": "in the YAML",
@@ -63,8 +63,18 @@ class Guide:
         return "tailnet" if any(each.tailnet for each in self.reaches) else "funnel"
 
     @property
+    def node(self) -> str:
+        """The Mac's name as ``tailscale status`` and the admin console show it."""
+        return self.host.partition(".")[0]
+
+    @property
+    def first(self) -> Reach | None:
+        """What a new client asks first."""
+        return next((each for each in self.reaches if each.url(self.via)), None)
+
+    @property
     def asks(self) -> bool:
-        """Whether anything wants a key that way."""
+        """Whether anything needs a key that way."""
         return any(each.needs_key(self.via) for each in self.reaches if each.url(self.via))
 
     @property
@@ -94,13 +104,15 @@ class Guide:
     @property
     def sections(self) -> list[Any]:
         """Its text."""
-        return [*guide_user.sections(self), *guide_keeper.sections(self)]
+        return [guide_start.connect(self), *guide_user.sections(self), *guide_keeper.sections(self)]
 
     def files(self) -> dict[str, str]:
         """Render all three forms, by file name."""
         return {
             "guide.md": render.template("guide.md", guide=self),
-            "llms.txt": render.template("llms.txt", guide=self, request=guide_requests.request),
+            "llms.txt": render.template(
+                "llms.txt", guide=self, request=guide_requests.request, speaks=guide_user.SPEAKS
+            ),
             "index.html": render.template(
                 "guide.html", guide=self, state="state/", places=PLACES, speaks=guide_user.SPEAKS
             ),

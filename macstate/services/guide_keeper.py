@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from macstate.blocks import Block, Section, code, points, text
 from macstate.services.guide_power import power
+from macstate.services.pages import HTTPS
 
 if TYPE_CHECKING:
     from macstate.services.guide import Guide
@@ -26,7 +27,7 @@ def sections(guide: Guide) -> Iterator[Section]:
     yield Section("Power", tuple(power(guide.mac.sections.get("power"))))
     yield Section("Remote access", tuple(_access(guide)))
     yield Section("Adding an endpoint", tuple(_adding(guide)))
-    yield Section("Once, in Tailscale's admin console", tuple(_console(guide)))
+    yield Section("Tailscale's admin console", tuple(_console(guide)))
 
 
 def _target(each: Any) -> str:
@@ -34,11 +35,11 @@ def _target(each: Any) -> str:
 
 
 def _health(guide: Guide) -> Iterator[Block]:
-    yield text("All of it, from the laptop that has the YAML, in the folder where `inventory.py` is:")
+    yield text("Everything at once, from the laptop that has the YAML, in the folder with `inventory.py`:")
     yield code("sh", "laptop", ["macstate status inventory.py"])
     yield text(
-        "On the Mac itself; an endpoint is well when its state is `running`, `lsof` prints a line, and `curl` a number "
-        "below 500. `000` is no answer."
+        "On the Mac itself. An endpoint is healthy when its state is `running`, `lsof` prints a line, and `curl` "
+        "prints a number below 500 (`000` means no answer):"
     )
     for each in guide.reaches:
         sudo = "sudo " if each.domain == "system" else ""
@@ -54,14 +55,30 @@ def _health(guide: Guide) -> Iterator[Block]:
                 f"tail -n 20 {shlex.quote(each.log.replace('{home}', guide.home))}",
             ],
         )
-    # a shell that ssh opens for one command has no Homebrew in its PATH
-    serve = "PATH=/opt/homebrew/bin:/usr/local/bin:$PATH tailscale serve status"
-    yield code("sh", "mac", [serve, "pmset -g custom"])
     if any(each.domain == "system" for each in guide.reaches):
-        yield text("Without sudo `launchctl list` and `lsof` see no daemon: that they are silent says nothing.")
+        yield text("Without sudo, `launchctl list` and `lsof` do not show daemons, even while they run.")
     if any(each.domain == "gui" for each in guide.reaches):
         names = ", ".join(each.name for each in guide.reaches if each.domain == "gui")
-        yield text(f"{names}: there only while {guide.user} is logged in at the Mac's screen.")
+        yield text(f"Only while {guide.user} is logged in at the Mac's screen: {names}.")
+    yield from _routes(guide)
+
+
+def _routes(guide: Guide) -> Iterator[Block]:
+    ports = sorted({route.https for each in guide.endpoints.values() if (route := each.funnel)}) if guide.public else []
+    urls = ", ".join(f"`https://{guide.host}{'' if port == HTTPS else f':{port}'}`" for port in ports)
+    yield text(
+        "The routes, on the Mac. "
+        + (f"`(Funnel on)` is printed after {urls}, which the internet reaches" if ports else "None is `(Funnel on)`")
+        + "; macstate's other routes are `(tailnet only)`:"
+    )
+    # a shell that ssh opens for one command has no Homebrew in its PATH
+    command = "tailscale funnel status" if ports else "tailscale serve status"
+    yield code("sh", "mac", [f"PATH=/opt/homebrew/bin:/usr/local/bin:$PATH {command}"])
+    if ports:
+        yield text(
+            "When Funnel is new, public DNS may need 10 minutes to learn the Mac's name. A device in the tailnet never "
+            "goes through Funnel, even with the same URL: to try it, use a phone with Tailscale off."
+        )
 
 
 def _security(guide: Guide) -> Iterator[str]:
@@ -70,12 +87,12 @@ def _security(guide: Guide) -> Iterator[str]:
     open_ones += ["this guide"] if guide.page else []
     keyed = [each.name for each in guide.reaches if each.tailnet and each.tailnet_key]
     if open_ones:
-        yield f"From the tailnet without a key: {', '.join(open_ones)}; the policy's grants say which devices."
+        yield f"From the tailnet without a key: {', '.join(open_ones)}; the policy decides which devices."
     if keyed:
         yield f"From the tailnet with a key: {', '.join(keyed)}."
     if guide.public:
         names = [*(each.name for each in guide.public), *(f"this guide (`{page}`)" for page in guide.public_pages)]
-        yield f"From the internet, by Tailscale Funnel, with a key and never without: {', '.join(names)}. Nothing else."
+        yield f"From the internet, through Tailscale Funnel, always with a key: {', '.join(names)}. Nothing else."
     else:
         yield "From the internet: nothing."
     if guide.gateway:
@@ -83,26 +100,31 @@ def _security(guide: Guide) -> Iterator[str]:
             endpoint = guide.endpoints[each.name]
             if (each.tailnet or each.internet) and endpoint.routes is not None:
                 paths = ", ".join(f"`{path}`" for path in (*endpoint.routes, *(endpoint.open or ())))
-                yield f"Open of {each.name} through the gateway, and nothing else, with a key neither: {paths}."
-        yield "A page of another web site gets nothing without a key, in whosever browser it is."
+                yield f"Of {each.name}, the gateway passes on these paths and no others, even with a key: {paths}."
+        yield "A page of another website gets nothing without a key, even in a browser on the tailnet."
 
 
 def _access(guide: Guide) -> Iterator[Block]:
     yield code("sh", "laptop", [f"ssh {guide.user}@{guide.host}"])
     if guide.tailscale_ssh:
-        yield text("Tailscale SSH knows the device that asks, and wants no key.")
+        yield text("Tailscale SSH knows your device, so no SSH key is needed.")
     if guide.mac.clients:
-        yield text(f"The laptop that macstate set up has `ssh {guide.name}` for it.")
+        yield text(f"On the laptop that macstate set up, `ssh {guide.name}` is enough.")
     if guide.shares_screen:
-        yield text("Its screen, from another Mac; what you may do there, its owner grants:")
+        yield text(
+            "The Mac's screen, from another Mac. Its owner grants in System Settings who may see and control it:"
+        )
         yield code("sh", "laptop", [f"open vnc://{guide.user}@{guide.host}"])
 
 
 def _adding(guide: Guide) -> Iterator[Block]:
     taken = {each.port for each in guide.reaches} | {door.port for door in guide.doors}
     port = next(port for port in range(8100, 65535) if port not in taken)
-    named = "" if "endpoints" not in guide.mac.chosen else f", its name in `macs.{guide.name}.endpoints`"
-    yield text(f"One more entry in the YAML{named}, and `pyinfra inventory.py deploy.py`; taken out, it goes again.")
+    named = "" if "endpoints" not in guide.mac.chosen else f", and its name to `macs.{guide.name}.endpoints`"
+    yield text(
+        f"Add an entry to the YAML{named}, then run `pyinfra inventory.py deploy.py`. To remove the endpoint, take the "
+        "entry out and run it again."
+    )
     yield code(
         "yaml",
         "spec",
@@ -120,11 +142,13 @@ def _adding(guide: Guide) -> Iterator[Block]:
 def _console(guide: Guide) -> Iterator[Block]:
     yield points(
         [
-            "DNS: MagicDNS and HTTPS Certificates are on.",
-            f"Machines: the key expiry of {guide.name} is disabled. Its key would end after 180 days, and then "
-            "nobody reaches this Mac before somebody logs it in again at its keyboard.",
-            f"Access controls: the policy holds what follows, with its grants in place of the default one, "
-            f"`{EVERYTHING}`, which lets every device reach every port. What your other devices need, add.",
+            "DNS: turn on MagicDNS and HTTPS Certificates.",
+            f"Machines: disable the key expiry of {guide.node}. Otherwise its key ends after 180 days, and nobody "
+            "reaches this Mac until somebody logs it in again at its keyboard.",
+            f"Access controls: put the rules below into the policy. The grants take the place of the default one, "
+            f"`{EVERYTHING}`, which lets every device reach every port. Add what your other devices need.",
+            "Users: invite whoever has an account of their own. They need one more grant: their login as `src`, the "
+            "address that `tailscale ip -4` prints on the Mac as `dst`, and the ports below but 22 as `ip`.",
         ]
     )
     # by the Funnel's name too: within the tailnet it means the Mac itself

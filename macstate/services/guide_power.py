@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from macstate.blocks import Block, table, text
+from macstate.blocks import Block, code, table, text
 from macstate.resources.power import FLAGS, Profile
 
 SWITCHES = {
@@ -29,12 +29,14 @@ def power(found: Any) -> Iterator[Block]:
         yield table(("System Settings", "Switch", "pmset"), rows)
     if found and found.disablesleep:
         yield text(
-            "`disablesleep` is on: it is of the whole system, whatever the power source, and forbids the emergency "
-            "sleep on overheating too."
+            "`disablesleep` is on: it applies to the whole system, whatever the power source, and prevents the "
+            "emergency sleep on overheating too."
         )
     if not (found and (found.disablesleep or (found.ac and found.ac.sleep is not None))):
-        yield text("The YAML does not say when this Mac sleeps. Out of the box it does, soon after its display.")
-    yield text("A request does not wake a Mac that sleeps: what comes over Tailscale is no magic packet.")
+        yield text("The YAML does not say when this Mac sleeps. Out of the box it sleeps soon after its display does.")
+    yield text("A request does not wake a sleeping Mac: traffic over Tailscale is not a magic packet.")
+    yield text("What is set now, on the Mac:")
+    yield code("sh", "mac", ["pmset -g custom"])
 
 
 def _rows(found: Any) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The guide's requests that work, and how the key that some of them want gets into a terminal."""
+"""The guide's requests that work, and how the key that some of them need gets into a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BEARER = "Authorization: Bearer $OPENAI_API_KEY"
 KEPT = {
     "generate": "made by macstate, kept on the laptop that made it",
-    "cmd": "printed by a command that the YAML holds",
+    "cmd": "printed by a command in the YAML",
 }
 """What the guide says of a reference that is not shown."""
 
@@ -25,30 +25,31 @@ KEPT = {
 def key(guide: Guide) -> Iterator[Block]:
     """Say where the keys are, and fetch the first that everybody who may have it gets by the same command."""
     references = [(name, each) for name, found in sorted(guide.gateway.keys.items()) for each in found]
-    yield text("A key belongs into `OPENAI_API_KEY`. None stands here, only where each of them is kept:")
+    yield text("Put a key into `OPENAI_API_KEY`. The keys are not shown here, only where each one is kept:")
     yield points(f"{name}: {KEPT.get(each.partition(':')[0], f'`{each}`')}" for name, each in references)
     for name, each in references:
         if line := fetch.for_any_laptop(each, f"{guide.name}/gateway.keys.{name}"):
-            yield text(f"On a laptop that has the key {name}:")
+            yield text(f"On a laptop that has the key {name} (if yours does not, ask the Mac's owner for a key):")
             yield code("sh", "laptop", [f'export OPENAI_API_KEY="$({line})"'])
             return
 
 
-def requests(guide: Guide) -> Iterator[Block]:
-    """Give a request for each endpoint and each way to it, and a chat for each that has a model."""
+def requests(guide: Guide, via: str) -> Iterator[Block]:
+    """Give a request for each endpoint that is reached that way, and a chat for each that has a model.
+
+    The one that a new client has made already is left out.
+    """
     spoken = next((each for each in guide.reaches if each.url(guide.via) and chats(each)), None)
-    for via, place in (("tailnet", "the tailnet"), ("funnel", "the internet")):
-        found = [each for each in guide.reaches if each.url(via)]
-        if found and via == "funnel" and not guide.asks:
-            yield from key(guide)
-        for each in found:
-            yield text(f"{each.name}, from {place}{', with a key in `OPENAI_API_KEY`' if each.needs_key(via) else ''}:")
-            yield code("sh", "laptop", asked(each, via))
-            if via == each.via and chats(each):
-                yield code("sh", "laptop", chat(each))
-            if via == guide.via and each is spoken:
-                yield text("The same with OpenAI's Python library, by the variables above:")
-                yield code("python", "laptop", _python(guide, each))
+    for each in guide.reaches:
+        shown = [] if each is guide.first and via == guide.via else [asked(each, via)]
+        if via == each.via and chats(each):
+            shown.append(chat(each))
+        if each.url(via) and shown:
+            yield text(f"{each.name}{', with a key in `OPENAI_API_KEY`' if each.needs_key(via) else ''}:")
+            yield from (code("sh", "laptop", lines) for lines in shown)
+        if via == guide.via and each is spoken:
+            yield text("The same with OpenAI's Python library and the variables above:")
+            yield code("python", "laptop", _python(guide, each))
 
 
 def chats(each: Reach) -> bool:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from macstate.services.guide import Guide
 
 SPEAKS = {
-    "ollama": "Ollama's API, and OpenAI's below `/v1`",
-    "openai": "OpenAI's API below `/v1`",
+    "ollama": "OpenAI's API at `/v1`, Ollama's own at `/api`",
+    "openai": "OpenAI's API at `/v1`",
     "rest": "an API of its own",
 }
 NO_KEY = "unused"
@@ -23,16 +23,20 @@ NO_KEY = "unused"
 
 def sections(guide: Guide) -> Iterator[Section]:
     """Give the sections in their order; what is not there is not told."""
-    yield Section("Architecture", (code("text", "", _drawing(guide)),))
     if guide.reaches:
         yield Section("Endpoints", tuple(_endpoints(guide)))
-    if any(variables(guide.reaches, guide.via)):
-        yield Section("Environment", tuple(_environment(guide)))
     if models := [(model, about or model, each) for each in guide.reaches for model, about in each.models]:
         rows = [(f"`{model}`", about, each.name) for model, about, each in models]
-        yield Section("Models", (text("Identifiers are exact."), table(("Identifier", "What it is", "Endpoint"), rows)))
-    if requests := tuple(guide_requests.requests(guide)):
+        table_of = table(("Identifier", "What it is", "Endpoint"), rows)
+        yield Section("Models", (text("Type an identifier exactly as it is here."), table_of))
+    if any(variables(guide.reaches, guide.via)):
+        yield Section("Environment", tuple(_environment(guide)))
+    if requests := tuple(guide_requests.requests(guide, guide.via)):
         yield Section("Requests", requests)
+    if guide.via == "tailnet" and guide.public:
+        yield Section("From the internet", tuple(_internet(guide)))
+    if guide.reaches:
+        yield Section("Architecture", (code("text", "", _drawing(guide)),))
 
 
 def _drawing(guide: Guide) -> Iterator[str]:
@@ -43,7 +47,7 @@ def _drawing(guide: Guide) -> Iterator[str]:
         doors = {door.audience: door.port for door in guide.doors if each.name in {way.name for way in door.ways}}
         gate = f"{guide.gateway.server} 127.0.0.1:" if guide.gateway else ""
         door = f"{gate}{doors['tailnet']} -> " if "tailnet" in doors else ""
-        public = f"{gate}{doors['funnel']}, wants a key -> " if "funnel" in doors else ""
+        public = f"{gate}{doors['funnel']}, needs a key -> " if "funnel" in doors else ""
         if each.tailnet:
             yield f"tailnet  {each.place('tailnet'):<{width}} -> Tailscale Serve  -> {door}{server}"
         if each.internet:
@@ -59,31 +63,35 @@ def _endpoints(guide: Guide) -> Iterator[Block]:
             SPEAKS[each.speaks],
             f"`{each.base('tailnet')}`" if each.tailnet else "no",
             f"`{each.base('funnel')}`" if each.internet else "no",
-            "both" if each.tailnet_key and each.internet else "yes" if each.tailnet_key else _internet_key(each),
+            _needs_key(each),
         )
         for each in guide.reaches
     ]
-    yield table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Wants a key"), rows, on_page=False)
-    if guide.page:
-        yield text(
-            f"This guide as a page that shows what is up: `{guide.page}`; as Markdown: `{guide.page}guide.md`; for "
-            f"agents: `{guide.page.removesuffix('macstate/')}llms.txt`."
-        )
+    yield table(("Endpoint", "Speaks", "From the tailnet", "From the internet", "Needs a key"), rows, on_page=False)
 
 
-def _internet_key(each: Reach) -> str:
+def _needs_key(each: Reach) -> str:
+    if each.tailnet_key or (each.internet and not each.tailnet):
+        return "yes"
     return "from the internet" if each.internet else "no"
+
+
+def _internet(guide: Guide) -> Iterator[Block]:
+    yield text("The URL and a key are enough. Tailscale is not needed.")
+    if not guide.asks:
+        yield from guide_requests.key(guide)
+    yield from guide_requests.requests(guide, "funnel")
 
 
 def _environment(guide: Guide) -> Iterator[Block]:
     if chief(guide.reaches, guide.via):
         yield text(
-            "For programs that speak OpenAI's API. `OPENAI_BASE_URL` is what its libraries read, `OPENAI_API_BASE` "
-            "what they read before 1.0; each further endpoint has a variable of its own."
+            "For programs that speak OpenAI's API. OpenAI's libraries read `OPENAI_BASE_URL`; those before 1.0 read "
+            "`OPENAI_API_BASE`. Every other endpoint has a variable of its own."
         )
     lines = [f"export {name}={shlex.quote(url)}" for name, url in variables(guide.reaches, guide.via)]
     yield code("sh", "laptop", [*lines, *([] if guide.asks else [f"export OPENAI_API_KEY={NO_KEY}"])])
-    if guide.asks:
+    if not guide.asks:
+        yield text("Within the tailnet no key is needed. The libraries insist on one, so any text will do.")
+    elif not (guide.first and guide.first.needs_key(guide.via)):
         yield from guide_requests.key(guide)
-    else:
-        yield text("The tailnet needs no key, and the libraries insist on one: any text will do.")

@@ -9,7 +9,7 @@ from typing import Any
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from paramiko.auth_strategy import AuthFailure
 
-BETWEEN = "somebody may be in between, and nothing was sent"
+BETWEEN = "somebody may be intercepting the connection; nothing was sent"
 
 
 def why(error: Exception, name: str, mac: Any) -> str:
@@ -30,9 +30,9 @@ def why(error: Exception, name: str, mac: Any) -> str:
 
 def _host_key(shown: str, name: str, *, pinned: bool) -> str:
     if pinned:
-        anew = "if the Mac was just set up anew, run again in a minute"
-        return f"{shown}, which the tailnet does not give out for it: {BETWEEN}; {anew}"
-    return f"{shown}, not the one in known_hosts: {BETWEEN}; if it was set up anew, type `ssh-keygen -R {name}`"
+        anew = "if the Mac was just set up again, retry in a minute"
+        return f"{shown}, which is not one that the tailnet knows for it: {BETWEEN}; {anew}"
+    return f"{shown}, not the one in known_hosts: {BETWEEN}; if it was set up again, type `ssh-keygen -R {name}`"
 
 
 def _login(error: Exception, name: str, mac: Any) -> str:
@@ -43,4 +43,4 @@ def _login(error: Exception, name: str, mac: Any) -> str:
         rule = f"one must accept this laptop's owner, this Mac, and the user {mac.user}"
         remedy = f"see the `ssh` rules of the tailnet's policy: {rule}{missing}"
         return f"Tailscale SSH does not let {mac.user} in: {said}; {remedy}"
-    return f"{name} takes no key of this laptop for {mac.user}; type `ssh-copy-id {mac.user}@{name}`{missing}"
+    return f"{name} accepts no key of this laptop for {mac.user}; type `ssh-copy-id {mac.user}@{name}`{missing}"

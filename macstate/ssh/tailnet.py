@@ -157,13 +157,13 @@ def node(hostname: str, found: dict[str, Any]) -> Peer:
         return own
     labels = {each.name.partition(".")[0]: each.name for each in peers}
     near = get_close_matches(wanted.partition(".")[0], labels, n=1)
-    hint = f"did you mean {labels[near[0]]}?" if near else "`tailscale status` lists what is there"
+    hint = f"did you mean {labels[near[0]]}?" if near else "`tailscale status` lists what is there."
     raise StrangerError(f"{hostname} is not in this laptop's tailnet; {hint} Correct `hostname`, {OPENSSH}")
 
 
 def _reachable(found: Peer, peers: list[Peer]) -> Peer:
     if found.expired:
-        raise MacstateError(f"the tailnet key of {found.name} has ended; type `sudo tailscale up` at its keyboard")
+        raise MacstateError(f"the tailnet key of {found.name} has expired; type `sudo tailscale up` at its keyboard")
     if not found.online:
         seen = "" if found.last_seen.startswith("0001") else f", last seen {found.last_seen}"
         label, _, rest = found.name.partition(".")
@@ -171,7 +171,7 @@ def _reachable(found: Peer, peers: list[Peer]) -> Peer:
         twin = next((each.name for each in peers if each.online and anew.fullmatch(each.name)), "")
         hint = "is it on, awake and on the network, and does its tailscaled run?"
         if twin:
-            hint = f"{twin} is online: if that is the same Mac, registered anew, type it as `hostname`, or remove the "
+            hint = f"{twin} is online: if that is the same Mac, registered again, type it as `hostname`, or remove the "
             hint += "old machine in Tailscale's admin console and give this one its name"
         raise MacstateError(f"{found.name} is offline{seen}; {hint}")
     return found
@@ -197,6 +197,6 @@ def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:
                 continue  # of a Tailscale that spells it otherwise
             if left < SOON:
                 yield (
-                    f"the tailnet key of {each.name} ends on {each.key_expiry[:10]} (in {left} days): then it is out "
-                    "of the tailnet; log it in again before, or disable its key expiry in the admin console"
+                    f"the tailnet key of {each.name} expires on {each.key_expiry[:10]} (in {left} days), and then it "
+                    "leaves the tailnet; log it in again before that, or disable its key expiry in the admin console"
                 )

@@ -107,7 +107,7 @@ def test_a_private_page_on_the_port_of_a_new_funnel(lab: Lab) -> None:
         code, said = lab.deploy(spec=REFERENCE)
 
         assert (code, refusals(said)) == (1, [f"serve/8443/admin: {REFUSED}"]), said
-        why = "would answer the internet: Funnel is a whole port's, and serve/8443/ wants it"
+        why = "would be open to the internet: Funnel opens a whole port, and serve/8443/ needs it"
         assert f"- serve/8443/admin  # {why}" in said
         assert lab.served() == before
         assert is_private(lab, "/admin", 8443)
@@ -129,7 +129,7 @@ def test_a_public_page_on_the_port_of_a_new_private_route(lab: Lab) -> None:
         code, said = lab.deploy(spec=REFERENCE)
 
         assert (code, refusals(said)) == (1, [f"serve/443/site: {REFUSED}"]), said
-        why = "stays for the tailnet alone: Funnel is a whole port's, and serve/443/"
+        why = "stays for the tailnet alone: Funnel opens a whole port, and serve/443/"
         assert f"- serve/443/site  # {why}" in said, said
         assert is_public(lab, "/site", 443)
 

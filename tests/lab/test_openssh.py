@@ -43,7 +43,7 @@ def test_another_host_key_is_refused(remote_login: Lab) -> None:
     code, said = remote_login.deploy(spec=SPEC)
 
     assert code == 1
-    assert "not the one in known_hosts: somebody may be in between, and nothing was sent" in said
+    assert "not the one in known_hosts: somebody may be intercepting the connection; nothing was sent" in said
 
 
 def test_a_key_that_the_mac_does_not_know_is_told(remote_login: Lab) -> None:

@@ -48,7 +48,9 @@ EXPECTED = {
     "system/com.ollama.server": "TCP 127.0.0.1:{ollama} (LISTEN)",
     "system/macstate.vllm": "TCP 127.0.0.1:{vllm} (LISTEN)",
     "system/macstate.a1111": "TCP 127.0.0.1:7860 (LISTEN)",
-    "serve status": "/vllm",
+    "tailscale status": "matiass-mac-studio ",
+    "funnel status": "https://{host}:8443 (Funnel on)\n",
+    "pmset -g custom": "AC Power:",
     "export OPENAI_BASE_URL": "\nVLLM_API_BASE=https://",
     "gateway.keys.agents": "\nOPENAI_API_KEY={key}\n",
 }
@@ -132,12 +134,12 @@ def run_all(lab: Lab) -> None:
         wanted = [wanted for part, wanted in EXPECTED.items() if part in body]
         assert wanted, f"nothing tells whether this worked:\n{body}"
         done = lab.tailnet.unless_cut(lambda: checked(laptop.run(language, where, body)))  # noqa: B023 - called at once
-        assert wanted[-1].format(**ports, key=key(lab)) in done.stdout, (body, done)
+        assert wanted[-1].format(**ports, key=key(lab), host=lab.tailnet.name) in done.stdout, (body, done)
         if "launchctl print" in body:
             assert well(done.stdout), done
         ran += 1
     assert left_out == set(NOT_RUN)
-    assert ran == 15
+    assert ran == 17
 
 
 def checked(done: Done) -> Done:
@@ -166,6 +168,17 @@ def assert_plans(lab: Lab, body: str) -> None:
 
 def test_every_snippet_works_where_it_says(served: Lab) -> None:
     run_all(served)
+
+
+def test_every_tailscale_command_that_the_guide_names_exists(served: Lab) -> None:
+    text = guide(served) + served.tailnet.get("/llms.txt").body
+    named = set(re.findall(r"\btailscale ((?:-?-?[a-z0-9]+ ?)+)", text))
+    program = served.tailnet.laptop.binaries / "tailscale"
+
+    assert {each.strip() for each in named} == {"status", "funnel status", "up", "ip -4"}
+    for words in (*named, "funnel-status"):
+        done = subprocess.run([program, *words.split(), "--help"], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (words in named), done
 
 
 def test_the_health_commands_tell_when_it_is_not_well(served: Lab) -> None:

@@ -221,7 +221,7 @@ def test_with_a_password(lab: Lab) -> None:
 def test_a_wrong_password_changes_nothing(lab: Lab) -> None:
     before = lab.files()
     output, processes = lab.run("-y", answer=WRONG)
-    assert_one_line("sudo did not take the password; nothing was changed", output)
+    assert_one_line("sudo did not accept the password; nothing was changed", output)
     assert output.count(ASKED) == 1
     assert lab.files() == before
     assert_secret(lab, WRONG, output, processes)

@@ -15,7 +15,7 @@ from macstate.resources import KINDS
 pytestmark = pytest.mark.lab
 VERIFIED = "verified: nothing is left to change"
 CONVERGED = "No changes. macstudio matches the spec."
-LOST = "the connection was lost; run again: what was begun is taken up then"
+LOST = "the connection was lost; run again: it goes on where it stopped"
 SMALL = f"""
 macs: {{macstudio: {{hostname: matiass-mac-studio.{DOMAIN}, user: mmirvois}}}}
 power: {{ac: {{sleep: 0}}}}
@@ -91,7 +91,7 @@ def test_another_host_key_is_refused(remote_login: Lab, monkeypatch: pytest.Monk
 
     said = refused(remote_login)
 
-    assert "which the tailnet does not give out for it: somebody may be in between" in only(said)
+    assert "which is not one that the tailnet knows for it: somebody may be intercepting" in only(said)
 
 
 @pytest.mark.parametrize("policy", ["refuse", "none"])
@@ -173,11 +173,11 @@ def test_of_two_macs_one_is_dead_and_the_other_converges(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (1, "cannot read the Mac: its answer ends in the middle (the connection was lost); run again"),
+        (1, "cannot read the Mac: its answer is cut off (the connection was lost); run again"),
         (2, f"~ power/ac: {LOST}"),
         (3, f"+ launchd/system/macstate.one: {LOST}"),
         (4, f"+ serve/443/one: {LOST}"),
-        (5, "verify: cannot read the Mac: its answer ends in the middle (the connection was lost); run again"),
+        (5, "verify: cannot read the Mac: its answer is cut off (the connection was lost); run again"),
     ],
     ids=["probe", "power", "launchd", "serve", "verify"],
 )
