@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import textwrap
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from macstate.record import FOLDERS
 
 FILE = "journal"
 """Its name, beside the record."""
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+WIDTH = 80
+"""Columns of what tells why a run has failed."""
 LARGEST = 4_000_000
 """Bytes that are read of each, its end; a thousand runs of a usual Mac have 1 MB."""
 READ = f"""
@@ -39,7 +43,7 @@ class Entry:
     """All that was planned, as sign and id."""
     done: list[str] = field(default_factory=list)
     run: str = field(default_factory=lambda: secrets.token_hex(6))
-    when: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    when: str = field(default_factory=lambda: datetime.now(UTC).strftime(TIME))
 
     @classmethod
     def of(cls, plan: Plan, spec: str) -> Entry:
@@ -85,9 +89,20 @@ def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
 
 
 def told(entry: dict[str, Any]) -> Iterator[str]:
-    """Give the lines that tell of a run."""
+    """Give the short lines that tell of a run: when (by this laptop's clock), how it ended, by whom; and what of it."""
+    word, _, why = str(entry.get("outcome", "")).partition(": ")
+    yield oneline("  ".join((_local(str(entry.get("when", ""))), word, str(entry.get("who", "")))))
     done = entry["done"]
-    yield oneline("  ".join(str(entry.get(word, "")) for word in ("when", "who", "outcome")))
     yield from (oneline(f"    {title}") for title in done)
-    if left := [title for title in entry.get("changes", ()) if title not in set(done)]:
-        yield oneline(f"    not done: {', '.join(left)}")
+    yield from (oneline(f"    not done: {title}") for title in entry.get("changes", ()) if title not in set(done))
+    reason = textwrap.wrap(
+        oneline(why), WIDTH, initial_indent="    why: ", subsequent_indent=" " * 9, break_on_hyphens=False
+    )
+    yield from map(oneline, reason)
+
+
+def _local(when: str) -> str:
+    try:
+        return f"{datetime.strptime(when, TIME).replace(tzinfo=UTC).astimezone():%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):  # whoever can write there can write anything
+        return when

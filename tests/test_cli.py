@@ -515,6 +515,32 @@ def test_what_a_login_script_prints_is_no_answer(tmp_path: Path, monkeypatch: py
         connect.ask(mac, "echo no luck >&2; false")
 
 
+def test_a_run_is_told_in_short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    line = {"run": "a", "when": "2026-11-27T02:04:05Z", "who": "anna@laptop (anna@github)", "outcome": "applied"}
+    why = "verify: not as the spec says after the run: launchd/system/macstate.coder running (last exit: 1), power/ac"
+    failed = {**line, "done": ["~ power/ac"], "changes": ["~ power/ac", "+ serve/443/x", "+ serve/443/y"]}
+    try:
+        assert [*journal.told({**line, "done": ["stop launchd/system/macstate.coder"]})] == [
+            "2026-11-26 21:04  applied  anna@laptop (anna@github)",
+            "    stop launchd/system/macstate.coder",
+        ]
+        told = [*journal.told({**failed, "outcome": f"failed: {why}"})]
+        assert told[:4] == [
+            "2026-11-26 21:04  failed  anna@laptop (anna@github)",
+            "    ~ power/ac",
+            "    not done: + serve/443/x",
+            "    not done: + serve/443/y",
+        ]
+        assert max(map(len, told)) <= 80
+        assert " ".join(" ".join(told[4:]).split()) == f"why: {why}"
+        assert next(journal.told({**line, "when": "9999-99-99", "done": []})).startswith("9999-99-99  applied")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_of_two_lines_about_a_run_the_one_that_failed_is_told() -> None:
     line = {"run": "a", "when": "1", "done": ["~ power/ac"], "changes": ["~ power/ac"]}
     failed, applied = ({**line, "outcome": outcome} for outcome in ("failed: verify: power/ac sleep", "applied"))

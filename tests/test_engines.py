@@ -34,8 +34,9 @@ def entry(text: str) -> Any:
 def refused(endpoints: str, more: str = "") -> str:
     with pytest.raises(MacstateError) as caught:
         wishes(endpoints, more)
-    [line] = caught.value.message.splitlines()
-    return line
+    lines: list[str] = caught.value.message.splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +74,8 @@ def test_the_job_is_started_with_the_port_that_its_name_gives() -> None:
 
 
 def test_an_added_entry_moves_no_port() -> None:
-    one = dict(wishes(f"mlx: {MLX}").entries)["mlx"]
-    two = dict(wishes("a: {engine: mlx, model: x}\n  mlx: " + MLX).entries)["mlx"]
+    one: Any = dict(wishes(f"mlx: {MLX}").entries)["mlx"]
+    two: Any = dict(wishes("a: {engine: mlx, model: x}\n  mlx: " + MLX).entries)["mlx"]
     assert one.port == two.port
     assert 20000 <= one.port < 29000
 

@@ -209,6 +209,21 @@ def test_what_cannot_be_done_is_one_line(desk: Desk) -> None:
     assert desk.record() != before
 
 
+def test_what_the_yaml_keeps_off_is_not_started_by_hand(desk: Desk) -> None:
+    (desk.top / "group_data/macs.yml").write_text(
+        SPEC.replace("engine: rest, label", "enabled: false, engine: rest, label")
+    )
+    off = "the YAML says `enabled: false`; take that out, and apply"
+
+    assert said(desk.do("start", "ollama")) == (1, "", f"studio: ollama: {off}\n")
+    assert said(desk.do("restart", SERVER)) == (1, "", f"studio: {SERVER}: {off}\n")
+    assert said(desk.do("start", "ollama.watchdog")) == (1, "", f"studio: ollama.watchdog: {off}\n")
+    desk.apply()
+    assert (desk.is_loaded(SERVER), desk.is_disabled(SERVER)) == (False, True)
+    assert said(desk.do("stop", "ollama")) == (1, "", f"studio: ollama: {off}\n")
+    assert {state for state, _ in desk.record().values()} == {"owned"}
+
+
 def test_a_lock_that_is_held_is_told(desk: Desk) -> None:
     lock = desk.folder / "studio/var/db/macstate/lock"
     lock.mkdir()

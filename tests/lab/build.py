@@ -25,6 +25,7 @@ NGINX = "nginx"
 SSHD = ("openssh-server", "libwrap0")
 OLLAMA = "github.com/ollama/ollama@v0.17.4"  # the release that facts were measured with
 MINIAUDIO = "miniaudio==1.71"
+MLX = ("mlx-lm==0.32.2", "mlx[cpu]==0.32.4")
 CACHE = user_cache_path("macstate") / "lab"
 CONTROL = Path(__file__).parent / "control/main.go"
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -84,6 +85,11 @@ def installed(name: str, *packages: str) -> Path:
 def ollama() -> Path:
     """Give Ollama."""
     return kept("ollama", f"{GO} {OLLAMA} {MINIAUDIO}", build_ollama) / "ollama"
+
+
+def mlx() -> Path:
+    """Give the folder with mlx_lm.server's packages, for the CPU."""
+    return installed("mlx", *MLX)
 
 
 def kept(name: str, recipe: str, build: Callable[[Path], object]) -> Path:
