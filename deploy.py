@@ -18,6 +18,6 @@ with ops.one_mac(state, host):
             ops.apply(name=printable(title), session=session, batch=batch, _ignore_errors=alone)
     if seen.plan.batches:
         with ops.row(host, ops.LAST, "verify"):
-            ops.verify(name="verify: nothing left to change", session=session, wishes=seen.wishes, keys=seen.keys)
+            ops.verify(name="verify: nothing left to change", session=session, wishes=seen.afterwards, keys=seen.keys)
     if terminal.is_dry() or not seen.plan.batches:
         seen.end()

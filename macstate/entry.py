@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from macstate.document import meant
+
 if TYPE_CHECKING:
     from macstate.resource import Resource
     from macstate.scope import Scope
@@ -25,8 +27,10 @@ class Entry(BaseModel):
 
     short: ClassVar[Any] = None
     """What may be typed in place of its fields, and ``written_out`` makes fields of."""
+    sample: ClassVar[str] = ""
+    """Fields that make a whole one, as they are typed; NAME stands for its name."""
     former: ClassVar[Mapping[str, str]] = {}
-    """Fields that it had once, or that are looked for here, and what to type instead."""
+    """Fields that it had once, or that are looked for here, and what to type instead; VALUE stands for theirs."""
     becomes: ClassVar[Mapping[str, str]] = {}
     """What a field becomes on the Mac, for `macstate explain`: the command, or the key in a plist."""
 
@@ -44,8 +48,14 @@ class Entry(BaseModel):
         return {} if value else None
 
     @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Say what to type in place of a value that is no mapping; empty: nothing is near."""
+        text = cls.sample.replace("NAME", meant.name(name))
+        return text.replace("true", "false") if value is False else text
+
+    @classmethod
     def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
-        """Add what goes by the name and nobody wrote, when all layers lie over one another."""
+        """Give it with what goes by the name and nobody wrote, when all layers lie over one another; change none."""
         del name
         return value
 

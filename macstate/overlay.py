@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from macstate.document import Document, Mistake, Path
+from macstate.document import Document, Mistake, Path, meant
 from macstate.document.mistakes import near
 from macstate.entry import Entry
 
@@ -75,9 +75,8 @@ def layers(document: Document, kinds: Kinds, alone: Kinds) -> Layers:
 
 
 def _lists(mac: Any) -> frozenset[str]:
-    return (
-        frozenset(name for name, own in mac.items() if isinstance(own, list)) if isinstance(mac, dict) else frozenset()
-    )
+    pairs = mac.items() if isinstance(mac, dict) else ()
+    return frozenset(section for section, own in pairs if isinstance(own, list))
 
 
 def _unused(kind: type[Entry], value: Any, given: list[Any]) -> Any:
@@ -101,6 +100,10 @@ def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Lay
             found = dict(_chosen(mac[section], there, path, laid))
         elif mac[section] is None:
             found = None
+        elif kind.named and isinstance(mac[section], str) and mac[section] in (there or ()):
+            said = f"{section}: {mac[section]} is neither a list nor a mapping; type `[{mac[section]}]`"
+            laid.mistakes.append(Mistake(*laid.at(path), said))
+            found = None
         else:
             own = _written_out(kind, mac[section], path, laid)
             _nothing_to_take_out(kind, mac[section], there, path, laid)
@@ -115,7 +118,7 @@ def _chosen(names: list[Any], there: Any, path: Path, laid: Layers) -> Iterator[
     section = path[-1]
     for place, name in enumerate(names):
         if not isinstance(name, str):
-            said = f"{section}: a list only chooses from what all Macs have; type names: {section}: [NAME]"
+            said = f"{section}: a list only chooses from what all Macs have, by name; {_instead(name)}"
             laid.mistakes.append(Mistake(*laid.at((*path, place)), said))
         elif isinstance(there, dict) and name in there:
             yield name, there[name]
@@ -124,12 +127,17 @@ def _chosen(names: list[Any], there: Any, path: Path, laid: Layers) -> Iterator[
             laid.mistakes.append(Mistake(*laid.at((*path, place)), said))
 
 
+def _instead(item: Any) -> str:
+    changes = isinstance(item, dict) and len(item) == 1 and isinstance(next(iter(item.values())), dict)
+    return f"to change one, type a mapping: `{meant.typed(item)}`" if changes else "type names"
+
+
 def _nothing_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid: Layers) -> None:
     """Tell of entries that are taken out, and are not there."""
     for name, value in own.items() if kind.named and isinstance(own, dict) else ():
         if value is None and (there is None or (isinstance(there, dict) and name not in there)):
-            said = f"{name}: there is nothing in it, and {path[-1]} has no such entry that it could take out; "
-            said += f"say what it is, or take the line out{near(name, there or ())}"
+            said = f"{name}: nothing stands behind it, and {path[-1]} has no such entry that it could take out; "
+            said += f"take the line out{near(name, there or ())}"
             laid.mistakes.append(Mistake(*laid.at((*path, name), key=True), said))
 
 
@@ -157,7 +165,8 @@ def _written_out(kind: type[Entry], value: Any, path: Path, laid: Layers) -> Any
 
 
 def _completed(kind: type[Entry], value: Any) -> Any:
-    if kind.named:
-        pairs = value.items() if isinstance(value, dict) else ()
-        return {name: kind.completed(name, each) if isinstance(each, dict) else each for name, each in pairs} or value
-    return kind.completed(kind.section, value) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    if not kind.named:
+        return kind.completed(kind.section, value)
+    return {name: kind.completed(name, each) if isinstance(each, dict) else each for name, each in value.items()}

@@ -46,6 +46,11 @@ class Review:
         seen = (f"{each.about}: {each.text}" for each in self.findings if each.level == "warning")
         return (*self.wishes.warnings, *seen)
 
+    @property
+    def afterwards(self) -> Wishes:
+        """What has to hold after the run: what waits for a pull may come in it or not."""
+        return replace(self.wishes, later=frozenset(wish.id for wish in self.plan.stays if not wish.managed))
+
     def text(self, *, steps: bool, width: int | None = None) -> Iterator[str]:
         """Give the plan's lines."""
         if only := self.wishes.only:

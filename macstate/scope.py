@@ -51,6 +51,8 @@ class Scope:
     """The Mac itself; for the laptop all of them."""
     closed: frozenset[str] = frozenset()
     """Places in the spec to which the gateway does not lead now."""
+    later: frozenset[str] = frozenset()
+    """The ids of what need not be there at the end of a run: it waits for what goes on in the background."""
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out of all entries already."""
 

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from macstate import check, files, overlay
 from macstate.document import Mistake, read
-from macstate.document.mistakes import mistake, near
+from macstate.document.mistakes import mistakes as mistakes_of
+from macstate.document.mistakes import near
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.scope import MacView
@@ -30,7 +31,8 @@ MOST = 100
 """Mistakes that are told; a file with more is none that somebody mends line by line."""
 
 
-SECTIONS = {entry.section: entry for entry in ENTRIES}
+KINDS = {entry.section: entry for entry in ENTRIES}
+"""What each section is made of."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +146,22 @@ def parse(text: str, file: str) -> Spec:
     """
     document, root = read(text), None
     if not isinstance(document.data, dict):
-        laid = overlay.Layers(mistakes=document.mistakes or [Mistake(1, 1, "the spec is empty; begin with `macs:`")])
+        what = "is empty" if document.data is None else "has no sections"
+        said = f"the spec {what}; begin with `macs: {{mini: {{hostname: mini, user: me}}}}`"
+        laid = overlay.Layers(mistakes=document.mistakes or [Mistake(1, 1, said)])
     else:
-        laid = overlay.layers(document, SECTIONS, {"clients": Clients})
+        laid = overlay.layers(document, KINDS, {"clients": Clients})
         try:
             root = Root.model_validate_json(json.dumps(laid.data, default=str))
         except ValidationError as error:
             wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not laid.mistakes]
-            laid.mistakes += [mistake(Root, laid, details) for details in wrong]
+            laid.mistakes += mistakes_of(Root, laid, wrong)
     mistakes, doubts = laid.mistakes, []
     if root and not mistakes:
         mistakes, doubts = check.spec(root, laid), check.doubts(root, laid)
     spec = Spec(file, root or Entry(), tuple(sorted(doubts)), text, laid.chosen)
     if mistakes:
-        first = {(mistake.line, mistake.column): mistake for mistake in sorted(mistakes, reverse=True)}
+        first = {(mistake.line, mistake.column): mistake for mistake in reversed(mistakes)}
         lines = [spec.say(mistake) for mistake in sorted(first.values())]
         more = [f"{file}: and {len(lines) - MOST:,} more mistakes"] if len(lines) > MOST else []
         raise MacstateError(*lines[:MOST], *more)

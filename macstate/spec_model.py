@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, create_model
 
@@ -25,6 +27,8 @@ def _not_root(value: str) -> str:
 class MacEntry(Entry):
     """One Mac: how to reach it, and what it gets when that is not everything."""
 
+    sample: ClassVar[str] = "{hostname: NAME, user: me}"
+
     hostname: Host
     """Its name in the tailnet, or any name or address that SSH reaches."""
     user: Annotated[User, AfterValidator(_not_root)]
@@ -37,6 +41,12 @@ class MacEntry(Entry):
     """A private key on the laptop; Tailscale SSH needs none."""
     accept: Accept = ()
     """Warnings about this Mac that are not told, by the name at the end of each."""
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Read a login as ssh takes it."""
+        match = re.fullmatch(r"([\w.-]+)@([\w.:-]+)", value) if isinstance(value, str) else None
+        return f"{{hostname: {match[2]}, user: {match[1]}}}" if match else super().instead(name, value)
 
     @property
     def login(self) -> str:
@@ -86,10 +96,22 @@ def by_itself(root: Any, name: str = "") -> Any:
 
 SECTIONS: dict[str, Any] = {entry.section: _optional(_whole(entry)) for entry in ENTRIES}
 Mac = create_model("Mac", __base__=MacEntry, __doc__=MacEntry.__doc__, **SECTIONS)
+
+
+class Whole(Entry):
+    """What the Macs shall be."""
+
+    sample: ClassVar[str] = "{macs: {mini: {hostname: mini, user: me}}}"
+    former: ClassVar[Mapping[str, str]] = {
+        "models": "they belong to an endpoint; type `endpoints: {ollama: {engine: ollama, "
+        "command: [/opt/homebrew/bin/ollama, serve], port: 11434, models: VALUE}}`"
+    }
+
+
 Root = create_model(
     "Spec",
-    __base__=Entry,
-    __doc__="What the Macs shall be.",
+    __base__=Whole,
+    __doc__=Whole.__doc__,
     macs=(Annotated[dict[Name, Mac], Field(min_length=1)], ...),
     **SECTIONS,
     accept=(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+from macstate.document import meant
 
 MINUTES = r"^(never|\d+[mh])$"
 """How idle minutes are typed, where not as a number."""
@@ -21,6 +26,11 @@ SIZES = {"KB": 1000, "MB": 1000**2, "GB": 1000**3}
 YEAR = 366 * 24 * 3600
 
 
+def shown(value: object) -> str:
+    """Write a value as it was typed, more or less."""
+    return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
 def seconds(value: object) -> int:
     """Read a duration.
 
@@ -31,8 +41,8 @@ def seconds(value: object) -> int:
         count = int(match[1]) * UNITS[match[2]]
         if count <= YEAR:
             return count
-        raise ValueError(f"{value!r} is longer than a year; type a shorter time")
-    raise ValueError(f"{value!r} is not a duration; type a number with its unit: 30s, 5m or 2h")
+        raise ValueError(f"{value!r} is longer than a year; type `{YEAR // UNITS['h']}h` or less")
+    raise ValueError(f"{shown(value)} is not a duration; type {meant.duration(value)}")
 
 
 def time_of_day(value: str, example: str, otherwise: str = "") -> str:
@@ -42,20 +52,20 @@ def time_of_day(value: str, example: str, otherwise: str = "") -> str:
         ValueError: it is neither.
     """
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) and not (otherwise and value == otherwise):
-        more = f", or {otherwise}" if otherwise else ""
-        raise ValueError(f"{value!r} is not a time of day; type it in quotes, with two digits each: '{example}'{more}")
+        more, at = f", or `{otherwise}`" if otherwise else "", meant.time_of_day(value) or example
+        raise ValueError(f"{value!r} is not a time of day; type it in quotes, with two digits each: `'{at}'`{more}")
     return value
 
 
 def _size(value: object) -> int:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})([KMG]B)", value)):
         return int(match[1]) * SIZES[match[2]]
-    raise ValueError(f"{value!r} is not a size; type a number with its unit: 500KB, 10MB or 1GB")
+    raise ValueError(f"{shown(value)} is not a size; type {meant.size(value)}")
 
 
 def _rate(value: str) -> str:
     if not re.fullmatch(r"[1-9]\d{0,5}/[sm]", value):
-        raise ValueError(f"{value!r} is not a rate; type requests for each second or minute: 10/s or 60/m")
+        raise ValueError(f"{value!r} is not a rate; type requests for each second or minute: `{meant.rate(value)}`")
     return value
 
 
@@ -64,10 +74,12 @@ def _absolute(value: str) -> str:
         raise ValueError("a path cannot hold control characters and ends of lines; remove them")
     if not value.startswith("/"):
         raise ValueError(
-            f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: /…"
+            f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: "
+            f"`{meant.place(value)}`"
         )
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
-        raise ValueError(f"{value!r} is not in its shortest form; leave out //, . , .. and a / at the end")
+        short = posixpath.normpath(f"/{value.lstrip('/')}")
+        raise ValueError(f"{value!r} is not in its shortest form; type `{short}`")
     if len(value.encode()) > LONGEST_FILE or any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
         raise ValueError(f"{value!r} is longer than macOS takes ({LONGEST_FILE} bytes, a name in it {LONGEST_PART})")
     return value
@@ -75,7 +87,8 @@ def _absolute(value: str) -> str:
 
 def _label(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
-        raise ValueError(f"{value!r} is not a launchd label; use letters, digits, dots and dashes: com.example.server")
+        label = re.sub(r"[^A-Za-z0-9._-]+", "-", value).strip("-._") or "com.example.server"
+        raise ValueError(f"{value!r} is not a launchd label: letters, digits, dots and dashes; type `{label}`")
     return value
 
 
@@ -83,7 +96,7 @@ def _name(value: str) -> str:
     if len(value) > LONGEST_NAME:
         raise ValueError(f"a name has at most {LONGEST_NAME} characters, and this has {len(value)}; type a shorter one")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", value):
-        raise ValueError(f"{value!r} is not a name here; use small letters, digits, - and _: {_suggest(value)}")
+        raise ValueError(f"{value!r} is not a name here: small letters, digits, - and _; type `{meant.name(value)}`")
     return value
 
 
@@ -92,11 +105,13 @@ def _url_path(value: str) -> str:
     path = value.partition("?")[0]
     if not re.fullmatch(r"/([A-Za-z0-9._~!&()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*", value):
         raise ValueError(
-            f"{value!r} is not a path as a URL has it; begin with / and write each other character as its %XX: /x%20y"
+            f"{value!r} is not a path as a URL has it; type `/{quote(value.lstrip('/'), safe='/?&=._~-')}`"
         )
     if re.search(r"//|/\.{1,2}(/|$)|%([01][0-9a-f]|7f|2e|2f|5c)", path, re.IGNORECASE):
+        plain = posixpath.normpath("/" + re.sub("%..", "", path).lstrip("/"))
         raise ValueError(
-            f"{value!r} has a doubled slash, dots for a folder, or hides one of these behind %; type the path itself"
+            f"{value!r} has a doubled slash, dots for a folder, or hides one of these behind %; type the path itself: "
+            f"`{plain}`"
         )
     return value
 
@@ -106,20 +121,18 @@ def _open_path(value: str) -> str:
     path = value.removesuffix("*") if value.endswith("/*") else value
     if not re.fullmatch(r"/[A-Za-z0-9._~!&()+,;=:@/-]*", path):
         raise ValueError(
-            f"{value!r} is not a path to open; type it from the root, in plain letters: /x, or all below it: /x/*"
+            f"{value!r} is not a path to open; type it from the root, in plain letters: `{meant.plain_path(path)}`, or "
+            "all below it, with /* at its end"
         )
     if re.search(r"//|/\.{1,2}(/|$)", path):
-        raise ValueError(f"{value!r} has a doubled slash or dots for a folder; type the path itself: /x, or /x/*")
+        plain = posixpath.normpath(meant.plain_path(path)) + ("/*" if value.endswith("/*") else "")
+        raise ValueError(f"{value!r} has a doubled slash or dots for a folder; type the path itself: `{plain}`")
     return value
 
 
 def _is_short(value: str) -> None:
     if len(value) > LONGEST_PATH:
         raise ValueError(f"a path has at most {LONGEST_PATH} characters here, and this has {len(value)}")
-
-
-def _suggest(value: str) -> str:
-    return re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_") or "vllm"
 
 
 def _word(value: str) -> str:
@@ -130,9 +143,11 @@ def _word(value: str) -> str:
 
 def _user(value: str) -> str:
     if len(value) > LONGEST_PART or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._@+-]*", value):
-        raise ValueError(f"{value!r} is not a user's name on a Mac; type what `id -un` prints there")
+        login = value.partition("@")[0] if "@" in value else ""
+        how = f"`{login}`" if login else "it as `id -un` prints it there"
+        raise ValueError(f"{value!r} is not a user's name on a Mac; type {how}")
     if value != "root" and value.lower() == "root":
-        raise ValueError(f"{value!r} is root to a Mac; type root")
+        raise ValueError(f"{value!r} is root to a Mac; type `root`")
     return value
 
 
@@ -163,19 +178,20 @@ def minutes(value: object) -> object:
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):  # Python's True is 1, also to a Literal
-        raise ValueError(f"{str(value).lower()} is not a whole number; type digits without quotes")  # noqa: TRY004
+        raise ValueError(f"{str(value).lower()} is not a whole number; type `{int(value)}`")  # noqa: TRY004
     return value
 
 
 def _host(value: str) -> str:
     if len(value) > LONGEST_HOST or not re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]*", value):
-        raise ValueError(f"{value!r} is not the name or address of a host; type it as in `ssh HOST`")
+        raise ValueError(f"{value!r} is not the name or address of a host; type {meant.host(value)}")
     return value
 
 
 def _shell_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
-        raise ValueError(f"{value!r} is not the name of an environment variable; use letters, digits and _")
+        name = re.sub(r"^(?=\d)", "_", re.sub(r"[^A-Za-z0-9_]+", "_", value)) or "NAME"
+        raise ValueError(f"{value!r} is not the name of an environment variable: letters, digits and _; type `{name}`")
     return value
 
 

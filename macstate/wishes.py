@@ -35,6 +35,8 @@ class Wishes:
     """The warnings that are none here, by their names."""
     closed: frozenset[str] = frozenset()
     """Places in the spec to which the gateway does not lead now."""
+    later: frozenset[str] = frozenset()
+    """The ids of what waits for something that goes on in the background."""
 
     def narrowed(self, only: Iterable[str]) -> Wishes:
         """Keep to some entries and what they need.
@@ -77,7 +79,7 @@ class Wishes:
 
     def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
         """Give what the entries are expanded with."""
-        return Scope(facts, self.entries, key, self.macs, self.closed)
+        return Scope(facts, self.entries, key, self.macs, self.closed, self.later)
 
     @property
     def lists(self) -> tuple[tuple[str, str], ...]:
@@ -134,7 +136,7 @@ def made_for(name: str, entry: Entry, identifier: str, found: Found) -> bool:
     if entry.section != "endpoints":
         return False
     label = entry.job_label(name)  # type: ignore[attr-defined]
-    return key.startswith(f"{name}/") if kind == "model" else key.endswith(f"/{label}.watchdog")
+    return key.startswith(f"{name}/") if kind in {"model", "alias"} else key.endswith(f"/{label}.watchdog")
 
 
 def place(name: str, entry: Entry) -> str:

@@ -10,10 +10,14 @@ from macstate.explain import Schema, explain
 TOLD = {
     "power.ac.sleep": [
         "Idle minutes",
-        "whole number, at least 0",
+        "whole number, at least 0 or duration in minutes, such as 10m or 2h, or never",
         "unit: minutes",
         "on the Mac: `pmset -c|-b|-u sleep …`",
     ],
+    "macs.any.endpoints.x.port": ["at least 1, at most 65535"],
+    "gateway": ["short: nginx | caddy"],
+    "gpu_memory": ["short: a size: 900MB or 48GB"],
+    "endpoints.x.serve": ["short: true or false or text"],
     "power.disablesleep": ["true or false", "on the Mac: `pmset -a disablesleep 0|1`"],
     "endpoints.ollama.port": [
         "at least 1, at most 65535",

@@ -539,4 +539,4 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
     assert one.output.startswith("<!doctype html>")
     assert 'id="security"' in one.output
     assert "a page is about one Mac" in neither.output
-    assert "did you mean 'other'?" in wrong.output
+    assert "did you mean `other`?" in wrong.output

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from macstate import document, spec
 from macstate.errors import MacstateError
-from macstate.resources.serve import Route
+from macstate.resources.route import Route
 from macstate.schema import schema
 from macstate.services.endpoint import Endpoint
 from macstate.spec_model import view
@@ -117,13 +117,13 @@ def test_a_section_without_names_is_laid_over_too() -> None:
 @pytest.mark.parametrize(
     ("own", "line"),
     [
-        ("endpoints: {a: {port: 80000}}", "6:27: port: 80000 is too large; the most is 65535"),
-        ("endpoints: {a: {prot: 8001}}", "6:21: prot: unknown here; did you mean 'port'?"),
+        ("endpoints: {a: {port: 80000}}", "6:27: port: 80000 is too large"),
+        ("endpoints: {a: {prot: 8001}}", "6:21: prot: unknown here; did you mean `port`?"),
         ("endpoints: {b: {port: 8001}}", "6:27: port: 8001 is taken by endpoints.a"),
-        ("endpoints: {c: {port: 8003, command: [/bin/c]}}", "6:17: engine: engine is missing"),
-        ("endpoints: {a: {engine: null}}", "6:17: engine: engine is missing"),
+        ("endpoints: {c: {port: 8003, command: [/bin/c]}}", "6:17: engine: it is missing"),
+        ("endpoints: {a: {engine: null}}", "6:17: engine: it is missing"),
         ("endpoints: {a: {environment: {OLLAMA_HOST: x}}}", "6:48: OLLAMA_HOST: "),
-        ("endpoints: {c: null}", "6:17: c: there is nothing in it, and endpoints has no such entry"),
+        ("endpoints: {c: null}", "6:17: c: nothing stands behind it, and endpoints has no such entry"),
         ("endpoints: [c, b]", "6:17: c: endpoints has no such entry"),
         ("endpoints: [{b: {port: 1}}]", "6:17: endpoints: a list only chooses from what all Macs have"),
         ("gateway: {keys: {agents: null, laptop: null}}", "6:14: keys: "),
@@ -140,7 +140,7 @@ def test_a_mistake_of_the_common_section_is_told_once_whoever_gets_it() -> None:
     wrong = SHARED.replace("port: 8002", "port: 0")
 
     for own in ("endpoints: {a: {port: 1}}", "endpoints: [a]", "endpoints: {b: {environment: {A: x}}}"):
-        assert [line.partition(": ")[2] for line in said(own, wrong)] == ["port: 0 is too small; the least is 1"]
+        assert [line.partition(": ")[2] for line in said(own, wrong)] == ["port: 0 is too small; type `1` or more"]
 
 
 def test_what_no_mac_gets_is_checked_too() -> None:
@@ -202,7 +202,7 @@ def test_what_one_mac_accepts_the_others_are_warned_of() -> None:
 
 
 def test_a_warning_that_nobody_knows_cannot_be_accepted() -> None:
-    with pytest.raises(MacstateError, match=r"x:1:10: accept: disabelsleep is not .* mean 'disablesleep'"):
+    with pytest.raises(MacstateError, match=r"x:1:10: accept: disabelsleep is not .* mean `disablesleep`"):
         warnings("", "accept: [disabelsleep]\n")
 
 
@@ -214,9 +214,9 @@ def test_via_is_how_to_log_in_and_ssh_says_the_same() -> None:
         "tailscale",
         *["openssh"] * 3,
     ]
-    with pytest.raises(MacstateError, match=r"x:1:56: ssh: it is `via` by another name"):
+    with pytest.raises(MacstateError, match=r"x:1:56: ssh: it means the same as `via`"):
         login(", via: tailscale, ssh: openssh")
-    with pytest.raises(MacstateError, match=r"x:1:\d+: via: opnssh is not one of .*; did you mean 'openssh'"):
+    with pytest.raises(MacstateError, match=r"x:1:\d+: via: opnssh is not one of .*; did you mean `openssh`"):
         login(", via: opnssh")
 
 
@@ -321,3 +321,10 @@ def test_the_place_of_a_model_in_a_list_is_its_own() -> None:
     shared = "endpoints: {o: {engine: ollama, command: [/bin/x], port: 8000, models: [qwen3, q :32b, qwen3:latest]}}"
 
     assert [line.split(":")[1:3] for line in said("via: tailscale", shared)] == [["7", "80"], ["7", "88"]]
+
+
+def test_a_key_that_stands_anywhere_is_told_without_its_value() -> None:
+    for token in ("hf_0123456789abcdef", "sk-0123456789abcdef"):
+        [line] = said("via: tailscale", f"endpoints: {{a: {BARE}, env: [TOKEN={token}]}}}}")
+        assert token not in line
+        assert "TOKEN" in line

@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 from macstate.check import internet, loopback, power, reserved, servers
-from macstate.document import Document, Mistake, Path, Placed
+from macstate.document import Document, Mistake, Path, Placed, meant
 from macstate.ollama import names
 from macstate.services.doors import doors
 from macstate.spec_model import alone, by_itself, chosen
@@ -57,9 +57,9 @@ def ports(root: Any) -> Placed:
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
         for port, first, path in _twice(owners):
             why, name = f"is taken by {first}; two servers cannot listen on one port", str(path[1])
-            given, free = servers.given(name, endpoints[name]), servers.free({port for port, _ in owners})
+            given, free = servers.given(name, endpoints[name]), servers.free(port, {port for port, _ in owners})
             text = f"none is typed, and {port}, {given}, {why}: add `port: {free}`" if given else f"{port} {why}: "
-            yield (*path, "port"), f"port: {text if given else f'{text}type another'}"
+            yield (*path, "port"), f"port: {text if given else f'{text}type another, such as `{free}`'}"
         gateway, held = alone(root, mac, "gateway"), dict(reversed(owners))
         for door in doors(gateway, endpoints) if gateway else ():
             first = held.setdefault(door.port, f"the door of {door.name}")
@@ -79,7 +79,7 @@ def mounts(root: Any) -> Placed:
             mount, other = routes[str(path[1])].path, routes[first.partition(".")[2]].path
             differs = "" if mount == other else f": {other}, which differs in case alone"
             taken = f"{mount} on port {https} is taken by {first}{differs}"
-            yield (*path, field), f"{field}: {taken}; type another path or https port"
+            yield (*path, field), f"{field}: {taken}; type another path or https port, such as `/{path[1]}-2`"
 
 
 def labels(root: Any) -> Placed:
@@ -110,7 +110,10 @@ def commands(root: Any) -> Placed:
             program = job.executable
             if program and not re.fullmatch(r"/(?!.*//).+", program):
                 why = "is not an absolute path, and launchd does not search a PATH"
-                yield (*path, "command", 0), f"command: {program!r} {why}; type it from the root: /…"
+                yield (
+                    (*path, "command", 0),
+                    f"command: {program!r} {why}; type it whole: `{meant.program(program)}`",
+                )
             if job.domain == "gui" and job.user:
                 yield (
                     (*path, "user"),
@@ -130,11 +133,11 @@ def _placeholders(path: Path, job: Any) -> Placed:
     words += [(("environment", name), value) for name, value in job.environment.items()]
     for place, text in words:
         if "${port}" in text:
-            yield (*path, *place), f"{place[0]}: ${{port}} would be the port behind a dollar sign; type {{port}}"
+            yield (*path, *place), f"{place[0]}: ${{port}} would be the port behind a dollar sign; type `{{port}}`"
         for name in re.findall(r"\{(\w+)\}", text):
             near = get_close_matches(name.lower(), ["port", "model"])
             if near and name not in {"port", "model"}:
-                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean {{{near[0]}}}?"
+                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean `{{{near[0]}}}`?"
 
 
 def model_folders(root: Any) -> Placed:
@@ -145,16 +148,18 @@ def model_folders(root: Any) -> Placed:
             why = "is not an absolute path, and launchd puts no home folder in place of ~"
             yield (
                 ("endpoints", name, "environment", "OLLAMA_MODELS"),
-                f"OLLAMA_MODELS: {folder!r} {why}; type it from the root: /Users/NAME/models",
+                f"OLLAMA_MODELS: {folder!r} {why}; type it from the root: `{meant.from_root(folder)}`",
             )
 
 
 def way_in(root: Any) -> Placed:
     """A Mac has one way in, and one that is reached through Remote Login keeps it."""
     for name, mac in root.macs.items():
-        field = "ssh" if mac.via is None else "via"
+        field, (user, at, where) = "ssh" if mac.via is None else "via", mac.user.partition("@")
+        if at and where in {name, mac.hostname, mac.hostname.partition(".")[0]}:
+            yield ("macs", name, "user"), f"user: {where} is the host, not the user's name there; type `{user}`"
         if mac.ssh and mac.via not in (None, mac.ssh):
-            yield ("macs", name, "ssh"), f"ssh: it is `via` by another name, which says {mac.via}; take `ssh` out"
+            yield ("macs", name, "ssh"), f"ssh: it means the same as `via`, which says {mac.via}; take `ssh` out"
         elif mac.login == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
             text = f"{field}: openssh is Remote Login, which remote_login turns off here; keep one"
             yield ("macs", name, field), text

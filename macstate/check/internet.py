@@ -12,6 +12,7 @@ from macstate.spec_model import alone, chosen
 
 PUBLIC = (443, 8443, 10000)
 """The only ports that Funnel has (its node capability says the same)."""
+GATE = "gateway: {server: nginx, keys: {agents: generate}}"
 
 
 def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -25,7 +26,7 @@ def funnel_without_a_key(root: Any) -> Placed:
         for name, endpoint in endpoints.items():
             if endpoint.funnel and gateway is None:
                 why = "Funnel asks nobody for a key, and there is no gateway that would"
-                yield ("endpoints", name, "funnel"), f"funnel: {why}; add `gateway:` with `keys:`, or type `serve`"
+                yield ("endpoints", name, "funnel"), f"funnel: {why}; add `{GATE}`, or type `serve`"
             elif endpoint.funnel and gateway.require_key == "never":
                 why = "`gateway.require_key: never` would open it to the whole internet"
                 yield ("endpoints", name, "funnel"), f"funnel: {why}; type `funnel` there, or take this out"
@@ -46,13 +47,15 @@ def funnel_ports(root: Any) -> Placed:
             if not endpoint.funnel:
                 continue
             port, where = endpoint.funnel.https, ("endpoints", name, "funnel")
+            free = next((each for each in PUBLIC if each not in tailnet), PUBLIC[1])
             if port not in PUBLIC:
-                yield where, f"funnel: Funnel has no port {port}; type https: 443, 8443 or 10000"
+                how = f"`{{https: {free}, path: {endpoint.funnel.path}}}`; it has 443, 8443 and 10000"
+                yield where, f"funnel: Funnel has no port {port}; type {how}"
             elif port in tailnet and not endpoint.is_off:
                 yield (
                     where,
                     f"funnel: port {port} also has the tailnet route of endpoints.{tailnet[port]}, and Funnel makes "
-                    "a whole port public; type another of 443, 8443 and 10000 for one of them",
+                    f"a whole port public; type another, such as `{{https: {free}, path: {endpoint.funnel.path}}}`",
                 )
 
 
@@ -74,7 +77,7 @@ def gate_options_without_a_gate(root: Any) -> Placed:
         for name, endpoint in endpoints.items():
             for option in ("require_key", "open"):
                 if gateway is None and getattr(endpoint, option) is not None:
-                    yield ("endpoints", name, option), f"{option}: only a gateway can do that; add `gateway:`"
+                    yield ("endpoints", name, option), f"{option}: only a gateway can do that; add `{GATE}`"
 
 
 def closed_example(root: Any) -> Placed:

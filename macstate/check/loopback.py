@@ -21,7 +21,7 @@ def beyond_loopback(path: Path, endpoint: Job) -> Placed:
                 "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out",
             )
         elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
-            yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type 127.0.0.1"
+            yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type `127.0.0.1`"
     for place, word in enumerate(endpoint.command):
         match = LISTEN.fullmatch(word)
         following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
@@ -32,4 +32,4 @@ def beyond_loopback(path: Path, endpoint: Job) -> Placed:
             spot = place + 1 if address == following and address else place
             words = " ".join(filter(None, (match[1], address)))
             why = "lets the server listen beyond loopback, past Serve and every key"
-            yield (*path, "command", spot), f"command: {words} {why}; type 127.0.0.1, or take the option out"
+            yield (*path, "command", spot), f"command: {words} {why}; type `127.0.0.1`, or take the option out"

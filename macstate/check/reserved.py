@@ -47,7 +47,10 @@ def pages(root: Any) -> Placed:
             for field in ("serve", "funnel"):
                 path = getattr(getattr(endpoint, field), "path", "").rstrip("/")
                 if f"{path}/".startswith(PAGE) or path == AGENTS:
-                    yield ("endpoints", name, field), f"{field}: {path} is where the guide is; type another path"
+                    yield (
+                        ("endpoints", name, field),
+                        f"{field}: {path} is where the guide is; type another path, such as `/{name}-2`",
+                    )
 
 
 def plists(root: Any) -> Placed:

@@ -27,9 +27,9 @@ Not so: mlx_lm.server, llama-server, Ollama, SGLang.
 """
 
 
-def free(taken: Collection[int]) -> int:
-    """Give a port to type."""
-    return next(port for port in range(8100, 65535) if port not in taken)
+def free(port: int, taken: Collection[int]) -> int:
+    """Give a port to type in place of one."""
+    return next(each for each in range(port + 1, 2 * 65536) if each not in taken) % 65536 or 1
 
 
 def given(name: str, endpoint: Any) -> str:

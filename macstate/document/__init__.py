@@ -12,6 +12,8 @@ import yaml
 from macstate.document.traps import TRAPS
 from macstate.errors import oneline
 
+KEY = re.compile(r"\b(sk-|hf_|ghp_|tskey-)[\w-]{8,}")
+"""What providers' keys look like: one that stands where it should not is told without its value."""
 Path = tuple[str | int, ...]
 Placed = Iterator[tuple[Path, str]]
 """What a rule says, and about which value."""
@@ -41,7 +43,7 @@ class Mistake:
 
     def __post_init__(self) -> None:
         """Show what cannot be printed in a line, such as a line break in a key, as YAML would spell it."""
-        object.__setattr__(self, "text", oneline(self.text))
+        object.__setattr__(self, "text", oneline(KEY.sub(r"\1…", self.text)))
 
 
 @dataclass
@@ -61,6 +63,10 @@ class Document:
                 return place
             path, key = path[:-1], True
         return 1, 1
+
+    def is_written(self, path: Path) -> bool:
+        """Say whether a value stands in the spec itself."""
+        return path in self.places
 
 
 class TooMuchError(yaml.MarkedYAMLError):
@@ -106,6 +112,7 @@ def read(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or loader.get_mark()
         said = f"not YAML: {error.problem}; check indentation, quotes and brackets"
+        said = "not YAML: a tab for indentation; type blanks: `  `" if "'\\t'" in str(error.problem) else said
         said = str(error.problem) if isinstance(error, TooMuchError) else said
         document.mistakes.append(Mistake(mark.line + 1, mark.column + 1, said))
     except (ValueError, OverflowError):  # of PyYAML's scanner: "\U00110000", or %YAML with thousands of digits
@@ -179,7 +186,7 @@ class _Reader:
         except (yaml.YAMLError, ValueError, OverflowError):
             digits = node.tag.endswith(":int") and len(text) > LONGEST  # so many are too many for Python
             if not (digits or node.tag.endswith(":merge")):
-                self.mistake(node, f"{text!r} is not a {node.tag.rpartition(':')[2]}; quote it: '{text}'")
+                self.mistake(node, f"{text!r} is no {node.tag.rpartition(':')[2]}; type it in quotes: `'{text}'`")
                 return None
             value = LARGEST if digits else None
         if isinstance(value, str):

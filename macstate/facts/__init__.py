@@ -82,7 +82,7 @@ class Node:
         if self.variant != "open-source":
             raise MacstateError(
                 f"tailscale.ssh: the {self.variant} build of Tailscale on this Mac has no SSH server; install the "
-                "open-source one (`brew install tailscale`), or take `ssh` out and set `ssh: openssh` for this Mac"
+                "open-source one (`brew install tailscale`), or take `ssh` out and set `via: openssh` for this Mac"
             )
 
 

@@ -62,12 +62,30 @@ def misspelt(root: Any) -> Iterator[tuple[Path, str]]:
             if endpoint.engine != "ollama":
                 if entry.digest:
                     yield (*path, "digest"), "digest: only an Ollama shows the digest of a model; take it out"
+                if entry.alias:
+                    yield (*path, "alias"), "alias: only an Ollama gives a model another name; take it out"
             elif not SHAPE.fullmatch(model):
-                yield path, f"models: {model!r} is not a model's name; type NAME:TAG as on ollama.com/library"
+                bare = re.sub(r"\s+", "", model)
+                how = f"`{bare}`" if SHAPE.fullmatch(bare) else "NAME:TAG as on ollama.com/library"
+                yield path, f"models: {model!r} is not a model's name; type {how}"
             elif spelling := meant(model):
-                yield path, f"models: {model} is not how the library spells it; did you mean {spelling!r}?"
+                yield path, f"models: {model} is not how the library spells it; did you mean `{spelling}`?"
             elif (first := there.setdefault(full(model), model)) != model:
                 yield path, f"models: {model} is the same model as {first}; keep one"
+        yield from _aliases(name, endpoint) if endpoint.engine == "ollama" else ()
+
+
+def _aliases(name: str, endpoint: Any) -> Iterator[tuple[Path, str]]:
+    models = endpoint.models or {}
+    taken = {full(model): "is a model here itself" for model in models}
+    for model, entry in models.items():
+        for place, alias in enumerate(entry.alias):
+            path: Path = ("endpoints", name, "models", model, "alias", place)
+            if not SHAPE.fullmatch(alias):
+                yield path, f"alias: {alias!r} is not a model's name; type NAME or NAME:TAG"
+            elif why := taken.get(full(alias)):
+                yield path, f"alias: {alias} {why}; type another name, or take it out"
+            taken.setdefault(full(alias), f"is another name of {model} already")
 
 
 def _letters(name: str) -> str:

@@ -1,6 +1,7 @@
 """What a Mac has and can be read back, one module a kind; changed in this order, removed in the reverse."""
 
 from macstate.resource import Resource
+from macstate.resources.alias import Alias
 from macstate.resources.file import File
 from macstate.resources.firewall import Firewall
 from macstate.resources.guide import GuidePages
@@ -37,4 +38,5 @@ KINDS: tuple[type[Resource], ...] = (
     HomeFile,
     Line,  # it takes in a file that must be there
     Model,  # its server must run; last, for one that cannot be had is no reason to leave out anything else
+    Alias,  # of a model that is here
 )

@@ -28,6 +28,7 @@ def permissions(text: str) -> str | None:
 class FileEntry(Entry):
     """A file with this text, owned by root; keyed by its absolute path."""
 
+    sample: ClassVar[str] = "{content: text}"
     section: ClassVar[str] = "files"
     named: ClassVar[Any] = AbsolutePath
 

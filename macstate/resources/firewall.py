@@ -24,6 +24,7 @@ SWITCHES = {"enabled": "--setglobalstate", "block_all": "--setblockall", "stealt
 class FirewallEntry(Entry):
     """The application firewall. A server on loopback behind Tailscale Serve needs no rule."""
 
+    sample: ClassVar[str] = "{enabled: true}"
     section: ClassVar[str] = "firewall"
     short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {

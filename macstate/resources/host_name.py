@@ -19,6 +19,7 @@ SETTINGS = {"computer": "ComputerName", "local": "LocalHostName", "host": "HostN
 class HostNameEntry(Entry):
     """The Mac's name (scutil). Its name in the tailnet is Tailscale's own affair."""
 
+    sample: ClassVar[str] = "{name: studio}"
     section: ClassVar[str] = "host_name"
     short: ClassVar[Any] = str
     becomes: ClassVar[Mapping[str, str]] = {"name": f"`scutil --set` of {', '.join(SETTINGS.values())}"}

@@ -34,7 +34,7 @@ class Model(Resource):
 
     kind: ClassVar[str] = "model"
     alone: ClassVar[bool] = True
-    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls", "sizes")
+    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls", "sizes", "aliases")
     help: ClassVar[Mapping[int, str]] = {
         22: "it answers with an error",
         28: "it does not answer within 10 seconds",
@@ -121,10 +121,12 @@ class Model(Resource):
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read the server's list and the queue of pulls."""
-        waiting = dict(pulls(outputs))
+        waiting, aliases = dict(pulls(outputs)), set(outputs.get("aliases", "").split("\n"))
         for argument, text in each(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
-            for name, model in _listed(text).items():
+            for name, model in listed(text).items():
+                if f"{endpoint}/{name}" in aliases:
+                    continue
                 yield cls(
                     key=f"{endpoint}/{name}",
                     pulled=True,
@@ -146,10 +148,13 @@ class Model(Resource):
 
     def remove(self) -> Iterator[Step]:
         """Have the server delete it."""
-        order = json.dumps({"model": self.key.partition("/")[2]})
-        yield Run(
-            ("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", f"http://127.0.0.1:{self.port}/api/delete", "-d", order)
-        )
+        yield deletion(self.port, self.key)
+
+
+def deletion(port: int | None, key: str) -> Run:
+    """Give the order to delete what a server lists by a name."""
+    order, url = json.dumps({"model": key.partition("/")[2]}), f"http://127.0.0.1:{port}/api/delete"
+    return Run(("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", url, "-d", order))
 
 
 def announced(outputs: Outputs) -> dict[str, int]:
@@ -158,8 +163,13 @@ def announced(outputs: Outputs) -> dict[str, int]:
     return {f"{endpoint}/{name}": int(count) for endpoint, lines in found for name, count in lines}
 
 
-def _listed(text: str) -> dict[str, Mapping[str, Any]]:
-    if not text:  # nobody listens
+def listed(text: str) -> dict[str, Mapping[str, Any]]:
+    """Read an answer of /api/tags, by name; nothing where nobody listens.
+
+    Raises:
+        UnreadableError: it is none.
+    """
+    if not text:
         return {}
     try:
         return {full(str(model["name"])): model for model in json.loads(text)["models"] or ()}

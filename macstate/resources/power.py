@@ -22,6 +22,8 @@ SOURCES = {"AC Power": "ac", "Battery Power": "battery", "UPS Power": "ups"}
 class Profile(Entry):
     """What holds while the Mac runs on one power source."""
 
+    sample: ClassVar[str] = "{sleep: never}"
+
     sleep: Minutes | None = None
     """Idle minutes until the Mac sleeps; 0 is never."""
     displaysleep: Minutes | None = None
@@ -60,10 +62,15 @@ Profile.becomes = {field: f"`pmset -c|-b|-u {field} …`, by the power source" f
 class PowerEntry(Entry):
     """Energy settings (pmset)."""
 
+    sample: ClassVar[str] = "{ac: {sleep: never}}"
     section: ClassVar[str] = "power"
     becomes: ClassVar[Mapping[str, str]] = {
         **{source: f"`pmset {flag} …`" for source, flag in FLAGS.items()},
         "disablesleep": "`pmset -a disablesleep 0|1`",
+    }
+
+    former: ClassVar[Mapping[str, str]] = {
+        field: f"it belongs to one power source; type `ac: {{{field}: VALUE}}`" for field in Profile.model_fields
     }
 
     ac: Profile | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator
 
@@ -14,7 +14,7 @@ from macstate.outputs import Outputs
 from macstate.resource import Resource
 from macstate.scope import Scope
 from macstate.steps import Run, Step
-from macstate.types import Days, time_of_day
+from macstate.types import Days, short, time_of_day
 
 SCHED = "pmset -g sched"
 DAYS = {"daily": "MTWRFSU", "weekdays": "MTWRF", "weekends": "SU", "monday": "M", "tuesday": "T", "wednesday": "W"}
@@ -27,6 +27,8 @@ EVENT = re.compile(r"(?P<type>[a-z]+) at (?P<hour>\d+):(?P<minute>\d\d)(?P<half>
 
 class Event(Entry):
     """One event of the pair."""
+
+    sample: ClassVar[str] = "{at: '08:25'}"
 
     at: Annotated[str, AfterValidator(partial(time_of_day, example="08:25", otherwise="never"))]
     """When, by the Mac's own clock, in quotes: '08:25'; never: it has none."""
@@ -41,16 +43,24 @@ class Event(Entry):
 class PowerScheduleEntry(Entry):
     """When the Mac wakes and sleeps by itself (pmset repeat); macOS keeps one event of each sort."""
 
+    sample: ClassVar[str] = "{wake: {at: '08:25'}}"
     section: ClassVar[str] = "power_schedule"
     becomes: ClassVar[Mapping[str, str]] = {
         "wake": "`pmset repeat wakeorpoweron DAYS HH:MM:00`",
         "sleep": "`pmset repeat sleep DAYS HH:MM:00`",
     }
 
-    wake: Event | None = None
+    wake: Annotated[Event, short(str | Event)] | None = None
     """It wakes, or starts if it is off."""
-    sleep: Event | None = None
+    sleep: Annotated[Event, short(str | Event)] | None = None
     """It sleeps, unless something forbids that; then nothing answers until it wakes."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read a time of day alone as every day at that time."""
+        if not isinstance(value, dict):
+            return super().written_out(name, value)
+        return {field: {"at": each} if isinstance(each, str) else each for field, each in value.items()}
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the pair as one setting, for pmset writes both at once."""

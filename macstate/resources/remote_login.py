@@ -21,6 +21,7 @@ LABEL = "com.openssh.sshd"
 class RemoteLoginEntry(Entry):
     """Remote Login (macOS' own SSH server, port 22)."""
 
+    sample: ClassVar[str] = "{enabled: true}"
     section: ClassVar[str] = "remote_login"
     short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}

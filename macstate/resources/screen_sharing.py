@@ -21,6 +21,7 @@ LABEL = "com.apple.screensharing"
 class ScreenSharingEntry(Entry):
     """Screen Sharing (VNC on port 5900)."""
 
+    sample: ClassVar[str] = "{enabled: true}"
     section: ClassVar[str] = "screen_sharing"
     short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import AfterValidator
-
-from macstate.entry import Entry
 from macstate.facts import Node
 from macstate.outputs import Outputs, UnreadableError
 from macstate.record import Record
 from macstate.resource import Resource
 from macstate.resources import serve_conflicts, serve_document, serve_ports
 from macstate.resources.launchd import Launchd
+from macstate.resources.route import canonical
 from macstate.resources.serve_document import ETAG, READ, SOCKET, STATUS, URL, Address, Document
 from macstate.resources.serve_hands import changes_hands
 from macstate.resources.serve_ports import UNKNOWN
 from macstate.steps import Run, Same, Step
-from macstate.types import LONGEST_PATH, Port
 
 if TYPE_CHECKING:
     from macstate.change import Change
@@ -28,39 +25,6 @@ if TYPE_CHECKING:
 AS_USER = 'PATH=${MACSTATE_ROOT-}/usr/local/bin:${MACSTATE_ROOT-}/opt/homebrew/bin:$PATH exec env SHLVL=1 "$@"'
 """Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
 MOVED = "Serve was changed after the plan was made; nothing was written; run again to see what is left"
-
-
-def _mount(value: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", value) or not value.startswith("/"):
-        raise ValueError(f"{value!r} is not a path to serve at; type it from the root, in plain letters: /vllm")
-    if any(part in {".", ".."} for part in value.split("/")):
-        raise ValueError(f"{value!r} has dots for a folder; type the path itself: /vllm")
-    if len(value) > LONGEST_PATH:
-        raise ValueError(f"a path has at most {LONGEST_PATH} characters here, and this has {len(value)}")
-    return canonical(value)
-
-
-def canonical(mount: str) -> str:
-    """Spell a mount in one way: Serve takes ``/x`` and ``/x/`` for the same (measured)."""
-    return mount.rstrip("/") or "/"
-
-
-class Route(Entry):
-    """Where Tailscale Serve answers with HTTPS."""
-
-    https: Port = 443
-    """The HTTPS port on the Mac's tailnet name."""
-    path: Annotated[str, AfterValidator(_mount)] = "/"
-    """The path below which everything goes to this endpoint; ``/x`` and ``/x/`` are one."""
-    keep_path: bool = False
-    """Whether the server gets the path with the mount (Serve itself takes the mount off)."""
-
-
-def written_out(name: str, value: object) -> object:
-    """Read ``/path`` as short for ``{https: 443, path: /path}``, true as an entry's own name, and false as nowhere."""
-    if isinstance(value, bool):
-        value = f"/{name}" if value else None
-    return {"https": 443, "path": value} if isinstance(value, str) else value
 
 
 class Serve(Resource):

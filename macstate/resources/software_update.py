@@ -34,6 +34,7 @@ Switch = bool | Literal["unset", "mixed"] | None
 class SoftwareUpdateEntry(Entry):
     """What macOS updates by itself. A configuration profile (MDM) wins over it."""
 
+    sample: ClassVar[str] = "{check: true}"
     section: ClassVar[str] = "software_update"
     becomes: ClassVar[Mapping[str, str]] = {
         field: f"{', '.join(keys)} in {file}.plist" for field, (file, *keys) in KEYS.items()

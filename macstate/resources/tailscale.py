@@ -24,6 +24,7 @@ PREFERENCES = {"ssh": "RunSSH"}
 class TailscaleEntry(Entry):
     """Preferences of this node in its tailnet."""
 
+    sample: ClassVar[str] = "{ssh: true}"
     section: ClassVar[str] = "tailscale"
     becomes: ClassVar[Mapping[str, str]] = {
         "ssh": "RunSSH in tailscaled's preferences, as `tailscale set --ssh=true|false` sets it"

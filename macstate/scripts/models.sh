@@ -28,11 +28,18 @@ sizes() { # ENDPOINT: bytes of each that is wanted and not here, as its registry
 form=application/vnd.docker.distribution.manifest.v2+json
 servers=$(listed models) wanted=
 [ -z "$servers" ] || wanted=$(listed wanted)
-[ -z "$servers" ] || printf '%s\n' "$servers" | while read -r endpoint port; do
+answers='' ours=$(recorded "$users" alias)
+[ -z "$ours" ] || section aliases printf '%s\n' "$ours"
+while read -r endpoint port && [ -n "$endpoint" ]; do
   status=0
   tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags") || status=$?
-  section "curl /api/tags $endpoint $port" told
+  answer=$(exec 3>&1 && section "curl /api/tags $endpoint $port" told)
+  printf '%s\n' "$answer" >&3
+  # shellcheck disable=SC2034 # aliases.sh follows
+  answers="$answers$answer$newline"
   case $wanted in *"$endpoint "*) section "sizes $endpoint" sizes "$endpoint" ;; esac
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
     section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
-done
+done <<EOF
+$servers
+EOF

@@ -26,6 +26,7 @@ Shells = Annotated[tuple[Literal["zsh", "bash"], ...], Strict(strict=False)]
 class Client(Entry):
     """A laptop that reaches the Macs."""
 
+    sample: ClassVar[str] = "{via: tailnet}"
     section: ClassVar[str] = "clients"
 
     via: Literal["tailnet", "funnel"] = "tailnet"
@@ -110,9 +111,10 @@ def _key(path: Path) -> str:
 class Clients(Entry):
     """Whose laptops are set up."""
 
+    sample: ClassVar[str] = "{local: {via: tailnet}}"
     short: ClassVar[Any] = bool
     former: ClassVar[Mapping[str, str]] = {
-        field: f"this is about one laptop; type `local: {{{field}: …}}`" for field in Client.model_fields
+        field: f"this is about one laptop; type `local: {{{field}: VALUE}}`" for field in Client.model_fields
     }
 
     local: Annotated[Client, short(bool | Client | None)] = Client()

@@ -9,10 +9,11 @@ from pydantic import BeforeValidator, Field, Strict
 
 from macstate.ollama import names
 from macstate.resource import Resource
-from macstate.resources import serve
+from macstate.resources import route
 from macstate.resources.launchd import Launchd
 from macstate.resources.model import PROGRAM
-from macstate.resources.serve import Route, Serve
+from macstate.resources.route import Route
+from macstate.resources.serve import Serve
 from macstate.services import doors, models
 from macstate.services.engines import ENGINES, EngineName
 from macstate.services.gate import chosen_port
@@ -40,6 +41,7 @@ Where = Annotated[Route, short(bool | str | Route)]
 class Endpoint(Job):
     """A model server on the Mac, keyed by its name."""
 
+    sample: ClassVar[str] = "{engine: openai, command: [/opt/homebrew/bin/NAME], port: 8000}"
     section: ClassVar[str] = "endpoints"
     named: ClassVar[Any] = Name
     former: ClassVar[Mapping[str, str]] = {
@@ -109,7 +111,7 @@ class Endpoint(Job):
         out = dict(value)
         for field in ("serve", "funnel"):
             if field in out:
-                out[field] = serve.written_out(name, out[field])
+                out[field] = route.written_out(name, out[field])
         if "models" in out:
             out["models"] = models.written_out(out["models"])
         if "watchdog" in out:
@@ -213,6 +215,7 @@ class Endpoint(Job):
     def _asked_for_models(self, name: str) -> Iterator[tuple[str, str]]:
         yield "models", f"{name} {self.port}"
         yield from (("wanted", f"{name} {names.full(model)} {names.manifest(model)}") for model in self.models or ())
+        yield from (("alias", f"{name}/{alias}") for alias in models.aliases(self))
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the job and its route; of one that is off what stays of it."""

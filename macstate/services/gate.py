@@ -20,7 +20,9 @@ from macstate.types import UNITS, Port, Rate
 def _doors(value: object) -> object:
     ports = map(str, [*value.keys(), *value.values()] if isinstance(value, dict) and value else [value])
     if not all(re.fullmatch(r"\d{1,5}", port) and 0 < int(port) < 65536 for port in ports):  # noqa: PLR2004 - TCP
-        raise ValueError(f"{json.dumps(value)} is neither a port nor ports by HTTPS port; type 8080, or {{443: 8080}}")
+        raise ValueError(
+            f"{json.dumps(value)} is neither a port nor ports by HTTPS port; type `8080`, or `{{443: 8080}}`"
+        )
     return {int(https): port for https, port in value.items()} if isinstance(value, dict) else value
 
 
@@ -34,6 +36,7 @@ Doors = Annotated[
 class Ports(Entry):
     """The gateway's loopback ports, one for each HTTPS port: the one that a request comes in by says what it may."""
 
+    sample: ClassVar[str] = "{tailnet: 8080}"
     becomes: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("tailnet", "funnel"), "ports that the gateway listens on (127.0.0.1), and where Serve's routes lead"
     )
@@ -69,6 +72,7 @@ def chosen_port(place: str) -> int:
 class RateLimit(Entry):
     """How much one client may ask for."""
 
+    sample: ClassVar[str] = "{per_key: 60/m}"
     becomes: ClassVar[Mapping[str, str]] = {"per_key": "limit_req of nginx, or rate_limit of Caddy; answer 429"}
 
     per_key: Rate | None = None

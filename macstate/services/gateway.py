@@ -61,6 +61,7 @@ def _not_shown(value: object) -> object:
 class Gateway(Entry):
     """The API-key gate in front of every endpoint; a text alone is its server."""
 
+    sample: ClassVar[str] = "{server: nginx}"
     section: ClassVar[str] = "gateway"
     short: ClassVar[Any] = Literal["nginx", "caddy"]
 
@@ -85,7 +86,7 @@ class Gateway(Entry):
     def written_out(cls, name: str, value: Any) -> Any:
         """Read a text as what it is made with."""
         del name
-        return {"server": value} if isinstance(value, str) else value
+        return {"server": value} if isinstance(value, str) and ":" not in value else value
 
     @property
     def path(self) -> str:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from macstate.scope import Scope
 
 LABEL = "macstate.gpu-memory"
+MOST_GB = 1024
+"""More are megabytes."""
 PROGRAM = "/usr/sbin/sysctl"
 
 
 class GpuMemory(Entry):
     """How much memory the GPU may take, from now on and after each reboot (Apple silicon, macOS 14 on): ``48GB``."""
 
+    sample: ClassVar[str] = "{wired_limit_mb: 49152}"
     section: ClassVar[str] = "gpu_memory"
     short: ClassVar[Any] = Annotated[str, Field(pattern=r"^\d+[MG]B$")]
 
@@ -38,6 +41,14 @@ class GpuMemory(Entry):
         del name
         match = re.fullmatch(r"(\d{1,6})([MG])B", value) if isinstance(value, str) else None
         return {"wired_limit_mb": int(match[1]) * (1024 if match[2] == "G" else 1)} if match else value
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Give a number its unit."""
+        del name
+        match = re.search(r"\d{1,6}", str(value))
+        count = int(match[0]) if match else 48
+        return f"{count}{'GB' if count < MOST_GB else 'MB'}"
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have its job looked at."""

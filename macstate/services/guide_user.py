@@ -27,6 +27,11 @@ def sections(guide: Guide) -> Iterator[Section]:
         yield Section("Endpoints", tuple(_endpoints(guide)))
     if models := [(model, about or model, each) for each in guide.reaches for model, about in each.models]:
         rows = [(f"`{model}`", about, each.name) for model, about, each in models]
+        rows += [
+            (f"`{alias}`", f"another name of `{model}`", each.name)
+            for each in guide.reaches
+            for alias, model in each.aliases
+        ]
         table_of = table(("Identifier", "What it is", "Endpoint"), rows)
         yield Section("Models", (text("Type an identifier exactly as it is here."), table_of))
     if any(variables(guide.reaches, guide.via)):

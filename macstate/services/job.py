@@ -56,6 +56,8 @@ def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
 class When(Entry):
     """A time at which a job runs; one that the Mac sleeps through is made up for when it wakes."""
 
+    sample: ClassVar[str] = "{at: '03:30'}"
+
     at: Annotated[str, AfterValidator(partial(time_of_day, example="03:30"))]
     """When, by the Mac's own clock, in quotes: '03:30'."""
     days: Days = "daily"
@@ -73,6 +75,8 @@ class When(Entry):
 class KeepAlive(Entry):
     """When a program is started again; any one of these conditions will do."""
 
+    sample: ClassVar[str] = "{crashed: true}"
+
     successful_exit: bool | None = None
     """Where it ended with 0 (true), or with another status (false)."""
     crashed: bool | None = None
@@ -83,7 +87,7 @@ class KeepAlive(Entry):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.plist:
-            raise ValueError("it names no condition; type true, or one of successful_exit, crashed, paths")
+            raise ValueError("it names no condition; type `true`, or one of successful_exit, crashed, paths")
         return self
 
     @property
@@ -109,6 +113,7 @@ Times = Annotated[Annotated[Moment, Tag("[one]")] | Annotated[Several, Tag("[mor
 class Job(Entry):
     """A program that launchd starts, keeps alive, or runs at an interval or by the clock; keyed by its label."""
 
+    sample: ClassVar[str] = "{command: [/opt/homebrew/bin/NAME]}"
     section: ClassVar[str] = "launchd"
     named: ClassVar[Any] = Label
 

@@ -33,6 +33,7 @@ LOGS = ("StandardOutPath", "StandardErrorPath")
 class LogRotation(Entry):
     """Rotates the logs of all jobs of the spec, copy by copy; a line written while one is emptied may be lost."""
 
+    sample: ClassVar[str] = "{size: 10MB}"
     section: ClassVar[str] = "log_rotation"
     short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {

@@ -36,6 +36,8 @@ class Reach:
     """The path of a request that shows how to use it, likewise."""
     models: tuple[tuple[str, str], ...]
     """(identifier, what it is)."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """(other name, identifier)."""
     tailnet: str = ""
     """Its URL for the tailnet, without a slash at the end; empty: the tailnet does not reach it."""
     internet: str = ""
@@ -107,6 +109,7 @@ def _reach(name: str, endpoint: Any, gateway: Any, host: str) -> Reach:
         health=endpoint.health_path,
         example=endpoint.example or example,
         models=tuple(sorted((model, entry.about) for model, entry in endpoint.all_models.items())),
+        aliases=tuple(sorted((alias, model) for model, entry in endpoint.all_models.items() for alias in entry.alias)),
         tailnet=_url(host, endpoint.serve),
         internet=_url(host, endpoint.funnel) if gateway else "",
         tailnet_key=bool(gateway) and asks(gateway, endpoint),

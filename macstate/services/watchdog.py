@@ -37,6 +37,7 @@ AtLeastASecond = Annotated[Seconds, AfterValidator(_at_least_a_second)]
 class Watchdog(Entry):
     """How an endpoint is looked after."""
 
+    sample: ClassVar[str] = "{every: 5m}"
     short: ClassVar[Any] = bool
     becomes: ClassVar[Mapping[str, str]] = {
         "every": "StartInterval in the plist of LABEL.watchdog",

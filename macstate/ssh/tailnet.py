@@ -25,7 +25,7 @@ SOON = 14
 """Days before a node key ends in which each run warns."""
 PING = 5
 """Seconds for a node's pong."""
-OPENSSH = "or set `ssh: openssh` for this Mac to come in through its Remote Login"
+OPENSSH = "or set `via: openssh` for this Mac to come in through its Remote Login"
 
 
 class OutsideError(MacstateError):

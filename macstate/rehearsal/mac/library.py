@@ -134,6 +134,7 @@ def pull(mac: Mac, name: str) -> Iterator[dict[str, Any]]:
     yield from ({"status": status} for status in ("verifying sha256 digest", "writing manifest"))
     mac.state.get("partial", {}).pop(name, None)
     mac.state["models"][name] = total
+    mac.state.get("copies", {}).pop(name, None)
     mac.state.setdefault("pulled_at", {}).setdefault(name, time.time())
     yield {"status": "success"}
 

@@ -29,17 +29,26 @@ def _client(mac: Mac, command: str, rest: list[str]) -> int:
         if "error" in last:
             raise Failure(1, f"Error: {last['error']}")
         out("success" if command == "pull" else "")
-    elif command in {"rm", "show"}:
-        name = library.full(rest[0])
-        if name not in models:
-            raise Failure(1, f"Error: model '{rest[0]}' not found")  # no recording
-        if command == "rm":
-            del models[name]
-            out(f"deleted '{rest[0]}'")
+    elif command in {"rm", "show", "cp"}:
+        _here(mac, command, rest)
     elif command in {"list", "ls"}:
         out(f"{'NAME':<24} {'ID':<15} {'SIZE':<9} MODIFIED")
         for name in models:
-            out(f"{name:<24} {library.version(name)[:12]:<15} {models[name] / library.GB:.1f} GB    2 minutes ago")
+            version = ollama_api.version(mac, name)[:12]
+            out(f"{name:<24} {version:<15} {models[name] / library.GB:.1f} GB    2 minutes ago")
     elif command == "ps":
         out(f"{'NAME':<20} {'ID':<15} {'SIZE':<9} {'PROCESSOR':<18} {'CONTEXT':<10} {'RUNNER':<11} UNTIL")
     return 0
+
+
+def _here(mac: Mac, command: str, rest: list[str]) -> None:
+    name = library.full(rest[0])
+    if name not in mac.state["models"]:
+        raise Failure(1, f"Error: model '{rest[0]}' not found")  # no recording
+    if command == "rm":
+        del mac.state["models"][name]
+        mac.state.get("copies", {}).pop(name, None)
+        out(f"deleted '{rest[0]}'")
+    if command == "cp":
+        ollama_api.copy(mac, name, library.full(rest[1]))
+        out(f"copied '{rest[0]}' to '{rest[1]}'")

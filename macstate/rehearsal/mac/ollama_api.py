@@ -24,7 +24,13 @@ DETAILS = {"parent_model": "", "format": "gguf", "family": "llama", "families": 
 def api(mac: Mac, method: str, path: str, body: str) -> tuple[int, str]:
     """Answer a request, as (status, body)."""
     known = {"/": "GET", "/api/version": "GET", "/api/status": "GET", "/api/tags": "GET", "/api/ps": "GET"}
-    known |= {"/v1/models": "GET", "/api/delete": "DELETE", "/api/pull": "POST", **dict.fromkeys(SPEAKING, "POST")}
+    known |= {
+        "/v1/models": "GET",
+        "/api/delete": "DELETE",
+        "/api/pull": "POST",
+        "/api/copy": "POST",
+        **dict.fromkeys(SPEAKING, "POST"),
+    }
     if path not in known:
         return 404, "404 page not found"
     if method != known[path]:
@@ -32,7 +38,13 @@ def api(mac: Mac, method: str, path: str, body: str) -> tuple[int, str]:
     if path == "/":
         return 200, "Ollama is running"
     status, answer = (
-        _delete(mac, body) if method == "DELETE" else _speak(mac, path, body) if method == "POST" else _read(mac, path)
+        _delete(mac, body)
+        if method == "DELETE"
+        else _copy(mac, body)
+        if path == "/api/copy"
+        else _speak(mac, path, body)
+        if method == "POST"
+        else _read(mac, path)
     )
     return status, "" if answer is None else json.dumps(answer, separators=(",", ":"))
 
@@ -59,8 +71,31 @@ def _delete(mac: Mac, body: str) -> tuple[int, Any]:
     # what is loaded stays so (measured)
     if mac.state["models"].pop(library.full(named(body)), None) is None:
         return 404, {"error": f"model '{named(body)}' not found"}
-    mac.state.get("pulled_at", {}).pop(library.full(named(body)), None)
+    for kept in ("pulled_at", "copies"):
+        mac.state.get(kept, {}).pop(library.full(named(body)), None)
     return 200, None
+
+
+def _copy(mac: Mac, body: str) -> tuple[int, Any]:
+    source = named(body, "source")
+    if not copy(mac, library.full(source), library.full(named(body, "destination"))):
+        return 404, {"error": f'model "{source}" not found'}  # measured
+    return 200, None
+
+
+def copy(mac: Mac, source: str, name: str) -> bool:
+    """Give a model another name, over whatever has that (measured); say whether it is here."""
+    if source not in mac.state["models"]:
+        return False
+    copies = mac.state.setdefault("copies", {})
+    copies[name] = copies.get(source, source)
+    mac.state["models"][name] = mac.state["models"][source]
+    return True
+
+
+def version(mac: Mac, name: str) -> str:
+    """Give the digest of what has a name."""
+    return library.version(mac.state.get("copies", {}).get(name, name))
 
 
 def _speak(mac: Mac, path: str, body: str) -> tuple[int, Any]:
@@ -85,18 +120,18 @@ def _speak(mac: Mac, path: str, body: str) -> tuple[int, Any]:
     }
 
 
-def named(body: str) -> str:
+def named(body: str, field: str = "model") -> str:
     """Say which model a request is about."""
     try:
         wished = json.loads(body or "{}")
-        return str(wished.get("model", wished.get("name", "")))
+        return str(wished.get(field, wished.get("name", "")))
     except (ValueError, AttributeError):
         return ""
 
 
 def _model(mac: Mac, name: str) -> dict[str, Any]:
     count = mac.state["models"].get(name, library.size(name) or 0)
-    return {"name": name, "model": name, "size": count, "digest": library.version(name)}
+    return {"name": name, "model": name, "size": count, "digest": version(mac, name)}
 
 
 def _served(name: str) -> dict[str, Any]:

@@ -1,0 +1,10 @@
+# shellcheck disable=SC2154 # it follows models.sh, whose answers it prints once more: nobody is asked twice
+names() { # which servers were asked, and which names are wished or ours
+  printf '%s\n' "$servers" | sed -n 's/^\([^ ][^ ]*\) .*/asked	\1/p'
+  listed alias | sed 's/^/wished	/'
+  recorded "$users" alias | sed 's/^/owned	/'
+}
+if names | grep -qv '^asked'; then
+  section aliases names
+  printf %s "$answers" >&3
+fi
