@@ -30,6 +30,8 @@ class Change:
     """A reason where the difference alone does not tell."""
     foreign: bool = False
     """Whether it is in the way of something that macstate did not make."""
+    rest: Resource | None = None
+    """What is left of something that macstate did not make, where it only has to make way."""
     recorded_by_root: bool = True
     """Whose record names it; all that is known of what is gone already."""
 
@@ -60,10 +62,8 @@ class Change:
     @property
     def fields(self) -> list[tuple[str, Any, Any]]:
         """What differs, as (field, from, to)."""
-        if self.wish is None:
-            return []
-        was = self.was if self.action == "update" else None
-        return [(name, getattr(was, name, None), getattr(self.wish, name)) for name in self.wish.unlike(was)]
+        wish, was = self.wish or self.rest, self.was if self.action == "update" else None
+        return [(name, getattr(was, name, None), getattr(wish, name)) for name in wish.unlike(was)] if wish else []
 
 
 @dataclass(frozen=True)

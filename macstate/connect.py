@@ -118,13 +118,14 @@ def is_rehearsal(host: Host) -> bool:
     return bool(getattr(host.connector, "rehearsed", False))
 
 
-def look(host: Host, wishes: Wishes, *, healths: bool = False) -> Found:
-    """Probe the Mac: one remote command; with ``healths`` every endpoint is asked for an answer too.
+def look(host: Host, wishes: Wishes, *, healths: bool = False, usage: bool = False) -> Found:
+    """Probe the Mac: one remote command; with ``healths`` every endpoint is asked too, with ``usage`` what it does.
 
     Raises:
         MacstateError: the connection is gone, or the answer is not whole.
     """
-    lists, begun = (*wishes.lists, *(health.lists(wishes) if healths else ())), time.time()
+    asked = health.lists(wishes, usage=usage) if healths else ()
+    lists, begun = (*wishes.lists, *asked), time.time()
     ok, output = send(host, ("sh", "-c", probe.script(laptop=wishes.laptop)), probe.stdin(lists))
     try:
         found = replace(probe.found(output.stdout_lines, laptop=wishes.laptop), asked_at=(begun, time.time()))
@@ -155,8 +156,10 @@ def ask(host: Host, script: str, *arguments: str) -> list[str]:
     return [line for line in lines[begin + 1 : lines.index(ANSWER, begin + 1)] if line]
 
 
-def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
+def review(host: Host, *, dry: bool, saved: Saved | None = None, healths: bool = False) -> Review:
     """Read a Mac with one remote command, and plan; a dry one makes no keys, and a saved one says what it is about.
+
+    With ``healths`` every endpoint is asked for an answer too.
 
     Raises:
         MacstateError: it cannot be read, what is wished cannot be said of it, or an option is none.
@@ -167,7 +170,7 @@ def review(host: Host, *, dry: bool, saved: Saved | None = None) -> Review:
             f"only={','.join(options.only)}: the saved plan says which entries it is for; leave this out"
         )
     wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
-    found = look(host, wishes)
+    found = look(host, wishes, healths=healths)
     allowed = guard.named(options.allow)
     known = keys(host, found, dry=dry, anew="new-key" in allowed)
     seen = reviewed(host.name, wishes, found, known, adopt="adopt" in allowed)

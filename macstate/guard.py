@@ -16,10 +16,10 @@ OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
     "userspace": "its tailscaled has userspace networking: every loopback port of this Mac is open to the tailnet",
     "cut-ssh": "it turns off the Tailscale SSH that this run may come through",
-    "lose-key": "it asks for a key now, and would no longer",
-    "removal": "much of what macstate made would be removed",
-    "new-key": "this Mac has a key that is not on this laptop, and whoever has that one would be locked out",
-    "adopt": "it is as the spec wishes, and would be removed with its entry from now on",
+    "lose-key": "it asks for a key now, and would stop asking",
+    "removal": "that is more than a third of what macstate has made on this Mac, or its last endpoint",
+    "new-key": "this Mac has a key that this laptop lacks, and making a new one locks out whoever uses it",
+    "adopt": "it is as the spec wishes, and would go with its entry from now on",
     "firewall-off": "the firewall would be turned off",
 }
 SHARE, FEW = 1 / 3, 10
@@ -54,7 +54,8 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
     gone = (removed - renamed).total()
     last = not serves and (removed - renamed)["launchd"] > 0
     if (plan.owned >= FEW and gone > plan.owned * SHARE) or last:
-        yield "removal", f"{gone} of {plan.owned} objects" + (" with the last endpoint" if last else "")
+        objects = f"object{'s' * (plan.owned != 1)}"
+        yield "removal", f"removing {gone} of {plan.owned} {objects}" + (" with the last endpoint" if last else "")
 
 
 def _turns_off(change: Change, identifier: str, field: str) -> bool:
@@ -62,13 +63,16 @@ def _turns_off(change: Change, identifier: str, field: str) -> bool:
 
 
 def _unlocked(plan: Plan) -> Iterator[str]:
-    """Give the routes that wanted a key by the gateway's configurations as they were, and will not."""
+    """Give the routes that wanted a key by the gateway's configurations as they were, and will not.
+
+    A route that is left as it is leads to the same door as before, behind which there is nothing for it now.
+    """
     gone = {change.id for change in plan.changes if change.action == "remove"}
     before = {route for change in plan.changes for route, word in _routes(change.was) if word == "key"}
     after = {pair for wish in (*plan.stays, *(change.wish for change in plan.changes)) for pair in _routes(wish)}
     gated = {_place(route) for route, _ in after}
     for route in sorted(before):
-        past_the_gateway = _place(route) not in gated and f"serve/{_place(route)}" not in gone
+        past_the_gateway = _place(route) not in gated and f"serve/{_place(route)}" not in gone | plan.left.keys()
         if (route, "open") in after or past_the_gateway:
             yield f"route {route}"
 

@@ -8,6 +8,9 @@ from macstate.found import Found
 from macstate.record import SETTING
 from macstate.resource import Resource
 
+UNREAD = "cannot be read"
+"""The remark on what is not macstate's, and known to be there alone."""
+
 
 def left(wishes: Mapping[str, Resource], found: Found, without: Mapping[str, str]) -> dict[str, str]:
     """Give why, by the id of what is wished or ours.

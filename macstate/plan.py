@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from macstate.change import Batch, Change, Plan, kind_of
 from macstate.found import Found
-from macstate.left import left
+from macstate.left import UNREAD, left
 from macstate.record import SETTING, STOPPED
 from macstate.resource import Resource
 from macstate.resources import KINDS
@@ -18,7 +18,7 @@ FIRST = (-1, 0, 0)
 """The place of what is closed before anything else is changed."""
 ADOPTED = "adopted: it is as the spec wishes"
 UNRECORDED = "as wished, but not in macstate's record: it stays when its entry goes; `--data allow=adopt` adopts it"
-TAKEN_IN = "changed since it was last taken in"
+TAKEN_IN = "what it reads has changed"
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
@@ -87,20 +87,20 @@ def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
         if name not in wishes and line.state != SETTING:
             was = found.resources.get(name)
             was = was if was and was.exists else None
-            why = was.removal_note if was else kind_of(name).gone
+            why = was.brief(going=True) if was else kind_of(name).gone
             yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
 
 
 def _make_way(wishes: Mapping[str, Resource], found: Found, going: Collection[str]) -> Iterator[Change]:
     for kind in KINDS:
-        for was, why in kind.in_the_way(wishes, found, going):
-            yield Change(was.id, "remove", None, was, why, foreign=True)
+        for was, rest, why in kind.in_the_way(wishes, found, going):
+            yield Change(was.id, "update" if rest else "remove", None, was, why, foreign=True, rest=rest)
 
 
 def _order(change: Change) -> tuple[int, int, int, str]:
     place = PLACE[change.id.partition("/")[0]]
     late = sum(each.late for each in [change.wish or change.was] if each)
-    return (0, -place, late, change.id) if change.action == "remove" else (1, place, late, change.id)
+    return (0, -place, late, change.id) if change.wish is None else (1, place, late, change.id)
 
 
 def _not_taken_in(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:
@@ -169,9 +169,9 @@ def _unmanaged(
     for name, was in sorted(found.resources.items()):
         ours = name in found.record.lines or (name in wishes and name not in as_wished)
         if was.owned and was.exists and not ours and name not in told:
-            yield name, UNRECORDED if name in as_wished else "cannot be read" if was.unreadable else ""
+            yield name, UNRECORDED if name in as_wished else UNREAD if was.unreadable else ""
     for start in sorted(found.unreadable):
-        yield start.rstrip("/"), "cannot be read"
+        yield start.rstrip("/"), UNREAD
 
 
 def _left(wishes: Mapping[str, Resource], found: Found) -> Iterator[tuple[str, tuple[list[str], str]]]:

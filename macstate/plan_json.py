@@ -35,7 +35,7 @@ def host(plan: Plan) -> dict[str, Any]:
             "id": change.id,
             "action": change.action,
             "before": _fields(change.was),
-            "after": _fields(change.wish),
+            "after": _fields(change.wish or change.rest),
             "sensitive": list(change.kind.sensitive),
             "steps": [str(step) for part in plan.batches if _carries(part, change) for step in part.steps],
         }

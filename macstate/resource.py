@@ -33,8 +33,6 @@ class Resource(Readable):
     """What to say where it is recorded, no longer wished, and not to be found."""
     implied_by: ClassVar[Mapping[str, str]] = {}
     """Fields that are not told where another one differs too, which tells the same."""
-    repeats: ClassVar[bool] = False
-    """Whether its texts say once more what the rest of a plan says: shown line by line where there is no rest."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
     not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable", "needs"})
@@ -93,6 +91,11 @@ class Resource(Readable):
         del wishes
         return ""
 
+    @property
+    def made(self) -> str:
+        """How its texts come about: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
+        return ""
+
     def as_text(self, field: str) -> str | None:
         """Give a field that is best told line by line as text."""
         value = getattr(self, field)
@@ -103,9 +106,9 @@ class Resource(Readable):
         del was
         return ""
 
-    @property
-    def removal_note(self) -> str:
-        """What its removal means, where the plan should say that."""
+    def brief(self, *, going: bool = False) -> str:
+        """Say in one line what a person cares for in it; ``going``: what really goes with it, and what stays."""
+        del going
         return ""
 
     def note(self, was: Self | None) -> str:
@@ -163,8 +166,8 @@ class Resource(Readable):
     @classmethod
     def in_the_way(
         cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
-    ) -> Iterator[tuple[Resource, str]]:
-        """Give (resource, why) of all that macstate did not make and that cannot stay beside what is wished.
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
+        """Give (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
 
         ``going``: the ids of what is ours and is removed.
         """

@@ -60,7 +60,15 @@ class Review:
             left = map(printable, self.left)
             yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in left)
         notes = tuple(str(each) for each in self.findings if each.level == "note")
-        yield from report.text(self.name, self.plan, steps=steps, width=width, only=only, notes=notes)
+        yield from report.text(
+            self.name,
+            self.plan,
+            steps=steps,
+            width=width,
+            only=only,
+            notes=notes,
+            edited=report.edited(self.plan, self.found),
+        )
 
     def check(self, saved: Saved | None = None) -> None:
         """Let the run through, or not. What only a part of it lacks stops that part, and is told at the end.
@@ -75,6 +83,15 @@ class Review:
         guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
         if self.plan.against:
             raise MacstateError(*self.plan.against)
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why a run is not let through."""
+        try:
+            self.check()
+        except MacstateError as error:
+            return list(error.lines)
+        return []
 
     def end(self) -> None:
         """End a run that has nothing more to change.

@@ -10,8 +10,8 @@ from typing import Self
 from macstate import report
 from macstate.change import Plan
 from macstate.found import Found
-from macstate.health import Health, healths
-from macstate.health.routes import Route, asked
+from macstate.health import Health, healths, usage
+from macstate.health.routes import Route, asked, known
 from macstate.ollama.pulls import Pull
 from macstate.printable import printable
 from macstate.report.styled import Styled
@@ -21,6 +21,7 @@ from macstate.wishes import Wishes
 
 Line = tuple[str, Styled, str]
 """What it is about, its state, and more."""
+RUNNING = {"up", "starting", "wrong"}
 COLOURS = {
     "up": "green",
     "starting": "yellow",
@@ -29,6 +30,8 @@ COLOURS = {
     "down": "red",
     "wrong": "red",
     "silent": "red",
+    "missing": "yellow",
+    "stray": "yellow",
     "unknown": "yellow",
 }
 
@@ -62,8 +65,8 @@ class Status:
 
     @cached_property
     def routes(self) -> list[Route]:
-        """What the routes answer, asked once; nothing where they cannot be asked from here."""
-        return asked(self.wishes, self.found) if self.in_tailnet else []
+        """What the routes answer, asked once; where they cannot be asked from here, which there are."""
+        return asked(self.wishes, self.found) if self.in_tailnet else known(self.wishes, self.found)
 
     @property
     def goes_on(self) -> bool:
@@ -76,16 +79,35 @@ class Status:
         silent = any(each.state == "silent" for each in self.routes)
         return not (self.plan.changes or self.plan.left or silent) and all(each.fine for each in self.healths)
 
+    def _endpoints(self) -> Iterator[Line]:
+        entries, answered = dict(self.wishes.entries), usage.answered(self.wishes, self.found)
+        for each in self.healths:
+            since = usage.since(each.name, self.found)
+            text = [
+                each.text,
+                f"for {since}" if since else "",
+                answered.get(each.name, "") if each.state in RUNNING else "",
+            ]
+            yield _line(each.name, each.state, ", ".join(filter(None, text)), COLOURS.get(each.state))
+            yield from (_route(route) for route in self.routes if route.endpoint == each.name)
+            if each.state not in RUNNING:
+                continue
+            for model in usage.loaded(each.name, self.found):
+                yield _line(f"  {model.name}", "loaded", model.text, None)
+            if ids := usage.listed(each.name, entries[each.name], self.found):
+                yield _line("  models", "served", ", ".join(ids), None)
+
     def lines(self) -> Iterator[Line]:
         """Give a line for each thing."""
-        for each in self.healths:
-            yield _line(each.name, each.state, each.text, COLOURS.get(each.state))
+        yield from self._endpoints()
         for name, pull in self.pulls.items():
             yield _line(name, "pulling", str(pull), "yellow")
         for name, why in self.failures.items():
             yield _line(name, "failed", why, "red")
-        for route in self.routes:
-            yield _line(route.url, route.state, route.text, COLOURS.get(route.state))
+        if self.routes and not self.in_tailnet:
+            yield _line("routes", "unasked", "this laptop is not in the Mac's tailnet", None)
+        named = {each.name for each in self.healths}
+        yield from (_route(route) for route in self.routes if route.endpoint not in named)
         power = [was for was in self.found.resources.values() if isinstance(was, Power) and was.key == "ac"]
         if power and power[0].sleep is not None:
             timer = power[0].sleep
@@ -93,9 +115,18 @@ class Status:
         for why in report.left(self.plan):
             yield _line("spec", "left", why, "red")
         if self.plan.changes:
-            yield _line("spec", "differs", f"{len(self.plan.changes)} changes are pending: `macstate plan`", "yellow")
+            yield _line("spec", "differs", f"{report.pending(self.plan)}: `macstate plan`", "yellow")
         elif not self.plan.left:
             yield _line("spec", "as is", "the Mac matches it", "green")
+
+
+def _route(route: Route) -> Line:
+    audience = "for the internet" if route.public else ""
+    if not route.endpoint:
+        text = f"leads to no endpoint of the spec{f', {audience}' if audience else ''}"
+        return _line(route.url, "stray", ", ".join(filter(None, (text, route.text))), COLOURS["stray"])
+    text = ", ".join(filter(None, (route.text, audience)))
+    return _line(f"  {route.url}", route.state or "there", text, COLOURS.get(route.state))
 
 
 def _line(about: str, state: str, text: str, colour: str | None) -> Line:

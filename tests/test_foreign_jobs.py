@@ -125,7 +125,7 @@ def test_what_holds_a_port_without_a_plist_is_told_and_else_nobodys_business() -
     assert (job.exists, job.bare, job.pid) == (False, True, 4242)
     wish = Launchd(key="system/macstate.a", ports=(8001,))
     machine = Machine(listeners=(Listener(8001, "127.0.0.1", 4250, 4242, "/opt/x"),))
-    [(was, why)] = conflicts([wish], list(found.values()), {}, machine)
+    [(was, _, why)] = conflicts([wish], list(found.values()), {}, machine)
     assert (was.key, why) == ("system/submitted.job", "uses port 8001, which system/macstate.a needs")
     assert [step.line for step in was.displace()] == [step.line for step in was.remove()]
 

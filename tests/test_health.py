@@ -18,7 +18,7 @@ from macstate.change import Plan
 from macstate.facts import Facts, Node
 from macstate.facts.machine import Listener, Machine
 from macstate.found import Found
-from macstate.health import routes
+from macstate.health import routes, usage
 from macstate.record import Line, Record
 from macstate.resources.launchd import Launchd
 from macstate.resources.serve import Serve
@@ -30,7 +30,8 @@ LISTS = json.dumps({"data": [{"id": "a/b"}]})
 
 
 def wished(entry: str) -> Wishes:
-    text = f"{HEADER}endpoints: {{coder: {{command: [/opt/x], port: 8000, {entry}}}}}\n"
+    gateway = "gateway: {server: nginx, keys: {me: env:X}}\n" if "funnel" in entry else ""
+    text = f"{HEADER}{gateway}endpoints: {{coder: {{command: [/opt/x], port: 8000, {entry}}}}}\n"
     return spec.parse(text, "macs.yml").for_host("studio")
 
 
@@ -61,7 +62,7 @@ def found(asked: dict[str, str], *more: Serve, name: str = "") -> Found:
             "/health",
             {"health coder": "OK\n200", "served coder": "<p>\n200"},
             "up",
-            "something else than a list of models",
+            "something other than a list of models",
         ),
         ("/health", {"health coder": "\n503", "served coder": f"{LISTS}\n200"}, "down", "it does not answer: HTTP 503"),
     ],
@@ -140,13 +141,14 @@ def test_each_route_is_asked_for(port: int) -> None:
     assert list(routes.ill(wishes, was, (), ask=False)) == []
 
 
-@pytest.mark.parametrize(("path", "fine"), [("/key", True), ("/down", False)])
-def test_a_silent_route_is_part_of_the_verdict(port: int, path: str, fine: bool) -> None:
+@pytest.mark.parametrize(("path", "fine", "said"), [("/key", True, ", 401"), ("/down", False, ", HTTP 502")])
+def test_a_silent_route_is_part_of_the_verdict(port: int, path: str, fine: bool, said: str) -> None:
     was = found({"health coder": "\n200"}, serve(port, path), name="localhost")
     for in_tailnet in (True, False):
         seen = Status(wished("engine: rest"), was, Plan(()), in_tailnet)
         assert seen.fine == (fine or not in_tailnet)
-        assert any(line[0].strip() == f"https://localhost:{port}{path}" for line in seen.lines()) == in_tailnet
+        [(_, state, text)] = [line for line in seen.lines() if line[0].strip() == f"https://localhost:{port}{path}"]
+        assert (state.text.strip(), text) == ("stray", f" leads to no endpoint of the spec{said if in_tailnet else ''}")
 
 
 def test_a_route_to_what_is_starting_has_time(port: int) -> None:
@@ -163,3 +165,78 @@ def test_what_the_laptop_itself_cannot_do_is_not_the_macs_fault(port: int, monke
     assert (state, "does not trust the certificate" in text) == ("unknown", True)
     ((state, text),) = asked(wishes, found(answers, serve(port, "/"), name="no-such-name.invalid")).values()
     assert (state, "cannot resolve" in text) == ("unknown", True)
+
+
+def told(entry: str, asked: dict[str, str], *routes: Serve) -> list[str]:
+    """Give what `macstate status` says of the endpoint, line by line."""
+    seen = Status(wished(entry), found(asked, *routes, name="mac.ts.net"), Plan(()), in_tailnet=False)
+    lines = [f"{about.rstrip()} {state.text.strip()}{text}" for about, state, text in seen.lines()]
+    return lines[: lines.index("spec as is the Mac matches it")]
+
+
+def test_an_endpoint_is_told_with_its_addresses_its_models_and_for_how_long_it_runs() -> None:
+    here = (
+        Serve.to(443, "/c", "http://127.0.0.1:8000", funnel=False),
+        serve(8443, "/").model_copy(update={"funnel": True}),
+    )
+    entry = "engine: openai, serve: /c, funnel: {https: 8443}, health: /health"
+    answers = {"health coder": "OK\n200", "served coder": f"{LISTS}\n200", "age coder": "1-02:03:04"}
+
+    assert told(entry, answers, *here, serve(443, "/old")) == [
+        "coder up process 7 on 127.0.0.1:8000, for 26 h",
+        "  https://mac.ts.net/c there",
+        "  https://mac.ts.net:8443/ there for the internet",
+        "  models served a/b",
+        "routes unasked this laptop is not in the Mac's tailnet",
+        "https://mac.ts.net/old stray leads to no endpoint of the spec",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("2318-03-01T10:00:00.123456789+01:00", "2.0 GB in memory, until it is unloaded"),
+        ("2020-03-01T10:00:00Z", "2.0 GB in memory, until 2020-03-01 "),
+        ("soon", "2.0 GB in memory"),
+    ],
+)
+def test_what_an_ollama_has_in_memory(until: str, said: str) -> None:
+    body = json.dumps({"models": [{"name": "qwen3:32b", "size": 2 * 10**9, "expires_at": until}]})
+    lines = told("engine: ollama", {"health coder": "x\n200", "loaded coder": f"{body}\n200"})
+    assert lines[1].startswith(f"  qwen3:32b loaded {said}")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "x", "[]", "{}", '{"models": 5}', '{"models": [5]}', '{"models": [{"name": 1}, 7]}']
+)
+def test_what_is_no_list_of_loaded_models_is_not_told(body: str) -> None:
+    was = found({"loaded coder": f"{body}\n200"})
+    assert [each.name for each in usage.loaded("coder", was)] in ([], ["1"])
+
+
+GATED = "macs: {studio: {hostname: h, user: anna}}\ngateway: {server: nginx, keys: {me: env:X}}\nendpoints:\n"
+GATED += "  a: {engine: rest, command: [/opt/x], port: 8000, serve: /a}\n"
+GATED += "  b: {engine: rest, command: [/opt/x], port: 8001, serve: /}\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "a", "b"),
+    [
+        ("", "0 requests", "0 requests"),
+        ("   2 2026-11-27T10:00+01:00 tailnet/443 /a/x\n", "0 requests", "0 requests"),  # an hour before it ran
+        ("   2 2026-11-27T11:00+01:00 tailnet/443 /a/x\n   1 17957736 tailnet/443 /a\n", "3 requests", "0 requests"),
+        ("more\n   1 2026-11-27T11:00+01:00 tailnet/443 /ab\n", "at least 0 requests", "at least 1 request"),
+        ("more\n   1 2026-11-27T09:00+01:00 tailnet/443 /ab\n", "0 requests", "at least 1 request"),
+        (
+            "   1 2026-11-27T11:00+01:00 funnel/8443 /a\n   x\n   1 9999-99-99T99:99+99:99 tailnet/443 /a\n",
+            "0 requests",
+            "0 requests",
+        ),
+    ],
+)
+def test_requests_are_counted_since_an_endpoint_runs_and_by_the_longest_mount(log: str, a: str, b: str) -> None:
+    clock = 1795773600 + 120  # 2026-11-27 10:02 UTC
+    facts = Facts(node=Node(name="h"), machine=Machine(clock=clock))
+    was = Found(facts, {}, Record({}), asked={"requests": log, "age a": "03:00"})
+    wishes = spec.parse(GATED, "macs.yml").for_host("studio")
+    assert usage.answered(wishes, was) == {"a": f"{a} answered", "b": f"{b} answered"}

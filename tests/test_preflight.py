@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 from click.testing import CliRunner
 from laptop import REFERENCE, Laptop
@@ -202,3 +203,72 @@ def test_every_warning_has_a_name_and_every_name_a_warning() -> None:
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Finding" and len(call.args) > 2:
                 words = [ast.literal_eval(word) for word in call.args[2:] if isinstance(word, ast.Constant)]
                 assert words[:1] != ["warning"] or words[1:] or isinstance(call.args[-1], ast.Name), ast.unparse(call)
+
+
+KEYED = """
+macs: {macstudio: {hostname: studio.tail1.ts.net, user: anna}}
+gateway: {server: nginx, keys: {me: env:MACSTATE_TEST_KEY}}
+endpoints:
+  ollama: {engine: ollama, command: [/usr/local/bin/ollama, serve], port: 11434, serve: /}
+  coder:
+    engine: rest
+    command: [/opt/homebrew/bin/mlx_lm.server, --port, "{port}"]
+    port: 8091
+    serve: /c
+    require_key: true
+"""
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
+    """A Mac with one endpoint that asks for a key behind one that does not."""
+    laptop = Laptop(tmp_path_factory.mktemp("keyed"))
+    assert not laptop.run(KEYED).failed
+    return laptop
+
+
+def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
+    before = keyed.keep()
+    code, said = doctor(keyed, KEYED)
+    assert (code, "error" in said, said["ok"][-1]) == (0, False, "running: ollama, coder")
+
+    keyed.command("rehearse crash macstate.coder; sudo launchctl kill TERM system/macstate.ollama")
+    code, said = doctor(keyed, KEYED)
+    down = "endpoints.coder: down: its job is not running (last exit: 1); `macstate logs coder` shows why"
+    assert (code, down in said["error"]) == (1, True), said
+    keyed.put_back(before)
+
+
+def test_a_job_that_is_started_again_and_again_is_told(keyed: Laptop) -> None:
+    before = keyed.keep()
+    keyed.command("rehearse crash-loop macstate.gateway; rehearse crash macstate.gateway")
+    code, said = doctor(keyed, KEYED)
+    assert code == 1
+    assert any(
+        re.fullmatch(
+            r"gateway: its job (is not running|was started \d+ times); last exit: 1; `macstate logs gateway` .*", line
+        )
+        for line in said["error"]
+    ), said
+    keyed.put_back(before)
+
+
+def test_doctor_says_why_a_plan_would_be_refused(keyed: Laptop) -> None:
+    code, said = doctor(keyed, KEYED.replace("require_key: true", "require_key: false"))
+    assert code == 1
+    assert said["error"] == [
+        "route tailnet 443/c: refused, it asks for a key now, and would stop asking; if that is meant, add "
+        "`--data allow=lose-key`"
+    ]
+
+
+def test_a_port_that_somebody_holds_is_no_lost_key(keyed: Laptop) -> None:
+    before = keyed.keep()
+    keyed.command(
+        "rehearse crash-loop macstate.coder; rehearse crash macstate.coder; rehearse listen 8091 /opt/python3"
+    )
+    [seen] = keyed.run(KEYED, dry=True).shown
+    lines = [click.unstyle(line) for line in seen.text(steps=False)]
+    assert any(line.startswith("left: endpoints.coder: port 8091 is held by /opt/python3") for line in lines), lines
+    assert seen.refusals == []
+    keyed.put_back(before)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import pytest
 from laptop import REFERENCE, ROOT, Laptop, Outcome
 
 from macstate import guard, plan_json, report, saved, spec, terminal
-from macstate.change import Plan
+from macstate.change import Batch, Change, Plan
 from macstate.errors import MacstateError
 from macstate.facts import Facts, Node
 from macstate.found import Found
@@ -29,6 +31,8 @@ from macstate.plan import plan
 from macstate.record import Line, Record
 from macstate.report.styled import Styled
 from macstate.resource import Resource
+from macstate.resources.file import File
+from macstate.resources.serve import Serve
 from macstate.resources.serve_document import STATUS
 from macstate.review import Review
 
@@ -79,6 +83,17 @@ def _other(value: object) -> object:
 SCENES = {
     "first run": REFERENCE,
     "one changed value": REFERENCE.replace("30m", "10m"),
+    "an added endpoint": REFERENCE.replace(
+        "\nclients:",
+        """
+  mlx:
+    engine: openai
+    command: [/opt/homebrew/bin/mlx_lm.server, --host, 127.0.0.1, --port, "{port}"]
+    port: 8082
+    serve: /mlx
+
+clients:""",
+    ),
     "a removed endpoint": REFERENCE[: REFERENCE.index("  a1111:")],
     "a new funnel": REFERENCE.replace("    serve: /vllm\n", "    serve: /vllm\n    funnel: {https: 10000}\n"),
     "a guide that says more": REFERENCE.replace("Qwen 3 (8-B)", "Qwen 3 (small)"),
@@ -130,6 +145,143 @@ def test_screen(
     assert shown == file.read_text()
 
 
+@pytest.mark.parametrize(("scene", "most"), [("first run", 60), ("an added endpoint", 15), ("nothing to do", 1)])
+def test_a_plan_is_read_at_one_look(reviews: dict[str, list[Review]], scene: str, most: int) -> None:
+    [seen] = reviews[scene]
+    lines = list(seen.text(steps=False, width=80))
+    assert len(lines) <= most, "\n".join(lines)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_changed_field_is_told_with_every_detail(reviews: dict[str, list[Review]], scene: str) -> None:
+    for seen in reviews[scene]:
+        lines = list(map(click.unstyle, seen.text(steps=True)))
+        for change in seen.plan.changes:
+            begin = next(place for place, line in enumerate(lines) if line[2:].split("  ")[0] == change.id)
+            below = list(itertools.takewhile(lambda line: line.startswith("    "), lines[begin + 1 :]))
+            assert [name for name, _, _ in change.fields if not any(_tells(line, name) for line in below)] == []
+        assert [step for batch in seen.plan.batches for step in batch.steps if f"    {step}" not in lines] == []
+
+
+def _tells(line: str, field: str) -> bool:
+    return re.match(rf"    {field}[.:]", line) is not None
+
+
+PERSONS = "macs: {macstudio: {hostname: mini.tail1.ts.net, user: me}}\nfiles: {/etc/notes: {content: %s}}\n"
+
+
+def short(todo: Plan, *, edited: tuple[str, ...] = ()) -> list[str]:
+    """Give the lines that are shown where nobody asks for more."""
+    return [click.unstyle(line) for line in report.text("macstudio", todo, edited=edited)]
+
+
+@pytest.mark.parametrize(
+    ("was", "wish"),
+    [
+        ("".join(f"line {number}\n" for number in range(40)), "line 0\n"),
+        ("one\n", "".join(f"line {number}\n" for number in range(40))),
+        ("".join(f"line {number}\n" for number in range(40)), "".join(f"Line {number}\n" for number in range(40))),
+    ],
+)
+def test_no_line_of_a_persons_own_file_is_hidden_when_it_changes(was: str, wish: str) -> None:
+    todo = planned(PERSONS % json.dumps(wish), PERSONS % json.dumps(was))
+    before, after = set(was.splitlines()), set(wish.splitlines())
+    told = {line.strip() for line in short(todo)}
+    assert told >= {f"-{line}" for line in before - after} | {f"+{line}" for line in after - before}
+
+
+def test_a_text_that_differs_at_its_very_end_says_so() -> None:
+    todo = planned(PERSONS % json.dumps("a\nb\n"), PERSONS % json.dumps("a\nb"))
+    assert short(todo)[1:3] == ["    content:", "      (only the end of the last line differs)"]
+
+
+def test_what_somebody_wrote_into_a_text_that_is_made_is_shown_before_it_goes() -> None:
+    name = "file/Library/macstate/etc/nginx.conf"
+    was = wished(REFERENCE)[name]
+    assert isinstance(was, File)
+    by_hand = "".join(f"# mine {number}\n" for number in range(20))
+    other = was.model_copy(update={"content": f"{was.content}{by_hand}"})
+    todo = planned(REFERENCE, REFERENCE, "macstudio", **{name: other})
+    found = Found(FACTS, {name: other}, Record({name: Line("owned", was.fingerprint)}))
+    assert sum("-# mine" in line for line in short(todo, edited=tuple(report.edited(todo, found)))) == 20
+    [change] = [each for each in todo.changes if each.id == name]
+    assert sum("-# mine" in line for line in short(todo)) < 20  # as much as of what follows from the spec
+
+    as_written = replace(found, record=Record({name: Line("owned", other.fingerprint)}))
+    assert (name in report.edited(todo, found), name in report.edited(todo, as_written)) == (True, False)
+    assert change.action == "update"
+
+
+def test_a_script_of_ours_is_told_without_a_count() -> None:
+    name = "file/Library/macstate/bin/watchdog"
+    was = wished(REFERENCE)[name].model_copy(update={"content": "#!/bin/sh\n# an older one\n"})
+    assert (
+        short(planned(REFERENCE, REFERENCE, "macstudio", **{name: was}))[2]
+        == f"~ {name}  another version of macstate's script"
+    )
+
+
+def test_a_changed_plist_tells_each_key_and_what_somebody_else_wrote_is_whole() -> None:
+    name = "launchd/system/com.ollama.server"
+    todo = planned(REFERENCE.replace("OLLAMA_KEEP_ALIVE: 30m", "OLLAMA_KEEP_ALIVE: 10m"), REFERENCE)
+    assert "    file.EnvironmentVariables.OLLAMA_KEEP_ALIVE: 30m -> 10m" in short(todo)
+    theirs = replace(next(each for each in todo.changes if each.id == name), foreign=True)
+    [batch] = [each for each in todo.batches if theirs.id in {change.id for change in each.changes}]
+    lines = short(Plan((replace(batch, changes=(theirs,)),)))
+    assert "      -    <string>30m</string>" in lines
+
+
+def test_what_loses_only_the_internet_is_not_removed() -> None:
+    route = Serve(key="443/site", target="http://127.0.0.1:3000", funnel=True, where="https://h:443", stays=True)
+    left = route.model_copy(update={"funnel": False})
+    change = Change(route.id, "update", None, route, "stays for the tailnet alone", foreign=True, rest=left)
+    todo = Plan((Batch((change,), (), (0, 0, 0)),))
+    lines = short(todo)
+    assert lines[2] == "~ serve/443/site  funnel: true -> false  # stays for the tailnet alone"
+    assert lines[-1] == "Plan: 0 to add, 1 to change, 0 to remove."
+    document = json.loads(plan_json.as_json({"macstudio": todo}, 64 * "0"))
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    [told] = document["hosts"]["macstudio"]["changes"]
+    assert (told["action"], told["before"]["funnel"], told["after"]["funnel"]) == ("update", True, False)
+
+
+def test_what_is_not_ours_is_named_in_groups_and_what_macos_hides_with_each_detail_only() -> None:
+    hidden = (("launchd/system/com.tailscale.tailscaled", "cannot be read"), ("launchd/gui/501", "cannot be read"))
+    kept = (("power/ac.sleep", "left as found"), ("power/ac.womp", "left as found"))
+    todo = Plan(
+        unmanaged=(
+            *hidden,
+            ("launchd/system/a", ""),
+            ("launchd/system/b", ""),
+            ("serve", "cannot be read"),
+            ("launchd", "cannot be read"),
+            *kept,
+        )
+    )
+    shown = [
+        "unmanaged: launchd/system/a, launchd/system/b",
+        "unmanaged: serve (cannot be read)",
+        "unmanaged: launchd (cannot be read)",
+        "unmanaged: power/ac.sleep, power/ac.womp (left as found)",
+    ]
+    assert short(todo)[:-1] == shown
+    whole = list(report.text("macstudio", todo, steps=True))[:-1]
+    assert whole[0] == "unmanaged: launchd/system/com.tailscale.tailscaled, launchd/gui/501, launchd (cannot be read)"
+    assert whole[1:] == [line for line in shown if "launchd (" not in line]
+
+
+def test_a_removal_says_what_goes_and_what_stays() -> None:
+    lines = "\n".join(short(planned(SMALL.replace("endpoints: [mlx]", "endpoints: []"), SMALL)))
+    assert re.search(r"^- serve/443/x  # .*/x ends$", lines, re.MULTILINE)
+    log = "/Users/mmirvois/Library/Logs/macstate.mlx.log"
+    assert f"- launchd/system/macstate.mlx  # the job and its plist go; its log stays: {log}" in lines
+
+
+def test_one_change_is_and_two_are() -> None:
+    assert report.pending(SAVED) == "1 change is pending"
+    assert report.pending(planned(SMALL, SMALL.replace("serve: /x", "serve: /y"))) == "2 changes are pending"
+
+
 def breaks(line: str) -> bool:
     """Say whether a line may be broken: there is a space in it, and it is no line of a file's diff."""
     return " " in line.strip() and not re.match(r"(\[\w+\] )? {6}[-+ ]", line)
@@ -141,7 +293,7 @@ def test_a_terminal_of_eight_columns_is_no_defect(
     monkeypatch.setenv("COLUMNS", "8")
     with contextlib.redirect_stdout(Tty()) as screen:
         terminal.show(reviews["two macs"][0], several=True, steps=False)
-    assert "[macmini]     sleep: 1 -> 0\n" in click.unstyle(screen.getvalue())
+    assert "[macmini] ~ power/ac  sleep: 1\n[macmini]     -> 0\n" in click.unstyle(screen.getvalue())
 
 
 def test_every_screen_is_a_scene() -> None:
@@ -189,8 +341,12 @@ def test_the_schema_of_plans_is_one_and_refuses_what_is_none() -> None:
 
 KEYED = REFERENCE.replace("    serve: /vllm\n", "    serve: /vllm\n    require_key: true\n")
 DANGERS: dict[str, tuple[str, str, str]] = {
-    "lose-key": (KEYED, REFERENCE, "route tailnet 443/vllm: refused, it asks for a key now, and would no longer"),
-    "removal": (REFERENCE, REFERENCE[: REFERENCE.index("gateway:")], "with the last endpoint: refused, much of what"),
+    "lose-key": (KEYED, REFERENCE, "route tailnet 443/vllm: refused, it asks for a key now, and would stop asking"),
+    "removal": (
+        REFERENCE,
+        REFERENCE[: REFERENCE.index("gateway:")],
+        "with the last endpoint: refused, that is more than a third",
+    ),
     "firewall-off": (
         REFERENCE,
         REFERENCE.replace("  enabled: true\n  allow", "  enabled: false\n  allow"),
@@ -257,7 +413,7 @@ def many(count: int) -> str:
 def test_of_few_objects_one_is_a_large_share_and_no_danger() -> None:
     guard.check(planned(many(2), many(9)), NODE, "")
     guard.check(planned(many(7), many(10)), NODE, "")
-    with pytest.raises(MacstateError, match="4 of 10 objects: refused"):
+    with pytest.raises(MacstateError, match="removing 4 of 10 objects: refused"):
         guard.check(planned(many(6), many(10)), NODE, "")
 
 

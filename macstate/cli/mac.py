@@ -17,6 +17,7 @@ from macstate.cli import jobs, logs
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import about, targeted, worded
 from macstate.errors import MacstateError
+from macstate.preflight import running
 from macstate.report.styled import Styled
 from macstate.review import planned
 from macstate.types import seconds
@@ -44,7 +45,7 @@ def show_status(target: str | None, *, follow: bool, limit: tuple[str, ...]) -> 
         with status.Screen() as screen:
             while True:
                 wishes = spec.load().for_host(host.name)
-                found = connect.look(host, wishes, healths=True)
+                found = connect.look(host, wishes, healths=True, usage=True)
                 todo, _ = planned(wishes, found, connect.keys(host, found, dry=True))
                 seen = status.Status(wishes, found, todo, connect.reaches(host))
                 if not (follow and seen.goes_on):
@@ -63,9 +64,9 @@ def show_status(target: str | None, *, follow: bool, limit: tuple[str, ...]) -> 
 @targeted
 @limited
 def doctor(target: str | None, *, limit: tuple[str, ...]) -> None:
-    """Say why something could not work on TARGET.
+    """Say what does not work on TARGET, or could not.
 
-    It is what every plan checks beforehand, with what is well.
+    It is what is down, and what every plan checks beforehand, with what is well.
 
     Exits with 0 when nothing stands in the way, 1 otherwise.
     """
@@ -73,11 +74,11 @@ def doctor(target: str | None, *, limit: tuple[str, ...]) -> None:
 
     def look(state: State, host: Host) -> None:
         terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
-        seen = connect.review(host, dry=True)
-        for each in seen.findings:
+        seen = connect.review(host, dry=True, healths=True)
+        for each in (*seen.findings, *running.findings(seen.wishes, seen.found, seen.plan)):
             terminal.say(Styled(f"{each.level:8}", COLOURS[each.level]), f"  {each.about}: {each.text}")
             errors.extend([f"{each.about}: {each.text}"] * (each.level == "error"))
-        for line in report.left(seen.plan):
+        for line in (*report.left(seen.plan), *seen.refusals):
             if not line.startswith(tuple(errors)):
                 terminal.say(Styled(f"{'error':8}", COLOURS["error"]), f"  {line}")
                 errors.append(line)

@@ -40,14 +40,20 @@ class Health:
         return self.state in {"up", "starting", "waiting", "off"}
 
 
-def lists(wishes: Wishes) -> Iterator[tuple[str, str]]:
-    """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none."""
+def lists(wishes: Wishes, *, usage: bool = False) -> Iterator[tuple[str, str]]:
+    """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none.
+
+    ``usage``: also for what is in memory, and for what the gateway has answered.
+    """
     for name, entry in _endpoints(wishes):
         if entry.is_off:
             continue
         yield "health", f"{name} {entry.port} {entry.health_path} {entry.domain}/{entry.job_label(name)}"
-        if entry.speaks == "openai" and entry.all_models and entry.health_path != MODELS:
+        if entry.speaks == "openai" and (entry.all_models or usage) and entry.health_path != MODELS:
             yield "served", f"{name} {entry.port}"
+        if entry.engine == "ollama" and usage:
+            yield "loaded", f"{name} {entry.port}"
+    yield from (("requests", entry.label) for _, entry in wishes.entries if usage and entry.section == "gateway")  # type: ignore[attr-defined]
 
 
 def healths(wishes: Wishes, found: Found) -> list[Health]:
@@ -73,7 +79,7 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
     if wrong := next(_wrong(endpoint, job, found), None):
         return Health(name, "wrong", wrong)
     if down := next(_down(name, endpoint, found), None):
-        age = _seconds(found.asked.get(f"age {name}", ""))
+        age = running(name, found)
         young = age is not None and age < endpoint.ready_within
         return Health(name, "starting" if young else "down", f"{down} yet" if young else down)
     where, here = f"process {job.pid} on 127.0.0.1:{endpoint.port}", _served(name, endpoint, found)
@@ -83,6 +89,24 @@ def _judge(name: str, endpoint: Any, found: Found) -> Health:
         ids = frozenset(f"model/{name}/{full(model)}" for model in missing)
         return Health(name, "wrong", f"it does not serve {', '.join(missing)}", missing=ids)
     return Health(name, "up", where)
+
+
+def running(name: str, found: Found) -> int | None:
+    """Say for how many seconds an endpoint's process runs; None: it does not, or that is not known."""
+    return _seconds(found.asked.get(f"age {name}", ""))
+
+
+def served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
+    """Give the models that a server of OpenAI's sort lists; a text where that cannot be told.
+
+    The text is the reason.
+    """
+    section = "health" if endpoint.health_path == MODELS else "served"
+    body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
+    try:
+        return {str(model["id"]) for model in json.loads(body)["data"] or ()} if status == "200" else _said(status)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"{MODELS} answers with something other than a list of models"
 
 
 def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Health:
@@ -122,18 +146,15 @@ def _served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
         return [model for model in declared if f"{name}/{full(model)}" in here]
     if endpoint.speaks != "openai" or not declared:
         return declared
-    section = "health" if endpoint.health_path == MODELS else "served"
-    body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
-    if status != "200":
-        return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
-    try:
-        served = {str(model["id"]) for model in json.loads(body)["data"] or ()}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return f"{MODELS} answers with something other than a list of models"
-    absent = [model for model in declared if model not in served]
+    here_too = served(name, endpoint, found)
+    absent = [] if isinstance(here_too, str) else [model for model in declared if model not in here_too]
     if absent and ENGINES[endpoint.engine].lists_others:
         return f"{MODELS} lists what is downloaded, and {', '.join(absent)} is not in it, or not yet"
-    return served
+    return here_too
+
+
+def _said(status: str) -> str:
+    return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
 
 
 def _seconds(text: str) -> int | None:

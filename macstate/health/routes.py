@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import Any
 
@@ -27,30 +27,59 @@ class Route:
 
     url: str
     state: str
-    """``answers``, ``starting`` (its endpoint is), ``silent``, or ``unknown``: the laptop itself cannot ask."""
+    """``answers``, ``starting`` (its endpoint is), ``silent``, ``unknown`` (the laptop itself cannot ask), ``missing``
+    (it is not in Serve); empty: it was not asked."""
     text: str
     """The HTTP status, or why there is none."""
+    endpoint: str = ""
+    """Whose it is; empty: the spec has no endpoint for it."""
+    public: bool = False
+    """Whether the internet reaches it."""
+
+
+def known(wishes: Wishes, found: Found) -> list[Route]:
+    """Give every route that macstate made, and those of the spec that are not there, without asking."""
+    name = found.facts.node.name
+    here = {was.key: was for was in _mine(wishes, found)}
+    wished = {key: (each, funnel) for key, (each, _, funnel) in _endpoints(wishes).items()}
+    return [
+        *(Route(_url(name, key), "", "", wished.get(key, ("", False))[0], was.public) for key, was in here.items()),
+        *(
+            Route(_url(name, key), "missing", "not in Serve yet", each, funnel)
+            for key, (each, funnel) in wished.items()
+            if key not in here and name and not wishes.only
+        ),
+    ]
 
 
 def asked(wishes: Wishes, found: Found) -> list[Route]:
     """Ask for every route that macstate made, all at once."""
     starting = {each.name for each in healths(wishes, found) if each.state == "starting"}
-    endpoints: dict[str, tuple[str, Any]] = {
-        f"{route.https}{route.path}": (name, entry)
+    open_ones = {_url(found.facts.node.name, key): entry.open_path for key, (_, entry, _) in _endpoints(wishes).items()}
+    routes = known(wishes, found)
+    mine = [route for route in routes if not route.state]
+    with ThreadPoolExecutor(max(len(mine), 1)) as pool:
+        answers = pool.map(
+            lambda route: _ask(route, open_ones.get(route.url, ""), young=route.endpoint in starting), mine
+        )
+        return [*answers, *(route for route in routes if route.state)]
+
+
+def _endpoints(wishes: Wishes) -> dict[str, tuple[str, Any, bool]]:
+    """Give (name, entry, whether it is for the internet) by the key of each route that the spec has."""
+    return {
+        f"{route.https}{route.path}": (name, entry, field == "funnel")
         for name, entry in wishes.entries
         if entry.section == "endpoints" and not entry.is_off
-        for route in (getattr(entry, "serve", None), getattr(entry, "funnel", None))
-        if route
+        for field in ("serve", "funnel")
+        if (route := getattr(entry, field, None))
     }
-    young = {key for key, (name, _) in endpoints.items() if name in starting}
-    open_ones = {key: entry.open_path for key, (_, entry) in endpoints.items()}
+
+
+def _mine(wishes: Wishes, found: Found) -> list[Serve]:
     about = wishes.ids(wishes.only, found.facts) if wishes.only else found.record.lines
     mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
-    mine = [was for was in mine if was.id in about]
-    with ThreadPoolExecutor(max(len(mine), 1)) as pool:
-        urls = ((was, _url(found.facts.node.name, was)) for was in mine)
-        jobs = [(url, open_ones.get(was.key, ""), was.key in young) for was, url in urls]
-        return list(pool.map(lambda job: _ask(job[0], job[1], young=job[2]), jobs))
+    return [was for was in mine if was.id in about]
 
 
 def ill(wishes: Wishes, found: Found, left: Collection[str], *, ask: bool) -> Iterator[str]:
@@ -63,25 +92,30 @@ def ill(wishes: Wishes, found: Found, left: Collection[str], *, ask: bool) -> It
         yield from (f"{each.url}: {each.text}" for each in asked(wishes, found) if each.state == "silent")
 
 
-def _url(name: str, was: Serve) -> str:
-    port, _, mount = was.key.partition("/")
+def _url(name: str, key: str) -> str:
+    port, _, mount = key.partition("/")
     return f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
 
 
-def _ask(url: str, path: str, *, young: bool) -> Route:
+def _ask(route: Route, path: str, *, young: bool) -> Route:
     """Ask for what the gateway lets through to the server: it answers for all else itself."""
+    state, text = _answer(route.url, path, young=young)
+    return replace(route, state=state, text=text)
+
+
+def _answer(url: str, path: str, *, young: bool) -> tuple[str, str]:
     where = url if path in {"", "/"} else f"{url.rstrip('/')}{path}"
     try:
         with urllib.request.urlopen(where, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
-            return Route(url, "answers", str(answer.status))
+            return "answers", str(answer.status)
     except urllib.error.HTTPError as error:
         if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key
-            return Route(url, "answers", str(error.code))
-        return Route(url, "starting" if young else "silent", f"HTTP {error.code}")
+            return "answers", str(error.code)
+        return "starting" if young else "silent", f"HTTP {error.code}"
     except (OSError, ValueError, HTTPException) as error:
         why = getattr(error, "reason", error)
         if isinstance(why, socket.gaierror):
-            return Route(url, "unknown", "this laptop cannot resolve the name (`tailscale up --accept-dns`)")
+            return "unknown", "this laptop cannot resolve the name (`tailscale up --accept-dns`)"
         if isinstance(why, ssl.SSLCertVerificationError):
-            return Route(url, "unknown", f"this laptop's Python does not trust the certificate: {why.verify_message}")
-        return Route(url, "silent", str(why) or type(why).__name__)
+            return "unknown", f"this laptop's Python does not trust the certificate: {why.verify_message}"
+        return "silent", str(why) or type(why).__name__

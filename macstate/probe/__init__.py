@@ -19,7 +19,7 @@ from macstate.resources import KINDS
 @cache
 def script(*, laptop: bool = False) -> str:
     """Give the probe of a Mac, or of the laptop: the common part, then each kind's."""
-    common = ("bounded.sh", "probe.sh") if laptop else ("bounded.sh", "probe.sh", "way.sh", "probe_mac.sh")
+    common = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
     parts = [scripts.bare(name) for name in common]
     for kind in _kinds(laptop=laptop):
         lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
@@ -44,9 +44,8 @@ def found(lines: list[str], *, laptop: bool = False) -> Found:
     """
     kinds = sections(lines)
     common = kinds.pop("")
-    record = machine.record(common).of(
-        partial(_carried_out_by_root, {kind.kind: kind for kind in _kinds(laptop=laptop)})
-    )
+    here = {kind.kind: kind for kind in _kinds(laptop=laptop)}
+    record = machine.record(common).of(partial(_carried_out_by_root, here))
     unreadable: dict[str, str] = {}
     outputs: dict[str, dict[str, str]] = {}
     resources: dict[str, Resource] = {}

@@ -84,4 +84,5 @@ def record(common: Mapping[str, Section]) -> Record:
 
 def asked(common: Mapping[str, Section]) -> dict[str, str]:
     """Give what endpoints answered, where they were asked."""
-    return {name: section.output for name, section in common.items() if name.startswith(("health ", "served ", "age "))}
+    names = ("health ", "served ", "age ", "loaded ", "requests")
+    return {name: section.output for name, section in common.items() if name.startswith(names)}

@@ -8,16 +8,22 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from macstate.change import SIGNS, Batch, Change, Plan
+from macstate.found import Found
 from macstate.health import Health
+from macstate.left import UNREAD
 from macstate.report import diff
 from macstate.report.styled import Styled
+from macstate.steps import Aside
 
-COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 WORDS = {"create": "add", "update": "change", "remove": "remove"}
-MANY = 5
-"""So many parts of one document are counted in pyinfra's table, which is as wide as its longest row."""
+WIDEST = 44
+"""Characters of one operation's name; of a document's parts that are longer together only the number is told, since
+pyinfra's table is as wide as its longest row, and has that twice."""
 FEW = 3
 """So many ids are named of what has one reason."""
+HIDDEN = re.compile(r"launchd/(system/|gui/[0-9]+(/|$)).*")
+"""What is hidden where it cannot be read: plists that only root may read, and the jobs of a screen at which nobody is
+logged in; no Mac is without these."""
 NARROWEST = 20
 """Columns; on a terminal that is narrower, lines are broken as if it had these."""
 
@@ -30,34 +36,62 @@ def text(  # noqa: PLR0913 - each is told in a way of its own
     width: int | None = None,
     only: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
+    edited: Collection[str] = (),
 ) -> Iterator[str]:
-    """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's."""
+    """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's.
+
+    ``steps``: with every detail; ``edited``: the ids of what somebody else has written over since macstate did.
+    """
     told = (Styled(f"note: {note}") for note in notes)
-    for line in (*_lines(plan, steps=steps), *told, Styled(summary(name, plan, only))):
+    for line in (*_lines(plan, edited, steps=steps), *told, Styled(summary(name, plan, only))):
         yield from fitted(line, width)
 
 
-def _lines(plan: Plan, *, steps: bool) -> Iterator[Styled]:
+def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styled]:
     public = list(_public(plan))
     yield from (Styled(f"! {line}", bold=True) for line in public)
     yield from [Styled("")] * bool(public)
-    alone = len(plan.changes) == 1
+    alone, notes = len(plan.changes) == 1, dict(plan.notes)
     for batch in plan.batches:
         for change in batch.changes:
-            yield Styled(f"{SIGNS[change.action]} {change.id}{_reason(change)}", COLOURS[change.action])
-            yield from (line.indented(4) for line in diff.lines(change, new=steps, repeated=alone))
+            note = "" if steps else notes.pop(change.id, "")
+            known = change.id in edited
+            told = _whole(change) if steps else diff.told(change, note, alone=alone, edited=known)
+            yield from told
             yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts)
+        if not steps:
+            kept = (step.path for step in batch.steps if isinstance(step, Aside))
+            yield from (Styled(f"    {path} is kept as {path}.before-macstate") for path in kept)
         if steps:
             yield from (
-                Styled(f"- {change.id}  # until the end of this run", COLOURS["remove"]) for change in batch.closes
+                Styled(f"- {change.id}  # until the end of this run", diff.COLOURS["remove"]) for change in batch.closes
             )
             yield from (Styled(f"    {step}", fixed=True) for step in batch.steps)
-    for identifier, remark in plan.unmanaged:
-        yield Styled(f"unmanaged: {identifier}" + (f" ({remark})" if remark else ""))
-    yield from (Styled(f"note: {identifier} {note}") for identifier, note in plan.notes)
+    yield from _unmanaged(plan, steps=steps)
+    yield from (Styled(f"note: {identifier} {note}") for identifier, note in notes.items())
     yield from (Styled(f"left: {line}", bold=True) for line in left(plan))
     if plan.changes and plan.stays:
         yield Styled(f"unchanged: {len(plan.stays)}")
+
+
+def _whole(change: Change) -> Iterator[Styled]:
+    brief = change.wish.brief() if change.action == "create" and change.wish else ""
+    reason = f"  # {change.why}" if change.why else ""
+    yield Styled(
+        f"{SIGNS[change.action]} {change.id}{'  ' if brief else ''}{brief}{reason}", diff.COLOURS[change.action]
+    )
+    yield from (line.indented(4) for line in diff.lines(change))
+
+
+def _unmanaged(plan: Plan, *, steps: bool) -> Iterator[Styled]:
+    """Name what is not macstate's, by what there is to say of it; what macOS hides on every Mac with each detail."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for identifier, remark in plan.unmanaged:
+        kind = identifier.partition("/")[0]
+        if steps or not (remark == UNREAD and HIDDEN.fullmatch(identifier)):
+            groups.setdefault((kind, remark), []).append(identifier)
+    for (_, remark), ids in groups.items():
+        yield Styled(f"unmanaged: {', '.join(ids)}" + (f" ({remark})" if remark else ""))
 
 
 def left(plan: Plan) -> list[str]:
@@ -75,10 +109,24 @@ def _with_ids(why: str, ids: list[str]) -> str:
     return f"{why} ({named})" if re.match(r"[a-z_]+(\.\S+)?: ", why) else f"{named}: {why}"
 
 
+def edited(plan: Plan, found: Found) -> frozenset[str]:
+    """Give the ids of what differs from what macstate wrote there last, as far as the record tells."""
+    changes = ((change, found.record.lines.get(change.id)) for change in plan.changes)
+    return frozenset(change.id for change, line in changes if line and not _as_written(change, line.fingerprint))
+
+
+def _as_written(change: Change, recorded: str) -> bool:
+    if change.wish is None or change.was is None or not change.wish.made:
+        return True
+    known = {field: getattr(change.was, field) for field in change.wish.managed}
+    return change.wish.model_copy(update=known).fingerprint == recorded
+
+
 def title(batch: Batch) -> str:
     """Name what one operation carries out; the plan names each part of it."""
-    if len(batch.titles) < MANY:
-        return ", ".join(batch.titles)
+    whole = ", ".join(batch.titles)
+    if len(batch.titles) == 1 or len(whole) <= WIDEST:
+        return whole
     counts = Counter[str](change.action for change in batch.changes)
     said = [f"{counts[action]} to {word}" for action, word in WORDS.items() if counts[action]]
     closed = [f"{len(batch.closes)} closed until the end"] if batch.closes else []
@@ -114,6 +162,12 @@ def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
     counts = Counter[str](each.action for each in plan.changes)
     said = ", ".join(f"{counts[action]} to {word}" for action, word in WORDS.items())
     return f"Plan: {said}.{f' {rest} left.' if rest else ''}{f' Only {about}.' if only else ''}"
+
+
+def pending(plan: Plan) -> str:
+    """Say how many changes there are to come."""
+    count = len(plan.changes)
+    return f"{count} change is pending" if count == 1 else f"{count} changes are pending"
 
 
 def wanting(todo: Plan, ill: Sequence[str] = (), failed: Collection[str] = ()) -> list[str]:
@@ -155,7 +209,3 @@ def _public(plan: Plan) -> Iterator[str]:
             yield f"{identifier} answers the internet, and macstate did not make it"
         elif plan.changes:
             yield f"{identifier} answers the internet already, and asks it for a key"
-
-
-def _reason(change: Change) -> str:
-    return f"  # {change.why}" if change.why else ""

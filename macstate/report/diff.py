@@ -1,61 +1,137 @@
-"""How one change is told: field by field, text line by line."""
+"""How one change is told: in short, or field by field, with text line by line."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from macstate.change import Change
+from macstate.change import SIGNS, Change
 from macstate.report.styled import Styled
 
 CONTEXT = 2
 """Lines around a difference."""
-COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+FEW = 4
+"""So many changed lines are shown of a text that is made from the spec: those of its comments or headings first."""
+SHORT = 78
+"""Characters that a change may take to be told in one line."""
+COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
+LINES = {"+": "green", "-": "red", "@": "cyan"}
 
 
-def lines(change: Change, *, new: bool, repeated: bool) -> Iterator[Styled]:
-    """Give the lines that tell what differs.
+def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[Styled]:
+    """Tell a change in short: what it is about in its first line, and below it what a person has to see.
 
-    ``new``: with the whole text of what is new; ``repeated``: with texts that only say once more what a plan says.
+    ``alone``: there is no other, which says the same; ``edited``: what was found is not what macstate wrote, and
+    nothing that somebody else wrote is hidden.
     """
-    told = {field for field, _, _ in change.fields}
+    briefs, below = [], list[Styled]()
+    if change.action == "create" and change.wish:
+        briefs = [change.wish.brief() or ", ".join(f"{name}: {shown(value)}" for name, _, value in change.fields)]
+    elif change.action == "update":
+        fields = [field for field, _, _ in change.fields]
+        for field in fields:
+            if change.kind.implied_by.get(field) not in fields:
+                values, lines = _field(change, field, alone=alone, edited=edited)
+                briefs += values
+                below += lines
+    first = f"{SIGNS[change.action]} {change.id}"
+    reason = f"  # {change.why}" if change.why else ""
+    if note and len(f"{first}  {', '.join([*briefs, note])}{reason}") <= SHORT:
+        briefs.append(note)
+    elif note:
+        below.append(Styled(note))
+    inline = f"{first}{'  ' if briefs else ''}{', '.join(briefs)}{reason}"
+    if change.action == "update" and len(inline) > SHORT:
+        inline, below = f"{first}{reason}", [*map(Styled, briefs), *below]
+    yield Styled(inline, COLOURS[change.action])
+    yield from (line.indented(4) for line in below)
+
+
+def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[list[str], list[Styled]]:
+    """Give what of a field can stand in the first line, and what goes below it."""
+    was, wish, texts = (
+        getattr(change.was, field, None),
+        getattr(change.wish or change.rest, field),
+        _texts(change, field),
+    )
+    if field in change.kind.sensitive:
+        return [f"{field}: (secret, changed)"], []
+    if texts is None or (isinstance(was, dict) and not change.foreign):
+        return list(_values(field, was, wish)), []
+    made = "" if change.foreign or edited or not change.wish else change.wish.made
+    if made == "macstate":
+        return ["another version of macstate's script"], []
+    if not made:
+        return [], [Styled(f"{field}:"), *(line.indented(2) for line in _unified(*texts))]
+    changed = [line for line in _unified(*texts, context=0) if line.text[:1] != "@"]
+    count = max(sum(line.text[:1] == sign for line in changed) for sign in "+-")
+    heads = [line for line in changed if line.text[1:3] == "# "] or changed
+    few = heads[:FEW] if alone or made != "repeats" else []
+    rest = " (`-v`: all)" if len(few) < len(changed) and few else ""
+    return [f"changed: {_lines(count)}{rest}"], [line.indented(2) for line in few]
+
+
+def lines(change: Change) -> Iterator[Styled]:
+    """Tell every field that differs; of a text every line, but for what only says once more what a plan says."""
+    fields = {field for field, _, _ in change.fields}
     for field, was, wish in change.fields:
+        texts = _texts(change, field)
         if field in change.kind.sensitive:
             yield Styled(f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})")
-        elif change.kind.implied_by.get(field) not in told:
-            text = change.wish.as_text(field) if change.wish and (repeated or not change.kind.repeats) else None
-            if text is None:
-                yield from _values(change, field, was, wish)
-            elif change.action == "create" and (change.kind.repeats or not new):
-                yield Styled(f"{field}: (new, {len(text.splitlines())} lines)")
-            else:
-                yield Styled(f"{field}:")
-                old = change.was.as_text(field) if change.was and change.action == "update" else None
-                yield from (line.indented(2) for line in _unified(old or "", text))
+        elif (other := change.kind.implied_by.get(field)) in fields:
+            yield Styled(f"{field}: with the {other}")
+        elif texts is None and change.action == "update":
+            yield from map(Styled, _values(field, was, wish))
+        elif texts is None:
+            yield Styled(f"{field}: {shown(was)} -> {shown(wish)}")
+        elif change.action == "create" and change.wish and change.wish.made == "repeats":
+            yield Styled(f"{field}: (new, {_lines(len(texts[1].splitlines()))})")
+        else:
+            yield Styled(f"{field}:")
+            yield from (line.indented(2) for line in _unified(*texts))
     for field in change.kind.sensitive:
         if change.wish and getattr(change.wish, field) is None:
             yield Styled(f"{field}: (secret, not compared)")
 
 
-def _values(change: Change, field: str, was: Any, wish: Any) -> Iterator[Styled]:
+def _values(field: str, was: Any, wish: Any) -> Iterator[str]:
+    """Tell a value; of a mapping each of its own that differs, however deep it lies."""
     if wish and was and isinstance(wish, dict) and isinstance(was, dict):
         for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
-            yield Styled(f"{field}.{key}: {shown(was.get(key))} -> {shown(wish.get(key))}")
-    elif change.action != "create" or not isinstance(wish, dict):
-        yield Styled(f"{field}: {shown(was)} -> {shown(wish)}")
+            yield from _values(f"{field}.{key}", was.get(key), wish.get(key))
+    else:
+        yield f"{field}: {shown(was)} -> {shown(wish)}"
 
 
-def _unified(old: str, new: str) -> Iterator[Styled]:
-    found = difflib.unified_diff(_split(old), _split(new), lineterm="", n=CONTEXT)
-    for line in list(found)[2 if old else 3 :]:  # the first two name files, the third would say that all is new
-        yield Styled(line, COLOURS.get(line[:1]), fixed=True)
+def _texts(change: Change, field: str) -> tuple[str, str] | None:
+    """Give what was and what is wished, where one of them is best told line by line."""
+    pair = (change.was if change.action == "update" else None, change.wish)
+    texts = [each.as_text(field) if each else None for each in pair]
+    if texts == [None, None]:
+        return None
+    values = (getattr(each, field, None) for each in pair)
+    old, new = (text or (value if isinstance(value, str) else "") for text, value in zip(texts, values, strict=True))
+    return old, new
+
+
+def _unified(old: str, new: str, context: int = CONTEXT) -> Iterator[Styled]:
+    found = list(difflib.unified_diff(_split(old), _split(new), lineterm="", n=context))
+    if not found:
+        yield Styled("(only the end of the last line differs)")
+    for line in found[2 if old else 3 :]:  # the first two name files, the third would say that all is new
+        yield Styled(line, LINES.get(line[:1]), fixed=True)
 
 
 def _split(text: str) -> list[str]:
     """Give the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'s' * (count != 1)}"
 
 
 def shown(value: Any) -> str:
@@ -68,5 +144,7 @@ def shown(value: Any) -> str:
         return f"({len(value.splitlines())} lines)"
     if isinstance(value, dict):
         return "(absent)" if not value else "(present)"
+    if isinstance(value, list) and value and all(isinstance(each, str) and each.isprintable() for each in value):
+        return shlex.join(value)
     plain = isinstance(value, int) or (isinstance(value, str) and value and value.isprintable())
     return str(value) if plain else json.dumps(value, ensure_ascii=False)

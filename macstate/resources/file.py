@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -63,8 +63,8 @@ class File(Resource):
 done
 """
 
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid", "replaces"}
-    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"replaces"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid", "source", "replaces"}
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"source", "replaces"}
 
     content: str | None = None
     permissions: str | None = None
@@ -76,6 +76,23 @@ done
 
     owner: ClassVar[str] = "root:wheel"
     """Whose it is written as; empty: whoever carries it out."""
+    source: Literal["", "spec", "macstate"] = ""
+    """How its text comes about, as ``made``; wished only."""
+
+    @property
+    def made(self) -> str:
+        """Whether it is made from the spec, or a script of ours; else a person's own text."""
+        return self.source
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say what sort of text it is."""
+        if going:
+            return "the file is deleted"
+        count = len((self.content or "").splitlines())
+        lines = f"{count} line{'s' * (count != 1)}"
+        if self.source == "macstate":
+            return "a script of macstate's"
+        return f"made from the spec, {lines}" if self.source else f"{lines}, {(self.permissions or '').split()[-1]}"
 
     @property
     def path(self) -> str:

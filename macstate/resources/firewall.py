@@ -87,6 +87,12 @@ done
         """Rules are objects; the switches always exist, and so do the rules of macOS' own programs."""
         return self.key != "state" and not self.key.startswith(MACOS)
 
+    def brief(self, *, going: bool = False) -> str:
+        """Say what a rule does."""
+        if going:
+            return "the rule goes, and the program stays"
+        return "may accept connections" if self.allowed else ""
+
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read the three switches in their old and new wordings, and the list of rules in both layouts."""

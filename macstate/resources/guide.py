@@ -33,7 +33,6 @@ done
 [ -z "${{once-}}" ] || section once true
 """
     implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
-    repeats: ClassVar[bool] = True
 
     key: Literal["pages"] = "pages"
     markdown: str | None = None
@@ -43,6 +42,16 @@ done
     """Owner (user number) and mode of all three; of one that differs, where one does."""
     once: bool = False
     """Whether there are some where they lay once."""
+
+    @property
+    def made(self) -> str:
+        """They say what the spec says."""
+        return "repeats"
+
+    def brief(self, *, going: bool = False) -> str:
+        """Name the three forms."""
+        forms = "a page, Markdown, and a text for agents"
+        return f"all three forms are deleted: {forms}" if going else f"the guide: {forms}"
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:

@@ -63,6 +63,8 @@ class Printed:
     state: str = ""
     last_exit: str | None = None
     pid: int | None = None
+    runs: int = 0
+    """How often it was started since it is loaded."""
 
 
 def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
@@ -105,7 +107,8 @@ def _job(target: str, text: str) -> tuple[str, Printed]:
         **{name: name in properties for name in ("keepalive", "runatload")},
     }
     pid = int(lines["pid"]) if re.fullmatch("[0-9]{1,18}", lines.get("pid", "")) else None
-    return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"), pid)
+    runs = int(lines["runs"]) if re.fullmatch("[0-9]{1,18}", lines.get("runs", "")) else 0
+    return target, Printed(loaded, lines.get("state", ""), lines.get("last exit code"), pid, runs)
 
 
 def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:

@@ -38,12 +38,13 @@ class Launchd(Resource):
         "refresh",
         "proof",
         "pid",
+        "runs",
         "ports",
         "name",
         "bare",
         "aside",
     }
-    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside"}
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside", "runs"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
@@ -70,6 +71,8 @@ class Launchd(Resource):
     """The ids of these files; wished only."""
     pid: int | None = None
     """Its process; found only."""
+    runs: int = 0
+    """How often it was started since it is loaded; found only."""
     name: str = ""
     """Its label, where its key has its file's name instead, for the label is taken; found only."""
     bare: bool = False
@@ -126,6 +129,31 @@ class Launchd(Resource):
         """Give the plist as readable XML."""
         plist = launchctl.xml(self.file) if field == "file" and self.file else None
         return "\n".join(plist.expandtabs(2).splitlines()[3:-1]) if plist else None
+
+    @property
+    def made(self) -> str:
+        """Its plist is made from the spec."""
+        return "spec"
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say where it listens and when it starts; what it has written stays when it goes."""
+        file = self.file or {}
+        if going:
+            log = file.get("StandardOutPath")
+            return f"the job and its plist go{f'; its log stays: {log}' if isinstance(log, str) and log else ''}"
+        when, kept = "at boot" if self.domain == "system" else "at login", file.get("KeepAlive")
+        states = kept.get("PathState") if isinstance(kept, dict) else None
+        there = [path for path, is_there in (states or {}).items() if is_there]
+        said = {
+            f"port{'s' * (len(self.ports) > 1)} {', '.join(map(str, self.ports))}": self.ports,
+            f"starts {when}": file.get("RunAtLoad") or kept is True,
+            f"runs while {', '.join(there)} is there": there,
+            f"runs every {file.get('StartInterval')} s": file.get("StartInterval"),
+            "runs by the clock": file.get("StartCalendarInterval"),
+            "runs when a file changes": file.get("WatchPaths"),
+            "as root": file.get("UserName") == "root",
+        }
+        return ", ".join(text for text, is_so in said.items() if is_so)
 
     def unlike(self, was: Self | None) -> list[str]:
         """Name what differs. How launchd shows a KeepAlive with conditions is not known, and is not compared."""
@@ -186,6 +214,7 @@ class Launchd(Resource):
                 running=job.state == "running" if job else None,
                 last_exit=job.last_exit if job else None,
                 pid=job.pid if job else None,
+                runs=job.runs if job else 0,
                 bare=file == {} and key not in named,
                 unreadable=f"{path} cannot be read" if path and file is None and launchctl.private(permissions) else "",
             )
@@ -253,7 +282,7 @@ class Launchd(Resource):
     @classmethod
     def in_the_way(
         cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
-    ) -> Iterator[tuple[Resource, str]]:
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
         """Give the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
         del going
         wanted = [wish for wish in wishes.values() if isinstance(wish, cls)]

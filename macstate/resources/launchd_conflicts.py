@@ -17,8 +17,8 @@ OLLAMA = "11434"
 
 def conflicts(
     wanted: Sequence[Launchd], foreign: Sequence[Launchd], places: Mapping[str, Launchd], machine: Machine
-) -> Iterator[tuple[Launchd, str]]:
-    """Give (job, why) of every foreign job that cannot stay beside the wished ones.
+) -> Iterator[tuple[Launchd, None, str]]:
+    """Give (job, None, why) of every foreign job that cannot stay beside the wished ones.
 
     ``places``: what lies where a wished plist goes, by the target that launchd knows it by.
     """
@@ -27,7 +27,7 @@ def conflicts(
     for was in foreign:  # what restarts one of these would bring it back, or disturb ours
         if was.id not in reasons and (named := sorted(label for label in labels if _names(was, label))):
             reasons[was.id] = f"handles {named[0]}"
-    yield from ((was, reasons[was.id]) for was in foreign if was.id in reasons)
+    yield from ((was, None, reasons[was.id]) for was in foreign if was.id in reasons)
 
 
 def _why(was: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machine: Machine) -> str:

@@ -56,6 +56,10 @@ done
             found = next((line for line in text.splitlines() if re.fullmatch(OURS, line)), "")
             yield cls(key=path.lstrip("/"), text=found)
 
+    def brief(self, *, going: bool = False) -> str:
+        """Give the line."""
+        return "macstate's line goes, and all else in the file stays" if going else f"the first line: {self.text}"
+
     def converge(self, was: Self | None) -> Iterator[Step]:
         """Put it first, in place of an older one."""
         yield HeadLine(f"/{self.key}", was.text or "" if was else "", self.text or "")

@@ -75,10 +75,11 @@ class Model(Resource):
             return ""
         return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
 
-    @property
-    def removal_note(self) -> str:
-        """What its removal frees."""
-        return f"frees {size(self.size)}" if self.size else ""
+    def brief(self, *, going: bool = False) -> str:
+        """Say what comes, or what is deleted."""
+        if going:
+            return f"deleted from the disk{f': frees {size(self.size)}' if self.size else ''}"
+        return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
 
     def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
         """Give it with what its registry says of it; while its disk is away, nothing is known of it."""
@@ -99,17 +100,12 @@ class Model(Resource):
 
     def note(self, was: Self | None) -> str:
         """Tell of a pull that goes on, and of a model that is no longer declared."""
-        if self.managed and (was is None or not was.exists):
-            return f"will be downloaded: {size(self.size) if self.size else 'size not known'}"
-        if was is None:
+        if was is None or not was.exists:
             return ""
         if was.pull and was.pull.going_on:
             return f"is on its way: {was.pull}"
-        return (
-            ""
-            if self.managed
-            else f"is no longer declared and stays; `prune_models: true` {was.removal_note or 'deletes it'}"
-        )
+        frees = f"frees {size(was.size)}" if was.size else "deletes it"
+        return "" if self.managed else f"is no longer declared and stays; `prune_models: true` {frees}"
 
     def unlike(self, was: Self | None) -> list[str]:
         """Count a pull that goes on as done; a pin may be the beginning of a digest."""

@@ -150,6 +150,12 @@ done
         """Tell that this laptop does not have the text of a file that is as it should be."""
         return f"stays as macstate wrote it: {self.lacking}" if self.lacking and not self.against(was) else ""
 
+    def brief(self, *, going: bool = False) -> str:
+        """Say who can read it; of what it holds, nothing."""
+        if going:
+            return "the file is deleted; this laptop's keys stay where they are"
+        return f"secret, for {self.owner.partition(':')[0]} alone"
+
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read owner, mode and digests of what exists."""

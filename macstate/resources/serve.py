@@ -36,13 +36,7 @@ class Serve(Resource):
 
     kind: ClassVar[str] = "serve"
     document: ClassVar[bool] = True
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {
-        "where",
-        "before",
-        "other_names",
-        "stays",
-        "behind",
-    }
+    not_compared: ClassVar = Resource.not_compared | {"where", "before", "other_names", "stays", "behind"}
     probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user", "owned")
     script: ClassVar[str] = f"""
 section "{STATUS}" {STATUS}
@@ -128,6 +122,12 @@ section "{STATUS}" {STATUS}
             before = serve_ports.memory(document, name, self.port, mounts, funnel=bool(self.funnel))
         return self.model_copy(update={"where": f"https://{name}:{self.port}", "before": before})
 
+    def brief(self, *, going: bool = False) -> str:
+        """Give its URL, and where that leads."""
+        url = f"{self.where.removesuffix(':443')}{self.mount}"
+        leads = (self.target or "").removeprefix("http://").removesuffix(self.mount)
+        return f"{url} ends" if going else f"{url} -> {leads}{' for the internet' if self.funnel else ''}"
+
     def interrupts(self, was: Self | None) -> str:
         """Tell that it is closed while what it leads to changes."""
         return "" if was is None or was is self else "nobody reaches it from the first step of this run to the last"
@@ -175,9 +175,8 @@ section "{STATUS}" {STATUS}
                 del known[each.id]
                 where = f"{twin.where} {each.where}" if twin else each.where
                 other_names = (*twin.other_names, *each.other_names) if twin else each.other_names
-                known[f"{cls.kind}/{key}"] = (twin or each).model_copy(
-                    update={"key": key, "where": where, "other_names": other_names}
-                )
+                update = {"key": key, "where": where, "other_names": other_names}
+                known[f"{cls.kind}/{key}"] = (twin or each).model_copy(update=update)
         for name, each in known.items():
             line = record.lines.get(name)
             yield each.model_copy(update={"before": line.fingerprint or UNKNOWN}) if line else each
@@ -185,7 +184,7 @@ section "{STATUS}" {STATUS}
     @classmethod
     def in_the_way(
         cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
-    ) -> Iterator[tuple[Resource, str]]:
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
         """Give what is not ours and would be reached by others than now, what the internet reaches first."""
         try:
             yield from serve_conflicts.conflicts(cls, wishes, found, going)

@@ -18,8 +18,8 @@ STAYS = "stays for the tailnet alone"
 
 def conflicts(
     kind: type[Serve], wishes: Mapping[str, Resource], found: Found, leaving: Collection[str]
-) -> Iterator[tuple[Serve, str]]:
-    """Give (what was found, why), what the internet reaches or would reach first.
+) -> Iterator[tuple[Serve, Serve | None, str]]:
+    """Give (what was found, what is left of it, why), what the internet reaches or would reach first.
 
     Raises:
         UnreadableError: the document that was found is none.
@@ -41,7 +41,8 @@ def conflicts(
         if foreign and (why := _why(each, later, ports.get(each.port, ""))):
             reasons[identifier] = "internet" not in {each.audience, later and later.audience}, why
     for identifier, (behind, why) in sorted(reasons.items(), key=lambda reason: (reason[1][0], reason[0])):
-        yield here[identifier].model_copy(update={"behind": behind, "stays": why.startswith(STAYS)}), why
+        was = here[identifier].model_copy(update={"behind": behind, "stays": why.startswith(STAYS)})
+        yield was, was.model_copy(update={"funnel": False}) if was.stays else None, why
 
 
 def _place(each: Address) -> tuple[str, str, str, str]:

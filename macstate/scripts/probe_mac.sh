@@ -44,7 +44,6 @@ room() { # FOLDER: of its disk
 asked() { # PORT PATH: what a server answers, as long as it is short, and the status behind it
   curl -qs --noproxy '*' --max-time 10 --max-filesize 1000000 -w '\n%{http_code}' "http://127.0.0.1:$1$2" | tail -c 1000000
 }
-
 # the very program that changes run, and no ticket of an earlier sudo
 section sudo sudo -k -n sh -c true
 section 'sw_vers -productVersion' sw_vers -productVersion
@@ -89,6 +88,12 @@ listed health | while read -r endpoint port path target; do
 done
 listed served | while read -r endpoint port; do
   section "served $endpoint" asked "$port" /v1/models
+done
+listed loaded | while read -r endpoint port; do
+  section "loaded $endpoint" asked "$port" /api/ps
+done
+listed requests | while IFS= read -r label; do # the gateway runs as the user, who can read its log
+  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || section requests requests "$HOME/Library/Logs/$label.access.log"
 done
 listed gateway | while read -r server path; do
   section "about $path" about "$server" "$root$path"

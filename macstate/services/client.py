@@ -84,7 +84,7 @@ class Client(Entry):
 
     @staticmethod
     def _file(path: Path, text: str | None, scope: Scope) -> HomeFile:
-        return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 600")
+        return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 600", source="spec")
 
     def warnings(self, scope: Scope) -> Iterator[tuple[Warned, str]]:
         """Tell where something of the person's own has a name of ours: theirs stays, and wins."""

@@ -157,7 +157,7 @@ class Gateway(Entry):
         yield from guide.resources(scope, found, (f"launchd/system/{self.label}",))
         checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
         yield keys.checked_by(Check(both, checked, keys.owner))
-        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=valid)
+        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=valid, source="spec")
         job = Job(
             command=words, open_files=OPEN_FILES, working_directory=prefix.rstrip("/"), process_type="Interactive"
         )

@@ -57,7 +57,7 @@ class LogRotation(Entry):
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the program, and the job that runs it on all the others' logs."""
         del name
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.rotate(), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.rotate(), permissions="0 755", source="macstate")
         own = f"/var/log/{LABEL}.log"
         logs = sorted({own, *self._logs(scope)})
         command = (PROGRAM, str(self.size), str(self.keep), *logs)

@@ -89,7 +89,7 @@ def resources(name: str, endpoint: Endpoint, server: str, scope: Scope) -> Itera
     wished = {f"{name}/{names.full(model)}": entry for model, entry in (endpoint.models or {}).items()}
     place: dict[str, Any] = {"port": endpoint.port, "folder": folder(endpoint, scope), "needs": (server,)}
     if wished:
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.pull(), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.pull(), permissions="0 755", source="macstate")
     if endpoint.is_off:
         wished = {}
     yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())

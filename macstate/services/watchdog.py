@@ -68,7 +68,7 @@ class Watchdog(Entry):
 
     def resources(self, name: str, endpoint: Endpoint, server: Launchd, facts: Facts) -> Iterator[Resource]:
         """Give the program, which all watchdogs of a Mac share, and the job of this one."""
-        yield File(key=PROGRAM.lstrip("/"), content=scripts.watchdog(), permissions="0 755")
+        yield File(key=PROGRAM.lstrip("/"), content=scripts.watchdog(), permissions="0 755", source="macstate")
         label = f"{server.label}.watchdog"
         own: dict[str, Any] = {"log": f"/var/log/{label}.log", "user": "root", "working_directory": "/"}
         job = Job.model_construct(

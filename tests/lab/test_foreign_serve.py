@@ -130,7 +130,7 @@ def test_a_public_page_on_the_port_of_a_new_private_route(lab: Lab) -> None:
 
         assert (code, refusals(said)) == (1, [f"serve/443/site: {REFUSED}"]), said
         why = "stays for the tailnet alone: Funnel opens a whole port, and serve/443/"
-        assert f"- serve/443/site  # {why}" in said, said
+        assert f"~ serve/443/site  # {why}" in said, said
         assert is_public(lab, "/site", 443)
 
         code, said = lab.deploy(spec=REFERENCE, allow="takeover")

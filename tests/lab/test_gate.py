@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ import pytest
 from lab.gate import KEYS, NAME, PIECES, Backend, Gate, ask, bearer, get, until
 from lab.hostile import requests
 from lab.tailnet import wait_for
+
+from macstate import scripts
+from macstate.health import usage
 
 pytestmark = pytest.mark.lab
 HOSTILE = 20_000
@@ -59,6 +63,27 @@ def test_each_door_knows_its_own(gate: tuple[Gate, list[Backend]]) -> None:
     ):
         assert get(door.funnel, "/open/v1/models", Authorization=authorization)[0] == 401
     assert get(door.funnel, "/anything")[0] == 401
+
+
+def test_what_it_has_answered_is_counted_by_its_own_log(gate: tuple[Gate, list[Backend]]) -> None:
+    door, _ = gate
+    for _ in range(3):
+        assert get(door.tailnet, "/inner/v1/models?x=1", NAME)[0] == 200
+    assert get(door.funnel, "/open/v1/counted")[0] == 401
+    log = door.folder / "Logs/macstate.gateway.access.log"
+    wait_for(lambda: door.log().count("/inner/v1/models") >= 3, "the log of three requests")
+
+    script = f'{scripts.whole("requests.sh")}\nrequests "$1"'
+    lines = subprocess.run(
+        ["sh", "-c", script, "sh", log], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+
+    seen = [match for line in lines if (match := usage.COUNTED.fullmatch(line))]
+    assert len(seen) == len(lines) > 0
+    inner = [match for match in seen if match.group(3, 4) == ("tailnet/443", "/inner/v1/models")]
+    assert sum(int(match[1]) for match in inner) >= 3
+    assert all(abs((usage.moment(match[2]) or 0) - time.time()) < 3600 for match in inner)
+    assert [match for match in seen if "counted" in match[4]] == []
 
 
 def test_the_guide_is_at_its_paths_and_for_the_internet_only_with_a_key(gate: tuple[Gate, list[Backend]]) -> None:
