@@ -84,7 +84,7 @@ def test_what_is_there_already_and_in_no_record_is_not_overwritten(mac: Mac) -> 
     file, link = mac.root / "etc/hidden", mac.root / "etc/link"
     file.write_text("somebody's")
     link.symlink_to("/nowhere")
-    why = "is there already: macstate did not make it, and could not see it before; move it away, or take it out of the"
+    why = "already exists: macstate did not make it, and could not see it before; move it away, or take it out of the"
     for path in ("/etc/hidden", "/etc/link"):
         said = mac.run(f"record pending file{path} -", written(path, "ours"))
         assert said == f"macstate: failed: {path} {why} spec\n"
@@ -149,7 +149,7 @@ def test_what_has_begun_and_failed_stays_recorded(mac: Mac) -> None:
 def test_what_is_set_aside_is_what_its_id_means(mac: Mac) -> None:
     (mac.root / "etc/sudoers").write_text("x")
     said = mac.run("takes launchd/system/a", "aside launchd/system/a /etc/sudoers")
-    assert said == "macstate: failed: /etc/sudoers is no part of launchd/system/a\n"
+    assert said == "macstate: failed: /etc/sudoers is not part of launchd/system/a\n"
     assert (mac.root / "etc/sudoers").exists()
 
 
@@ -216,7 +216,7 @@ def test_a_link_on_the_way_that_its_owner_can_lead_elsewhere_is_told(mac: Mac) -
     (mac.root / "etc/link").symlink_to("../home/onward")
     (mac.root / "etc/round").symlink_to("round")
     for path in ("/etc/link/x", "/etc/round/x"):
-        assert "others than root can change the folders above it" in mac.run(written(path, "x"))
+        assert "users other than root can change the folders above it" in mac.run(written(path, "x"))
     assert mac.run(written("/etc/mine/x", "x")).startswith("macstate: done: ")
     assert mac.run(written("/etc/not/yet/x", "x")).startswith("macstate: done: ")
 

@@ -177,7 +177,7 @@ def test_what_a_person_has_already_is_told_and_stays(home: Home) -> None:
     done = home.run(SPEC)
 
     assert f"{home.folder}/.ssh/config:1 already has a Host macstudio of your own" in done.stderr
-    assert f"{home.folder}/.bashrc:1 sets OPENAI_API_BASE itself, and wins" in done.stderr
+    assert f"{home.folder}/.bashrc:1 sets OPENAI_API_BASE, and that wins" in done.stderr
     assert (home.folder / ".ssh/config").read_text().endswith(HOST)
     ours = (home.folder / ".config/macstate/ssh_config").read_text()
     assert "Host macstudio" not in ours

@@ -255,7 +255,7 @@ def test_the_keeper_sees_what_the_internet_reaches() -> None:
         assert "public DNS may need 10 minutes" in text
     plain = markdown(MINIMAL, "mini")
     assert "tailscale serve status\n" in "".join(snippets(plain, "sh", "mac"))
-    assert "None is `(Funnel on)`; macstate's other routes are `(tailnet only)`:" in plain
+    assert "The routes, on the Mac. macstate's routes are `(tailnet only)`:" in plain
     assert "funnel" not in plain
 
 

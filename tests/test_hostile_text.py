@@ -301,7 +301,7 @@ def test_root_works_in_no_folder_whose_owner_is_not_told(stage: Stage, said: str
     scene = applied(WRITE, fixed={"stat": said, "tool": ""})
 
     assert stage.play(scene) == []
-    assert (stage.code, "others than root can change the folders above it" in stage.said) == (1, True)
+    assert (stage.code, "users other than root can change the folders above it" in stage.said) == (1, True)
 
 
 def test_an_outcome_with_control_characters_is_a_line_that_can_be_read(stage: Stage) -> None:

@@ -276,7 +276,7 @@ def test_what_is_no_json_is_unreadable(text: str) -> None:
 )
 def test_a_document_of_another_form_is_unreadable(document: object) -> None:
     own = recorded("tailscale/lab_status_json_self.txt")
-    with pytest.raises(UnreadableError, match=f"another form than Serve's, at {next(iter(document))}"):  # type: ignore[call-overload]
+    with pytest.raises(UnreadableError, match=f"something that is not a Serve document, at {next(iter(document))}"):  # type: ignore[call-overload]
         list(Serve.parse({STATUS: json.dumps(document), NODE: own}))
 
 

@@ -62,8 +62,8 @@ def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
 @pytest.mark.parametrize(
     ("there", "said"),
     [
-        (1000, "as the laptop's"),
-        (1190, "as the laptop's"),
+        (1000, "the same as the laptop's"),
+        (1190, "the same as the laptop's"),
         (1300, "it is 101 s ahead of this laptop's"),
         (800, "it is 200 s behind this laptop's"),
     ],
@@ -99,7 +99,7 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
         "endpoints.a1111: port 7860 is in use by /Applications/Diffusion.app/Contents/MacOS/server (process" in errors
     )
     assert "quit it in the menu bar" in errors
-    assert "memory: llama4:scout want about 75 GB together, and the GPU gets 48 GB of this Mac" in errors
+    assert "memory: llama4:scout needs about 75 GB, and the GPU gets 48 GB of this Mac" in errors
     # the same stop a run before anything is done; the warnings are said, and do not stop it
     outcome = laptop.run(spec)
     assert outcome.failed
@@ -110,16 +110,20 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("limit", "level", "said"),
     [
-        ("", "error", "memory: x want about 75 GB together, and the GPU gets 72 GB of this Mac; take `resident` off"),
-        ("0", "error", "memory: x want about 75 GB together, and the GPU gets 72 GB of this Mac; take `resident` off"),
+        ("", "error", "memory: x needs about 75 GB, and the GPU gets 72 GB of this Mac; remove `resident` from"),
+        ("0", "error", "memory: x needs about 75 GB, and the GPU gets 72 GB of this Mac; remove `resident` from"),
         (
             "60000",
             "error",
-            "memory: x want about 75 GB together, and the GPU gets 59 GB of this Mac; take `resident` off",
+            "memory: x needs about 75 GB, and the GPU gets 59 GB of this Mac; remove `resident` from",
         ),
-        ("90000", "ok", "memory: 75 GB wanted of 88 GB"),  # in the very run that raises it
-        ("98305", "error", "gpu_memory: wired_limit_mb: 98305 is more than this Mac has: 98304 MB; type less"),
-        ("98305", "ok", "memory: 75 GB wanted of 96 GB"),
+        ("90000", "ok", "memory: 75 GB needed of 88 GB"),  # in the very run that raises it
+        (
+            "98305",
+            "error",
+            "gpu_memory: wired_limit_mb: 98305 is more than this Mac has: 98304 MB; type a lower number",
+        ),
+        ("98305", "ok", "memory: 75 GB needed of 96 GB"),
     ],
 )
 def test_memory_under_the_limit_that_is_wished(limit: str, level: str, said: str) -> None:

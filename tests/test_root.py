@@ -140,7 +140,7 @@ def test_root_writes_nothing_where_somebody_else_could_change_the_path(
 
     said = as_root(mac, Write(f"{folder}/note", b"root's", owner="root:wheel"))
 
-    assert said.startswith(f"macstate: failed: {folder}/note: others than root can change the folders above it")
+    assert said.startswith(f"macstate: failed: {folder}/note: users other than root can change the folders above it")
     assert {place: text for place, text in snapshot(mac).items() if "note" in place} == {}
     assert snapshot(mac).keys() == before.keys()
 

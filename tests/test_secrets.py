@@ -100,7 +100,7 @@ def test_any_command(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has one")
 def test_a_keychain_is_a_macs(tmp_path: Path) -> None:
-    assert "on a Mac laptop only" in refused("keychain:gateway/agents", tmp_path)
+    assert "only where the laptop is a Mac" in refused("keychain:gateway/agents", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_a_keychain_is_a_macs(tmp_path: Path) -> None:
     [
         ("", "the key is empty, which would let everybody in"),
         ("short-key", "the key has 9 characters; with fewer than 20 it can be guessed"),
-        ("a key with blanks in the middle", "characters that no bearer token may have"),
-        ("a-key-with-a-quote-in-it\"'", "characters that no bearer token may have"),
-        ("two-lines-of-a-key-\nand-more", "characters that no bearer token may have"),
+        ("a key with blanks in the middle", "characters that a bearer token cannot have"),
+        ("a-key-with-a-quote-in-it\"'", "characters that a bearer token cannot have"),
+        ("two-lines-of-a-key-\nand-more", "characters that a bearer token cannot have"),
     ],
 )
 def test_what_would_keep_nobody_out_is_refused(value: str, line: str, tmp_path: Path) -> None:

@@ -123,8 +123,8 @@ def test_a_key_that_ends_soon_is_a_warning() -> None:
     found = status(KeyExpiry="2026-12-01T08:00:00Z")
     mac = tailnet.peer(NAME, found)
 
-    assert [line.partition(":")[0] for line in tailnet.warnings(found, mac, NOW)] == [
-        f"the tailnet key of {NAME} ends on 2026-12-01 (in 8 days)"
+    assert [line.partition(", and then")[0] for line in tailnet.warnings(found, mac, NOW)] == [
+        f"the tailnet key of {NAME} expires on 2026-12-01 (in 8 days)"
     ]
     assert list(tailnet.warnings(status(), tailnet.peer(NAME, status()), NOW)) == []
     far = status(KeyExpiry="2027-05-01T08:00:00Z")
@@ -145,8 +145,12 @@ MISSING = "~/.ssh/no-such-key-of-macstate"
 @pytest.mark.parametrize(
     ("error", "ssh", "line"),
     [
-        (BadHostKeyException("h", KEY, KEY), "tailscale", f"{KEY.fingerprint}, which the tailnet does not give out"),
-        (BadHostKeyException("h", KEY, KEY), "openssh", "not the one in known_hosts: somebody may be in between"),
+        (
+            BadHostKeyException("h", KEY, KEY),
+            "tailscale",
+            f"{KEY.fingerprint}, which is not one that the tailnet knows for it",
+        ),
+        (BadHostKeyException("h", KEY, KEY), "openssh", "not the one in known_hosts: somebody may be intercepting"),
         (
             refused(AuthenticationException("tailnet policy says no.")),
             "tailscale",

@@ -37,7 +37,7 @@ SAID = [
         "somebody holds the gateway's own port",
         "rehearse listen 8080 /opt/theirs",
         GATE,
-        "; end it, or type another port: `gateway: {ports: {tailnet: {443: PORT}}}`",
+        "; stop it, or type another port: `gateway: {ports: {tailnet: {443: PORT}}}`",
     ),
     (
         "automatic login: it is off",
@@ -73,13 +73,13 @@ SAID = [
         "the largest model alone does not fit into memory",
         "rehearse sysctl hw.memsize 68719476736",
         LARGE,
-        "memory: llama4:scout wants about 75 GB, and the GPU gets 48 GB of this Mac",
+        "memory: llama4:scout needs about 75 GB, and the GPU gets 48 GB of this Mac",
     ),
     (
         "what is to be downloaded does not fit onto the disk",
         "rehearse disk 70000000000",
         LARGE,
-        "models: 67.0 GB to download; of 70.0 GB free below /Users/mmirvois/.ollama/models that leaves too little",
+        "models: 67.0 GB to download; with 70.0 GB free below /Users/mmirvois/.ollama/models that leaves too little",
     ),
     (
         "a disk is not mounted, and its models with it",

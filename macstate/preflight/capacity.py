@@ -113,7 +113,8 @@ def memory(flight: Flight) -> Iterator[Finding]:
     need = sum(sizes.get(key, 0) for key in resident) * OVERHEAD
     unknown = [model for key, model in resident.items() if key not in sizes]
     if budget and need > budget:
-        text = f"{', '.join(resident.values())} need about {need / GIGABYTE:.0f} GB together, and the GPU gets "
+        verb = "needs" if len(resident) == 1 else "together need"
+        text = f"{', '.join(resident.values())} {verb} about {need / GIGABYTE:.0f} GB, and the GPU gets "
         hint = "remove `resident` from one, or raise gpu_memory.wired_limit_mb"
         yield Finding("memory", f"{text}{budget / GIGABYTE:.0f} GB of this Mac; {hint}", "error")
     elif not resident and budget and sizes and max(sizes.values()) * OVERHEAD > budget:

@@ -17,7 +17,7 @@ SETTINGS = {"computer": "ComputerName", "local": "LocalHostName", "host": "HostN
 
 
 class HostNameEntry(Entry):
-    """The Mac's name (scutil). Its name in the tailnet is Tailscale's own affair."""
+    """The Mac's name (scutil). Its name in the tailnet is up to Tailscale."""
 
     sample: ClassVar[str] = "{name: studio}"
     section: ClassVar[str] = "host_name"

@@ -41,7 +41,7 @@ class Event(Entry):
 
 
 class PowerScheduleEntry(Entry):
-    """When the Mac wakes and sleeps by itself (pmset repeat); macOS keeps one event of each sort."""
+    """When the Mac wakes and sleeps on its own (pmset repeat); macOS keeps one event of each sort."""
 
     sample: ClassVar[str] = "{wake: {at: '08:25'}}"
     section: ClassVar[str] = "power_schedule"

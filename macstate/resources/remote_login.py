@@ -27,7 +27,7 @@ class RemoteLoginEntry(Entry):
     becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}
 
     enabled: bool
-    """Whether it answers. Who may log in is said in System Settings; Tailscale SSH does not need it."""
+    """Whether it answers. Who may log in is set in System Settings; Tailscale SSH does not need it."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Give the one switch."""

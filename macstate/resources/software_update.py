@@ -32,7 +32,7 @@ Switch = bool | Literal["unset", "mixed"] | None
 
 
 class SoftwareUpdateEntry(Entry):
-    """What macOS updates by itself. A configuration profile (MDM) wins over it."""
+    """What macOS updates on its own. A configuration profile (MDM) wins over it."""
 
     sample: ClassVar[str] = "{check: true}"
     section: ClassVar[str] = "software_update"
@@ -45,7 +45,7 @@ class SoftwareUpdateEntry(Entry):
     download: bool | None = None
     """Download new updates when they are there."""
     install_macos: bool | None = None
-    """Install macOS updates: they restart the Mac, when it suits them."""
+    """Install macOS updates: they restart the Mac, at a time that macOS chooses."""
     install_security: bool | None = None
     """Install security responses and system files."""
     install_apps: bool | None = None

@@ -101,7 +101,7 @@ forget() { # what was recorded first, and has not begun: it is not there, or som
   rewrite "$anew" ''
 }
 removes() { # ID FINGERPRINT: what goes is what was made here; else nothing does
-  recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
+  recorded "$1" || fail "$1: the record on this Mac does not list it; nothing of it was removed"
   record pending "$1" "$2"
 }
 takes() { # ID: somebody else's, which the person has allowed to be set aside or replaced
@@ -199,7 +199,7 @@ carry_out() {
   payload=${payload#*"$newline"PAYLOAD"$newline"}
   case $payload in
     *"$newline"END) ;;
-    *) fail "the connection ended before the change was here; nothing was done" ;;
+    *) fail "the connection ended before the change arrived; nothing was done" ;;
   esac
   IFS=$newline
   set -f

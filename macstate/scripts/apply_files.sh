@@ -2,7 +2,7 @@
 # What changes files: each is whole, or as it was.
 alone() { # PATH: as root, where somebody else could change what a path means, nothing is done
   [ -z "${roots-}" ] || [ "$(way "$1")" = 0 ] ||
-    fail "$1: others than root can change the folders above it, and root works on no file there; choose a place below /Library or /etc"
+    fail "$1: users other than root can change the folders above it, so root does not work on files there; choose a path below /Library or /etc"
 }
 pour() { # FILE BYTES BASE64: a new file, of so many bytes, that nobody else reads
   rm -f "$1" && why=$(printf %s "$3" | base64 --decode | cat 2>&1 >"$1") && [ "$(bytes "$1")" -eq "$2" ] || {
@@ -15,7 +15,7 @@ write() { # PATH MODE OWNER BYTES BASE64 [COMMAND...]: whole, with its final own
   [ ! -d "$path" ] || fail "$1 is a folder"
   [ -z "$fresh" ] || { [ ! -e "$path" ] && [ ! -L "$path" ]; } || {
     touched='' anew=$newline$fresh$newline # whatever came before, this is not ours
-    fail "$1 is there already: macstate did not make it, and could not see it before; move it away, or take it out of the spec"
+    fail "$1 already exists: macstate did not make it, and could not see it before; move it away, or take it out of the spec"
   }
   alone "$1"
   why=$(mkdir -p "${path%/*}" 2>&1) || fail "${1%/*} cannot be made${why:+: ${why##*: }}"
@@ -65,15 +65,15 @@ part() { # ID PATH: whether this id means that file
       [ "$1" != guide/pages ] || return 0
       ;;
   esac
-  fail "$2 is no part of $1"
+  fail "$2 is not part of $1"
 }
 delete() { # ID PATH: a file that this id means, and that the record names
   part "$1" "$2"
-  recorded "$1" || fail "$1: the record on this Mac does not name it; nothing of it was removed"
+  recorded "$1" || fail "$1: the record on this Mac does not list it; nothing of it was removed"
   [ -e "$root$2" ] || [ -L "$root$2" ] || [ -e "$root$2.macstate" ] || return 0
   owner=0
   [ -z "$roots" ] || owner=$(way "$2")
-  [ -n "$owner" ] || fail "$2: others can change the folders above it, and root deletes nothing there; type \`sudo rm $2\`, then run again"
+  [ -n "$owner" ] || fail "$2: others can change the folders above it, so root deletes nothing there; type \`sudo rm $2\`, then run again"
   touched=yes
   { take "$2" rm -f && take "$2.macstate" rm -f; } || fail "$2 cannot be deleted; type \`sudo rm $2\`, then run again"
   place=${2%/*} # a folder of ours goes with the last that was in it
@@ -94,7 +94,7 @@ take() ( # PATH COMMAND...: where the owner of the folders above could swap them
   fi
 )
 aside() { # ID PATH mv|cp: somebody else's file, under another name, which is free; cp where the new one replaces it
-  may_take "$1" || fail "$1: it is somebody else's, and nobody has allowed to set it aside"
+  may_take "$1" || fail "$1: it is somebody else's, and setting it aside was not allowed"
   case $1:$2 in # a job goes by its label, and its file may have any name
     launchd/*:*/Library/Launch[AD]*s/*/* | launchd/*:*/../*) part "$1" "$2" ;;
     launchd/*:*/Library/LaunchDaemons/*.plist | launchd/*:*/Library/LaunchAgents/*.plist) ;;

@@ -15,11 +15,11 @@ prove() { # URL HOST KEYS KEPT CONFIG: each key is let in, and none that was the
   now=$(keys_in "$3")
   for key in $now; do
     gate_says "$key" "$1" "$2" 204 "$5" ||
-      fail "the gateway has not taken in its configuration, or a key in $3; see its log in ~/Library/Logs"
+      fail "the gateway has not loaded its configuration, or a key in $3; see its log in ~/Library/Logs"
   done
   for key in $(keys_in "$4"); do
     printf '%s\n' "$now" | grep -qxF -- "$key" || gate_says "$key" "$1" "$2" 401 "" ||
-      fail "the gateway still takes a key that is in $3 no more; see its log in ~/Library/Logs"
+      fail "the gateway still accepts a key that is no longer in $3; see its log in ~/Library/Logs"
   done
   rm -f "$root$4"
 }

@@ -67,9 +67,7 @@ def _reference(value: str) -> str:
     if re.fullmatch(SCHEMES, value, re.DOTALL):
         return value
     if re.fullmatch(r"\S{16,}|sk-\S+", value):  # told without the value
-        raise ValueError(
-            f"this looks like the key itself, which does not belong in the spec; type a reference: {KINDS}"
-        )
+        raise ValueError(f"this looks like a key itself, and the spec is no place for one; type a reference: {KINDS}")
     raise ValueError(f"{value!r} does not say where a key is; type {KINDS}")
 
 

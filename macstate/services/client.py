@@ -30,7 +30,7 @@ class Client(Entry):
     section: ClassVar[str] = "clients"
 
     via: Literal["tailnet", "funnel"] = "tailnet"
-    """Which URLs it gets: the tailnet's, or the internet's, which always want a key."""
+    """Which URLs it gets: the tailnet's, or the internet's, which always need a key."""
     mac: Name | None = None
     """Whose endpoints the variables without a Mac's name mean; default: the first Mac's."""
     key: Name | None = None

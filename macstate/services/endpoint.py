@@ -89,7 +89,7 @@ class Endpoint(Job):
     require_key: bool | None = None
     """Whether the tailnet needs a key for it too; default: as the gateway says."""
     open: Paths | None = None
-    """Paths of the server that the gateway lets through beside those of the engine; with ``rest`` all that it does."""
+    """Paths of the server that the gateway lets through in addition to the engine's; with ``rest``, only these."""
     models: Models | None = None
     """Its models: a list, or each with what it is. An Ollama pulls what is missing, in the background."""
     prune_models: bool = False

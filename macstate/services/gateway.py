@@ -74,7 +74,7 @@ class Gateway(Entry):
     ports: Ports = Ports()
     """Its loopback ports."""
     require_key: Literal["funnel", "always", "never"] = "funnel"
-    """Who needs a key: who comes from the internet, everybody, or nobody (then nothing can have ``funnel``)."""
+    """Who needs a key: the internet alone, everybody, or nobody (then nothing can have ``funnel``)."""
     keys: Annotated[
         Mapping[Name, References], BeforeValidator(_not_shown, json_schema_input_type=dict[Name, References])
     ] = {}

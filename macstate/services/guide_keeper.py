@@ -66,11 +66,8 @@ def _health(guide: Guide) -> Iterator[Block]:
 def _routes(guide: Guide) -> Iterator[Block]:
     ports = sorted({route.https for each in guide.endpoints.values() if (route := each.funnel)}) if guide.public else []
     urls = ", ".join(f"`https://{guide.host}{'' if port == HTTPS else f':{port}'}`" for port in ports)
-    yield text(
-        "The routes, on the Mac. "
-        + (f"`(Funnel on)` is printed after {urls}, which the internet reaches" if ports else "None is `(Funnel on)`")
-        + "; macstate's other routes are `(tailnet only)`:"
-    )
+    public = f"`(Funnel on)` is printed after {urls}, which the internet reaches; " if ports else ""
+    yield text(f"The routes, on the Mac. {public}macstate's {'other ' if ports else ''}routes are `(tailnet only)`:")
     # a shell that ssh opens for one command has no Homebrew in its PATH
     command = "tailscale funnel status" if ports else "tailscale serve status"
     yield code("sh", "mac", [f"PATH=/opt/homebrew/bin:/usr/local/bin:$PATH {command}"])
@@ -148,7 +145,7 @@ def _console(guide: Guide) -> Iterator[Block]:
             f"Access controls: put the rules below into the policy. The grants take the place of the default one, "
             f"`{EVERYTHING}`, which lets every device reach every port. Add what your other devices need.",
             "Users: invite whoever has an account of their own. They need one more grant: their login as `src`, the "
-            "address that `tailscale ip -4` prints on the Mac as `dst`, and the ports below but 22 as `ip`.",
+            "address that `tailscale ip -4` prints on the Mac as `dst`, and the ports below, except 22, as `ip`.",
         ]
     )
     # by the Funnel's name too: within the tailnet it means the Mac itself

@@ -137,19 +137,19 @@ class Job(Entry):
     command: Annotated[Words, Field(min_length=1)]
     """The program by its absolute path, and its arguments."""
     domain: Literal["system", "gui"] = "system"
-    """``system``: a daemon, there from boot on without a login. ``gui``: an agent of the user at the screen."""
+    """``system``: a daemon, which runs from boot on without a login. ``gui``: an agent of the user at the screen."""
     user: User | None = None
     """Who runs it in the system domain; default: the Mac's ``user``."""
     environment: Mapping[ShellName, Word] = {}
-    """Environment variables; HOME and PATH (with Homebrew's folders) are there by themselves."""
+    """Environment variables; HOME and PATH (with Homebrew's folders) are always set."""
     working_directory: AbsolutePath | None = None
     """Where it starts; default: the user's home."""
     keep_alive: Kept | None = None
-    """Start it again whenever it ends, or when that; default: true, unless an interval, a time or a path starts it."""
+    """Start it again whenever it ends, or in these cases; default: true where no interval, time or path starts it."""
     run_at_load: bool | None = None
     """Run it once when it is loaded, which is at every boot; default: as ``keep_alive``."""
     keep_awake: bool = False
-    """Keep the Mac from idle sleep while it runs, and only then; what a person or an empty battery asks for goes on."""
+    """Keep the Mac from idle sleep while it runs. A person, or an empty battery, can still put it to sleep."""
     interval: Seconds | None = None
     """Run it again and again, this long after the last start."""
     schedule: Times | None = None
@@ -163,7 +163,7 @@ class Job(Entry):
     exit_timeout: Seconds | None = None
     """How long it may take to end before it is killed (launchd's own default is 5s)."""
     process_type: Literal["Background", "Standard", "Adaptive", "Interactive"] | None = None
-    """How launchd ranks it for CPU and I/O; a model server wants Interactive."""
+    """How launchd ranks it for CPU and I/O; a model server needs Interactive."""
     open_files: Annotated[int, Field(ge=256)] | None = None
     """How many files it may have open (launchd's own default is 256)."""
     log: AbsolutePath | None = None

@@ -240,7 +240,7 @@ def test_a_gateway_that_does_not_take_a_change_of_keys_in_fails_the_run(deployed
     finally:
         os.kill(int(pid), signal.SIGCONT)
     assert code == 1, said
-    assert "the gateway has not taken in its configuration, or a key in /Library/macstate/etc/gateway.keys" in said
+    assert "the gateway has not loaded its configuration, or a key in /Library/macstate/etc/gateway.keys" in said
     assert "verified" not in said
     old = deployed.mac.root / "var/db/macstate/gateway.keys.old"
     assert (old.stat().st_mode & 0o777, key(deployed) in old.read_text().replace("\\", "")) == (0o600, True)

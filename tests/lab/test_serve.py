@@ -110,7 +110,7 @@ def test_a_document_that_changed_since_the_plan_is_left_alone(lab: Lab) -> None:
         code, said = lab.deploy(spec=REFERENCE)
 
     assert code == 1, said
-    assert "somebody has changed Serve since the plan was made; nothing was written, run again" in said
+    assert "Serve was changed after the plan was made; nothing was written; run again" in said
     assert "Traceback" not in said
     web = lab.served()["Web"][f"{lab.tailnet.name}:443"]
     assert web == {"Handlers": {"/foreign": {"Proxy": "http://127.0.0.1:9999"}}}
@@ -164,7 +164,7 @@ def test_without_the_socket_the_document_goes_through_set_raw(lab: Lab) -> None:
     with lab.at_command(3, lambda: lab.tailnet.mac.tailscale(*foreign)):
         code, said = lab.deploy(spec=REFERENCE)
     assert code == 1
-    assert "somebody has changed Serve since the plan was made; nothing was written, run again" in said
+    assert "Serve was changed after the plan was made; nothing was written; run again" in said
 
     code, said = lab.deploy(spec=REFERENCE)
 

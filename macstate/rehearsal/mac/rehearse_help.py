@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 HELP = """\
-rehearse: change what no tool of the Mac can change
+rehearse: change what none of the Mac's own tools can
 
   old-guide                       what the hand-written guide leaves behind: agents, Funnel, a firewall rule
   brew-service ollama | nginx [PREFIX]
@@ -12,25 +12,25 @@ rehearse: change what no tool of the Mac can change
   run-jobs on | off               jobs really run their programs from their next start on;  off  ends them all
   crash LABEL                     a running job's program ends with status 1, and stays down (really run: SIGKILL)
   crash-loop LABEL                its program ends with status 1 at every start;  mend LABEL  ends that
-  penalty LABEL                   a job in launchd's penalty box: kickstart hangs until it is loaded anew
+  penalty LABEL                   a job in launchd's penalty box: kickstart hangs until it is loaded again
   disallow LABEL | allow LABEL    switched off in System Settings > Login Items, and on again
   stop-delay SECONDS              how long a job takes to stop after bootout (0.4)
-  listen PORT NAME [HOST]         a foreign program holds a port (a name, or a path);  unlisten PORT  lets it go
-  uninstall PATH                  a program is no longer there, and stays away
-  pull-rate BYTES                 how many a second a pull brings (0: a whole model in 0.3 s)
-  pull-drop COUNT                 so many pulls end in the middle
-  load MODEL [SECONDS]            a model is in memory for so long (300)
+  listen PORT NAME [HOST]         another program uses a port (NAME may be a path);  unlisten PORT  ends that
+  uninstall PATH                  a program is gone, and stays gone
+  pull-rate BYTES                 how fast a pull is, in bytes a second (0: a whole model in 0.3 s)
+  pull-drop COUNT                 this many pulls are cut off
+  load MODEL [SECONDS]            a model stays in memory for so long (300)
   disk FREE_BYTES                 how much of the disk is free now
   mount NAME [FREE_BYTES] | unmount NAME
                                   an external disk comes, as /Volumes/NAME, and goes
   clock SECONDS                   how far the Mac's clock is ahead (behind: -5)
-  sudo-password PASSWORD | none   from now on sudo asks
+  sudo-password PASSWORD | none   from now on sudo asks for it (none: it does not)
   pmset-refuse on | off           the write of disablesleep is refused
   holders [NAME...]               who prevents sleep (the note in `pmset -g`)
   ups on | off                    a UPS with a power profile of its own
   tailscale start | stop | login | logout
   tailscale variant oss | macsys | appstore
-  tailscale rename NAME           the node has another name in the tailnet (registered anew: studio-1)
+  tailscale rename NAME           the node has another name in the tailnet (registered again: studio-1)
   tailscale caps [NAME...]        the capabilities of the node
   version VERSION BUILD           another macOS
   filevault on | off              what fdesetup says
