@@ -78,7 +78,7 @@ def try_endpoint(
             if reach.url(via):
                 with terminal.waiting(f"{endpoint}: asking through {via}"):
                     outcomes.append(outcome := _through(trial, host, mac, reach, via))
-                where = f"{host.name} " if len(state.inventory) > 1 else ""
+                where = f"{host.name} " if sum(map(state.is_host_in_limit, state.inventory)) > 1 else ""
                 terminal.say(
                     Styled(f"{outcome.level:5}", COLOURS[outcome.level]),
                     f"  {where}{via:7}  {reach.base(via)}  {outcome.text}",

@@ -131,7 +131,7 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
         MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
     """
     there = node(hostname, found)
-    if there.name == Peer.read(_own(found)).name:
+    if there == Peer.read(_own(found)):
         raise MacstateError(f"{hostname} is this machine itself, and Tailscale SSH does not lead back to it")
     if not there.host_keys:
         raise MacstateError(
@@ -177,14 +177,17 @@ def _reachable(found: Peer, peers: list[Peer]) -> Peer:
     return found
 
 
-def answers(name: str) -> bool:
-    """Say whether a node answers a ping of Tailscale's own, which needs no listener there."""
-    words = [_command(), "ping", "--c=1", f"--timeout={PING}s", "--until-direct=false", name]
+def answers(peer: Peer) -> bool:
+    """Say whether a node answers a ping through the tailnet alone: whatever listens there, policy and firewall aside.
+
+    By its address: a name is looked up in the internet's DNS where MagicDNS is off (measured).
+    """
+    words = [_command(), "ping", "--tsmp", "--c=1", f"--timeout={PING}s", *peer.addresses[:1]]
     try:
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, timeout=2 * PING)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return "pong from" in done.stdout or "is local Tailscale IP" in done.stdout
+    return not re.search("no reply|timed out", done.stdout + done.stderr)
 
 
 def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:

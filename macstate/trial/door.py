@@ -97,7 +97,7 @@ def _without(text: str, key: str) -> str:
     """Hide a key, and every piece of it, whatever stands between its characters."""
     places = [place for place, character in enumerate(text) if not FOREIGN.match(character)]
     bare = "".join(text[place] for place in places)
-    forms = (key, quote(key, safe=""), quote(key, safe="").lower())
+    forms = (key, quote(key, safe=""), re.sub("%..", lambda found: found[0].lower(), quote(key, safe="")))
     pieces = {form[start : start + PIECE] for form in forms for start in range(len(form) - PIECE + 1)}
     hidden: set[int] = set()
     for start in range(len(bare) - PIECE + 1):

@@ -130,7 +130,7 @@ def _connected(door: Door) -> ssl.SSLSocket:
         if door.public:
             said = f"Funnel's ingress ({door.address}, port {door.port}) does not answer this laptop ({_why(error)})"
             raise UnaskedError(f"{said}: does its network let that port out?") from None
-        raise _nobody(door, _why(error)) from None
+        raise _nobody(door, error, connected=False) from None
     try:
         raw.settimeout(HANDSHAKE)
         return ssl.create_default_context().wrap_socket(raw, server_hostname=door.name)
@@ -149,7 +149,7 @@ def _connected(door: Door) -> ssl.SSLSocket:
                 "Serve",
                 f"it begins no TLS ({said}): has the Mac its certificate? `tailscale cert {door.name}` there tells",
             ) from None
-        raise _nobody(door, _why(error)) from None
+        raise _nobody(door, error, connected=True) from None
 
 
 def _why(error: OSError) -> str:
@@ -158,23 +158,30 @@ def _why(error: OSError) -> str:
     return "it hangs up" if isinstance(error, ssl.SSLError | ConnectionResetError) else error.strerror or "it hangs up"
 
 
-def _nobody(door: Door, why: str) -> BrokenError:
+def _nobody(door: Door, error: OSError, *, connected: bool) -> BrokenError:
     """Look why there is no TLS: is the Mac there at all, or does nobody serve at that port?"""
+    why = _why(error)
     try:
-        tailnet.node(door.name, tailnet.status())
-        answers = tailnet.answers(door.name)
-    except MacstateError as error:
-        if not (door.public and isinstance(error, tailnet.StrangerError | tailnet.OutsideError)):
-            return BrokenError("tailnet", str(error.message).partition(f", {tailnet.OPENSSH}")[0])
+        answers = tailnet.answers(tailnet.node(door.name, tailnet.status()))
+    except MacstateError as trouble:
+        if not (door.public and isinstance(trouble, tailnet.StrangerError | tailnet.OutsideError)):
+            return BrokenError("tailnet", str(trouble.message).partition(f", {tailnet.OPENSSH}")[0])
         answers = True  # as far as can be told from outside of its tailnet
     if not answers:
         return BrokenError(
             "tailnet",
-            f"{door.name} answers neither here ({why}) nor a `tailscale ping`: is it on, awake and on the network, "
-            "does its tailscaled run, and does the tailnet's policy let this laptop in?",
+            f"{door.name} answers neither a connection ({why}) nor a `tailscale ping`: is it on, awake and on the "
+            "network, and does its tailscaled run?",
         )
+    if connected and isinstance(error, TimeoutError):
+        return BrokenError("Serve", f"no TLS within {HANDSHAKE} s: its certificate may be on its way; try again soon")
     if door.public:
         off = "Funnel is off at this port, or the Mac is"
         return BrokenError("Serve", f"Funnel's ingress hangs up ({why}): {off}; `macstate status` shows the routes")
+    if isinstance(error, TimeoutError):
+        said = (
+            f"{door.name} is there, but its port {door.port} does not answer: the tailnet's policy does not let this "
+        )
+        return BrokenError("tailnet", f"{said}laptop in, or nothing is served, and a firewall hides that")
     served = f"the Mac is there, but nothing is served at its port {door.port} ({why})"
     return BrokenError("Serve", f"{served}; `macstate plan` shows how to bring the route back")

@@ -316,7 +316,7 @@ class Forwarder:
             except OSError:
                 return
             try:
-                far = self.node.dial(self.host, self.far_port)
+                far = self.dial()
                 far.settimeout(None)  # what was dialled may be silent for long
             except Exception:  # noqa: BLE001 - whatever it is: nobody is there
                 near.close()
@@ -324,6 +324,10 @@ class Forwarder:
             self.ends += [near, far]
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=copy, args=(source, sink), daemon=True).start()
+
+    def dial(self) -> socket.socket:
+        """Connect to that port."""
+        return self.node.dial(self.host, self.far_port)
 
     def hang_up(self) -> None:
         """Cut what goes through; whoever comes next is let through again."""
@@ -338,6 +342,18 @@ class Forwarder:
         self.door.shutdown(socket.SHUT_RDWR)  # closing alone would let one more in: accept() is under way
         self.door.close()
         self.hang_up()
+
+
+class Ingress(Forwarder):
+    """A public port of Funnel's, on loopback."""
+
+    def __init__(self, tailnet: Tailnet, far_port: int) -> None:
+        self.tailnet = tailnet
+        super().__init__(tailnet.laptop, tailnet.name, far_port)
+
+    def dial(self) -> socket.socket:
+        """Come in from the internet."""
+        return self.tailnet.ingress(self.far_port)
 
 
 def copy(source: socket.socket, sink: socket.socket) -> None:

@@ -230,7 +230,7 @@ def test_a_wrong_password_changes_nothing(lab: Lab) -> None:
 def test_without_a_terminal_nothing_is_changed(lab: Lab) -> None:
     before = lab.files()
     output, _ = lab.run("-y")
-    assert_one_line("there is no terminal to ask on", output)
+    assert_one_line("there is no terminal to type it in", output)
     assert ASKED not in output
     assert lab.files() == before
 
