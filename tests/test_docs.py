@@ -18,7 +18,7 @@ import click
 import pytest
 import yaml
 from lab import build
-from laptop import ROOT
+from laptop import ROOT, Laptop, changes
 from pyinfra_cli.cli import cli as pyinfra
 
 from macstate import guard, spec
@@ -57,10 +57,26 @@ def test_the_examples_are_found() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split(":")[0] + text[-20:].strip())
 def test_every_yaml_is_a_spec(example: str) -> None:
     part = yaml.safe_load(example)
-    keys = part.get("gateway", {}).get("keys")
-    assert keys is None or "generate" in str(keys)
+    assert "keys" not in str(part.get("gateway")) or "generate" in str(part["gateway"])
 
     spec.parse(yaml.safe_dump(MAC | part), "README.md")
+
+
+def test_a_whole_mac_is_nine_lines_at_most(tmp_path: Path) -> None:
+    """It is what a new owner would type: planned, applied, and a second run is empty."""
+    (text,) = (body for body in EXAMPLES if {"macs", "gateway", "power"} <= {*yaml.safe_load(body)})
+    (endpoints,) = (part for section, part in yaml.safe_load(text).items() if section == "endpoints")
+    laptop = Laptop(tmp_path)
+
+    assert len(text.splitlines()) <= 9
+    assert [bool(each.get("models") or each.get("model")) for each in endpoints.values()] == [True, True]
+    planned = laptop.run(text, dry=True)
+    assert (planned.failed, changes(planned)[0]) == (False, "~ power/ac")
+    applied = laptop.run(text)
+    assert (applied.failed, changes(applied)) == (False, changes(planned))
+    laptop.wait_for_models()
+    again = laptop.run(text)
+    assert (again.failed, changes(again), again.commands) == (False, [], 1)
 
 
 @pytest.mark.parametrize("command", sorted(set(commands())))
