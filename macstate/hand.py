@@ -27,8 +27,8 @@ HELD = (
     "{ echo it comes back; exit 1; }"
 )
 """Whether launchd keeps DOMAIN's LABEL disabled; up to macOS 12 it calls that ``true``."""
-KICK = 45
-"""Seconds for `launchctl kickstart -k`, which waits for the old process to end; launchd kills it after 20."""
+STOP = 20
+"""Seconds after which launchd kills a job that does not end, where its plist says nothing else (launchd.plist(5))."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,14 @@ def deed(verb: str, typed: str, labels: dict[str, str], found: Found, *, off: bo
     name = next(iter(labels))
     jobs = [job for each, label in labels.items() if (job := _job(each, label, found))]
     if not jobs:
-        why = "its job is not on this Mac, or macstate did not make it"
-        raise MacstateError(f"{name}: {why}; `macstate plan` shows what the next apply makes")
+        ours = [
+            each for each in found.record.lines if each.startswith("launchd/") and each.endswith(f"/{labels[name]}")
+        ]
+        hidden = [why for start, why in found.unreadable.items() for each in ours if each.startswith(start)]
+        absent = (
+            "its job is not on this Mac, or macstate did not make it; `macstate plan` shows what the next apply makes"
+        )
+        raise MacstateError(f"{name}: {next(iter(hidden), absent)}")
     if any(job.was.loaded is None or job.was.enabled is None for job in jobs):
         raise MacstateError(f"{name}: {Launchd.help[NO_DOMAIN]}")
     if off and (verb != "stop" or all(job.is_off for job in jobs)):
@@ -162,8 +168,9 @@ def _start(job: Job) -> Iterator[Step]:
 
 def _restart(job: Job) -> Iterator[Step]:
     if job.was.loaded:
-        words = ("launchctl", "kickstart", "-k", job.was.target)
-        yield Run(words, accept=(0, launchctl.TIMED_OUT), seconds=KICK)
+        words, ends = ("launchctl", "kickstart", "-k", job.was.target), (job.was.file or {}).get("ExitTimeOut")
+        patience = ends if isinstance(ends, int) and ends > 0 else STOP
+        yield Run(words, accept=(0, launchctl.TIMED_OUT), seconds=launchctl.KICK + patience)
         yield from _proof(job)
     else:
         yield from _start(job)

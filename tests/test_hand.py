@@ -209,6 +209,28 @@ def test_what_cannot_be_done_is_one_line(desk: Desk) -> None:
     assert desk.record() != before
 
 
+def test_an_agent_is_stopped_without_root_and_wants_a_login(tmp_path: Path) -> None:
+    macs = "macs:\n  studio: {hostname: studio.tail1.ts.net, user: anna}\n"
+    agent = f"{macs}endpoints: {{vllm: {{engine: rest, command: [/opt/b], port: 8002, domain: gui}}}}\n"
+    laptop = Laptop(tmp_path)
+    laptop.run(agent, "studio", dry=True)
+    laptop.command("rehearse login anna", "studio")
+    done = laptop.run(agent, "studio")
+    assert not done.failed, done.said
+    laptop.mac("studio").rename(tmp_path / "studio")
+    desk = Desk(tmp_path, agent)
+    calls = len(desk.calls())
+
+    again = "`macstate start vllm` or the next apply starts it again"
+    assert said(desk.do("stop", "vllm")) == (0, f"stopped vllm; {again}\n", "")
+    assert said(desk.do("start", "vllm")) == (0, "started vllm\n", "")
+    assert [call for call in desk.calls()[calls:] if call[:2] == ["sudo", "-H"]] == []
+    desk.on_the_mac("rehearse logout")
+    gone = desk.do("stop", "vllm")
+    assert (gone.returncode, gone.stdout, len(gone.stderr.splitlines())) == (1, "", 1)
+    assert "nobody is logged in at the Mac's screen" in gone.stderr
+
+
 def test_what_the_yaml_keeps_off_is_not_started_by_hand(desk: Desk) -> None:
     (desk.top / "group_data/macs.yml").write_text(
         SPEC.replace("engine: rest, label", "enabled: false, engine: rest, label")

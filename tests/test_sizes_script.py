@@ -28,6 +28,9 @@ MANIFEST = {
 """As registry.ollama.ai answers, with the figures of llama3.2:3b."""
 HERE = '{"models":[{"name":"here:1","model":"here:1"}]}'
 AROUND = """
+exec 3>&1
+users=
+recorded() { :; }
 section() { printf '== %s\\n' "$1"; shift; "$@" || :; }
 capped() { "$@"; }
 listed() { printf '%s\\n' "$LISTS" | sed -n "s/^$1 //p"; }

@@ -175,9 +175,18 @@ def test_what_somebody_else_has_put_above_is_not_run(project: Project) -> None:
     (shared / "inventory.py").write_text(TRAP)
     os.chown(shared / "inventory.py", 4321, 4321)
 
+    linked = project.folder / "linked"  # the spec is mine, but not what lies beside it
+    (linked / "group_data").mkdir(parents=True)
+    (linked / "group_data/all.py").write_text(TRAP)
+    (linked / "group_data/macs.yml").symlink_to(project.top / "group_data/macs.yml")
+    (linked / "mine").mkdir()
+    os.chown(linked / "group_data", 4321, 4321)
+
     done = project.do("plan", at=mine)
     here = project.do("plan", at=shared)
+    beside = project.do("plan", "@rehearsal/studio", at=linked / "mine")
 
+    assert beside.stderr.startswith("group_data/macs.yml: No such file"), beside.stderr
     for each in (done, here):
         assert each.stderr.startswith("there is no inventory.py here"), each.stderr
     assert project.do("plan", "./inventory.py", at=shared).stderr != done.stderr  # named, it is meant

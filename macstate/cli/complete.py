@@ -86,7 +86,7 @@ def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.P
     """Complete a command's own word, or the TARGET before it; a second word is the own one."""
 
     def words(context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
-        with suppress(MacstateError):
+        with suppress(MacstateError, OSError):
             folder.enter()
             found = [CompletionItem(each) for each in own() if each.startswith(begun)]
             return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
@@ -97,7 +97,7 @@ def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.P
 
 def entries(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the place of an entry, such as ``endpoints.vllm``."""
-    with suppress(MacstateError):
+    with suppress(MacstateError, OSError):
         folder.enter()
         known = spec.load()
         places = {place(*pair) for name in known.macs for pair in known.for_host(name).entries}
@@ -121,7 +121,7 @@ def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 def _spec_names(parts: tuple[str, ...]) -> list[str]:
     """Give the names that stand in the spec below a path, whatever else is wrong with it."""
-    with suppress(MacstateError):
+    with suppress(MacstateError, OSError):
         folder.enter()
         below = list(_below(document.read(spec.contents(spec.path())).data, parts))
         return list(filter(str.isprintable, map(str, below[0]))) if below and isinstance(below[0], dict) else []

@@ -45,9 +45,13 @@ def _is_meant(folder: Path, owners: set[int]) -> bool:
 
 
 def _is_owned(folder: Path, name: str, owners: set[int]) -> bool:
-    """Say whether a file is there, and nobody else's: what anybody put into /tmp is neither run nor read."""
+    """Say whether a file is there, and nobody else's: what anybody put into /tmp is neither run nor read.
+
+    A link counts for itself, and so does each folder on the way: beside a spec lies what pyinfra runs.
+    """
     try:
         file = folder / name
-        return file.is_file() and {folder.stat().st_uid, file.stat().st_uid} <= owners
+        way = (file, *(each for each in file.parents if each.is_relative_to(folder)))
+        return file.is_file() and {each.lstat().st_uid for each in way} <= owners
     except OSError:
         return False

@@ -8,7 +8,6 @@ from macstate import spec, terminal
 from macstate.cli.target import hosts_of, limited
 from macstate.cli.words import meant, targeted
 from macstate.errors import MacstateError
-from macstate.hosts import LAPTOP
 from macstate.services.guide import Guide
 from macstate.services.reach import TAILNET
 from macstate.ssh import tailnet
@@ -28,7 +27,7 @@ def show_guide(target: str | None, *, form: str, limit: tuple[str, ...]) -> None
     known = spec.load()
     names = list(known.macs)
     if target is not None or limit:
-        names = [name for name in hosts_of(meant(target), limit) if name != LAPTOP]
+        names = hosts_of(meant(target), limit)
     if form == "html" and len(names) > 1:
         raise MacstateError(f"a page is about one Mac: type `macstate guide {names[0]} --form html`")
     macs = [known.for_host(name).macs[0] for name in names]

@@ -79,10 +79,11 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def hosts_of(target: Target, limit: tuple[str, ...]) -> list[str]:
-    """Name the hosts that a target means, connected to none."""
+    """Name the Macs that a target means, connected to none."""
     with ctx_state.use(State()), ctx_config.use(Config()):
         inventory = _inventory(target.inventory, str(Path.cwd()), {})
-        return [host.name for host in _chosen(target, inventory, [*inventory], limit)]
+        there = [host for host in inventory if host.name != LAPTOP]
+        return [host.name for host in _chosen(target, inventory, there, limit)]
 
 
 def _connect(

@@ -36,7 +36,8 @@ while read -r endpoint port && [ -n "$endpoint" ]; do
   answer=$(exec 3>&1 && section "curl /api/tags $endpoint $port" told)
   printf '%s\n' "$answer" >&3
   # shellcheck disable=SC2034 # aliases.sh follows
-  answers="$answers$answer$newline"
+  answers="$answers$answer
+"
   case $wanted in *"$endpoint "*) section "sizes $endpoint" sizes "$endpoint" ;; esac
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
     section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"

@@ -36,7 +36,7 @@ def _target(each: Any) -> str:
 
 def _health(guide: Guide) -> Iterator[Block]:
     yield text("Everything at once, from the laptop that has the YAML, in the folder with `inventory.py`:")
-    yield code("sh", "laptop", ["macstate status inventory.py"])
+    yield code("sh", "laptop", ["macstate status"])
     yield text(
         "On the Mac itself. An endpoint is healthy when its state is `running`, `lsof` prints a line, and `curl` "
         "prints a number below 500 (`000` means no answer):"

@@ -37,6 +37,8 @@ class ModelEntry(Entry):
 
     sample: ClassVar[str] = "{about: text}"
 
+    becomes: ClassVar[Mapping[str, str]] = {"alias": "a name in `ollama list`, by POST /api/copy"}
+
     about: str = ""
     """What it is, for people."""
     digest: Annotated[str, Field(pattern=r"^(sha256:)?[0-9a-f]{12,64}$"), AfterValidator(_digest)] | None = None
