@@ -10,6 +10,7 @@ from macstate.found import Found
 from macstate.health import Health, healths
 from macstate.health import running as age
 from macstate.preflight.finding import Finding
+from macstate.record import STOPPED
 from macstate.resources.launchd import Launchd
 from macstate.wishes import Wishes, place
 
@@ -20,7 +21,7 @@ YOUNG = 60
 
 
 def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
-    """Tell which endpoints are down and which jobs are started again and again; and in one line, who is up."""
+    """Tell which endpoints are down and which jobs are started again and again; and in one line, how the others are."""
     coming = {change.id for change in plan.changes if change.action == "create"} | {*plan.left}
     stopped = {each.id for each in plan.changes if "running" in (field for field, _, _ in each.fields)} - coming
     told: set[str] = set()
@@ -29,7 +30,8 @@ def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
             continue
         label = entry.job_label(name) if entry.section == "endpoints" else getattr(entry, "label", name)  # type: ignore[attr-defined]
         job = found.resources.get(f"launchd/system/{label}")
-        if not isinstance(job, Launchd) or job.id not in found.record.lines:
+        line = found.record.lines.get(f"launchd/system/{label}")
+        if not isinstance(job, Launchd) or line is None or line.state == STOPPED:
             continue
         again = _fails_again_and_again(name, job, found)
         if again or (job.id in stopped and entry.section != "endpoints"):
@@ -39,11 +41,11 @@ def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
             told.add(name)
     seen = [each for each in healths(wishes, found) if not _is_to_come(each, coming)]
     for each in seen:
-        if not each.fine and each.name not in told:
+        if not (each.fine or each.state == STOPPED or each.name in told):
             hint = f"; `macstate logs {each.name}` shows why" if each.state == "down" else ""
             yield Finding(f"endpoints.{each.name}", f"{each.state}: {each.text}{hint}", "error")
-    if well := [each.name if each.state == "up" else f"{each.name} ({each.state})" for each in seen if each.fine]:
-        yield Finding("running", ", ".join(well))
+    if well := [f"{each.name} {each.state}" for each in seen if each.fine or each.state == STOPPED]:
+        yield Finding("endpoints", ", ".join(well))
 
 
 def _is_to_come(health: Health, coming: set[str]) -> bool:

@@ -29,7 +29,6 @@ form=application/vnd.docker.distribution.manifest.v2+json
 servers=$(listed models) wanted=
 [ -z "$servers" ] || wanted=$(listed wanted)
 answers='' ours=$(recorded "$users" alias)
-[ -z "$ours" ] || section aliases printf '%s\n' "$ours"
 while read -r endpoint port && [ -n "$endpoint" ]; do
   status=0
   tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags") || status=$?
@@ -44,3 +43,4 @@ while read -r endpoint port && [ -n "$endpoint" ]; do
 done <<EOF
 $servers
 EOF
+[ -z "$ours" ] || section aliases printf '%s\n' "$ours"
