@@ -104,7 +104,7 @@ def test_a_job_is_known_by_its_label_and_by_its_port(name: str, form: Any) -> No
     assert (job.target, job.path, job.pid, job.running) == (f"{domain}/{label}", path, 4242, True)
     assert claims(job) == ports
     assert list(found) == [f"{domain}/{label}"]
-    assert [step.line for step in job.displace()][-1].endswith(path)
+    assert [step.line for step in job.displace()][-1].endswith(f"{path} mv")
     unloaded = parsed((path, plistlib.dumps(plist, fmt=form)))[f"{domain}/{label}"]
     assert (unloaded.loaded, unloaded.pid) == ({}, None)
 

@@ -122,7 +122,7 @@ COMMANDS = {
     "plan --only endpoints.coder": (f"file/etc/evil{SHOWN} is no longer", f"/opt/evil{SHOWN} (process"),
     "status": (f"failed   the last pull failed: no{SHOWN}",),
     "doctor": (f"port 8001 is in use by /opt/evil{SHOWN} (process",),
-    "log": (f"2026{SHOWN}  eve{SHOWN}", rf"    + {SHOWN}\n~ power/ac"),
+    "log": (f"2026{SHOWN}    eve{SHOWN}", rf"    + {SHOWN}\n~ power/ac"),
     "logs coder": (f"one {SHOWN}", r"in \x1b[31mred\x1b[0m, 漢", "10 %\n20 %\n", r"no UTF-8: \xff"),
 }
 
@@ -246,7 +246,8 @@ def pieces(cut: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     (tmp_path / "macs.yml").write_text(SPEC)
     monkeypatch.setenv("MACSTATE_SPEC", str(tmp_path / "macs.yml"))
     answers = iter([LOG[:cut], LOG[cut:], b"\n"])
-    monkeypatch.setattr(connect, "look", lambda *_: SimpleNamespace(facts=Facts(user="anna", home="/Users/anna")))
+    facts = Facts(user="anna", home="/Users/anna")
+    monkeypatch.setattr(connect, "look", lambda *_: SimpleNamespace(facts=facts, resources={}))
     monkeypatch.setattr(connect, "ask", lambda *_: ["1", b64encode(next(answers)).decode()])
     monkeypatch.setattr(time, "sleep", lambda _: None)
     return islice(logs.tail(cast(Any, SimpleNamespace(name="studio")), "coder", 50, 1.0), 3)

@@ -86,11 +86,13 @@ def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.P
     """Complete a command's own word, or the TARGET before it; a second word is the own one."""
 
     def words(context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
-        with suppress(MacstateError, OSError):
+        try:
             folder.enter()
-            found = [CompletionItem(each) for each in own() if each.startswith(begun)]
-            return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
-        return []
+            known = [*own()]
+        except (MacstateError, OSError):
+            known = _spec_names(("endpoints",))
+        found = [CompletionItem(each) for each in known if each.startswith(begun)]
+        return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
 
     return words
 
