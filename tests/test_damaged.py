@@ -491,7 +491,7 @@ def test_what_a_journal_says_cannot_disturb_a_terminal(desk: Desk) -> None:
     entry = {"run": "a", "when": 5, "who": "\ud800\u2028", "done": ["\x1b[2J" * 999], "changes": ["~ x" * 999]}
     assert lines(desk.journal, json.dumps(entry).encode()) == []
     [read] = journal.entries(f"{json.dumps(entry, ensure_ascii=False)}\n")
-    assert next(journal.told(read)) == "5  \\ud800\\u2028  "
+    assert next(journal.told(read)) == "5    \\ud800\\u2028"
 
 
 NOT_UNDERSTOOD = "cannot read the Mac: of its user it says ("

@@ -198,7 +198,7 @@ def test_a_server_that_listens_everywhere_by_itself_is_told(command: str, *, war
             "which models it serves is not known: /v1/models lists what is downloaded, and x is not in it, or not yet",
         ),
         # mlx_lm.server 0.32.2 without a Hugging Face folder
-        ({"health coder": "ok\n200", "served coder": "\n200"}, "up", "something else than a list of models"),
+        ({"health coder": "ok\n200", "served coder": "\n200"}, "up", "something other than a list of models"),
     ],
 )
 def test_mlx_lists_what_is_downloaded_and_not_what_it_serves(asked: dict[str, str], state: str, text: str) -> None:
@@ -214,4 +214,4 @@ def test_the_guide_names_the_model_of_an_mlx_server() -> None:
     files = Guide.of_spec(read.macs[0]).files()
     assert f"| `{MODEL}` |" in files["guide.md"]
     assert MODEL in files["llms.txt"]
-    assert re.search("<dt>speaks</dt><dd>OpenAI.*below", files["index.html"])
+    assert re.search("<dt>speaks</dt><dd>OpenAI.*/v1", files["index.html"])

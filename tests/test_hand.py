@@ -187,13 +187,13 @@ def test_what_cannot_be_done_is_one_line(desk: Desk) -> None:
     assert said(desk.do("stop", "olama")) == (
         1,
         "",
-        "olama: no Mac and no endpoint is called that; did you mean 'ollama'?\n",
+        "olama: no Mac and no endpoint is called that; did you mean `ollama`?\n",
     )
 
     desk.on_the_mac("rehearse sudo-password a-word-of-anna")
     before = desk.record()
     done = desk.do("stop", "ollama")
-    asked = "sudo on this Mac wants a password, and there is no terminal to ask on; run it in a terminal"
+    asked = "sudo on this Mac asks for a password, and there is no terminal to type it in; run this in a terminal"
     assert said(done) == (1, "", f"studio: {asked}\n")
     shown = desk.see(
         "macstate",
