@@ -160,7 +160,7 @@ class Terminal:
 
 @pytest.mark.lab
 def test_the_terminal_looks_like_this(tmp_path: Path) -> None:
-    (example,) = (body for body in EXAMPLES if "mlx:" in body)
+    (example,) = (body for body in EXAMPLES if "vllm:" in body)
     text = yaml.safe_dump(MAC | yaml.safe_load(example) | {"power": {"ac": {"sleep": 0}}}, sort_keys=False)
     (tmp_path / "macs.yml").write_text(text)
     terminal = Terminal(tmp_path)
