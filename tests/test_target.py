@@ -106,9 +106,10 @@ def typed() -> Iterator[str]:
     """Give the README's commands as they are typed without TARGET."""
     for command in commands():
         program, *words = shlex.split(command.replace("NAME", "vllm"))
-        if program == "macstate" and words[:1] != ["completion"] and "…" not in words:
+        mentioned = len(words) == 1 and words[0] in {"try", "logs", "awake", "stop", "start", "restart"}
+        if program == "macstate" and words[:1] != ["completion"] and "…" not in words and not mentioned:
             kept = [word for word in words if word not in {"inventory.py", "@rehearsal/macstudio", "-f"}]
-            yield shlex.join(kept)
+            yield shlex.join("studio" if word == "macstudio" else word for word in kept)
 
 
 def test_the_readmes_commands_are_found() -> None:
@@ -125,6 +126,9 @@ def test_the_readmes_commands_need_no_target_here_nor_below(project: Project, pl
     for line in sorted({*typed()}):
         done = project.do(*shlex.split(line), at=folder)
 
+        if line.startswith("try "):  # a rehearsal is in no tailnet, and that is all that is wrong
+            assert (done.returncode, "nobody reaches a rehearsal" in done.stderr) == (1, True), done.stderr
+            continue
         assert (done.returncode, done.stderr) == (0, ""), f"macstate {line}\n{done.stdout}{done.stderr}"
         if process := re.search(r"caffeinate, process (\d+)", done.stdout):
             project.inside(f"kill {process[1]}")

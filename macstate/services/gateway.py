@@ -50,7 +50,7 @@ def _not_shown(value: object) -> object:
     """Refuse what is no mapping of names to references, without showing it: it may be a key."""
     if not isinstance(value, dict):
         raise ValueError("this holds names, and where each key is to be had; type `{agents: generate}`")  # noqa: TRY004
-    if any(re.fullmatch(r"sk-.*|\S{32,}", str(name)) for name in value):
+    if any(re.fullmatch(r"sk-.*|(?=.*\d)(?=.*[A-Za-z])\S{32,}", str(name)) for name in value):
         raise ValueError("a name looks like a key itself, and the spec is no place for one; type `{agents: generate}`")
     for name, given in value.items():
         if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
