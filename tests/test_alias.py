@@ -37,6 +37,7 @@ def digests(laptop: Laptop) -> dict[str, str]:
     return {line.split()[0]: line.split()[1] for line in lines}
 
 
+@pytest.mark.slow
 def test_a_first_run_says_that_a_name_waits_for_its_model(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     first = laptop.run(SPEC)

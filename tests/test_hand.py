@@ -128,6 +128,7 @@ def test_a_stop_holds_until_the_start_and_says_so(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_next_apply_starts_what_was_stopped(desk: Desk) -> None:
     assert desk.do("stop", "ollama").returncode == 0
 
@@ -167,6 +168,7 @@ def test_a_restart_is_another_process_and_nothing_else(desk: Desk) -> None:
     assert desk.pid(SERVER)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_stay_up_is_told(desk: Desk) -> None:
     assert desk.do("stop", "vllm").returncode == 0
     desk.on_the_mac("rehearse crash-loop macstate.vllm")
@@ -231,6 +233,7 @@ def test_an_agent_is_stopped_without_root_and_wants_a_login(tmp_path: Path) -> N
     assert "nobody is logged in at the Mac's screen" in gone.stderr
 
 
+@pytest.mark.slow
 def test_what_the_yaml_keeps_off_is_not_started_by_hand(desk: Desk) -> None:
     (desk.top / "group_data/macs.yml").write_text(
         SPEC.replace("engine: rest, label", "enabled: false, engine: rest, label")

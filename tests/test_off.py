@@ -114,6 +114,7 @@ def test_a_job_is_off_and_stays_off_and_comes_back(mac: Mac) -> None:
     assert not mac.plan(on)[0].changes
 
 
+@pytest.mark.slow
 def test_what_was_loaded_or_enabled_by_hand_is_put_off_again(mac: Mac) -> None:
     mac.make(off)
     mac.run(["sudo", "launchctl", "enable", "system/com.example.job"], [])
@@ -217,6 +218,7 @@ def test_nothing_is_pulled_or_pruned_while_an_endpoint_is_off(two: Laptop) -> No
     }
 
 
+@pytest.mark.slow
 def test_all_of_them_off_is_no_removal_and_a_gateway_without_a_way(two: Laptop) -> None:
     text = turned_off(turned_off(TWO), OTHER)
     outcome = two.run(text)

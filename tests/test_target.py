@@ -135,6 +135,7 @@ def test_the_readmes_commands_need_no_target_here_nor_below(project: Project, pl
     assert {*folder.iterdir()} - before == {folder / "plan.json"}  # `--out` is where it was typed
 
 
+@pytest.mark.slow
 def test_a_file_that_is_named_is_where_it_was_typed(project: Project) -> None:
     (project.below / "mine.yml").write_text(SPEC.replace("sleep: 0", "sleep: 7"))
     (project.below / "own.py").write_text('macs = ["@rehearsal/studio"]\n')
@@ -196,6 +197,7 @@ def test_what_somebody_else_has_put_above_is_not_run(project: Project) -> None:
     assert project.do("plan", "./inventory.py", at=shared).stderr != done.stderr  # named, it is meant
 
 
+@pytest.mark.slow
 def test_a_macs_name_is_its_own_plan(pair: Project) -> None:
     one = pair.do("plan", "mini", "--summary", at=pair.below)
     rehearsal = pair.do("plan", "@rehearsal/mini", "--summary", at=pair.below)
@@ -213,6 +215,7 @@ def test_a_macs_name_is_its_own_plan(pair: Project) -> None:
     assert pair.do("guide", "inventory.py").stdout == pair.do("guide").stdout
 
 
+@pytest.mark.slow
 def test_a_file_that_is_called_like_a_mac_or_an_endpoint_is_never_run(project: Project) -> None:
     for name in ("studio", "ollama", "gateway", "2h", "other"):
         (project.top / name).write_text(TRAP)
@@ -228,6 +231,7 @@ def test_a_file_that_is_called_like_a_mac_or_an_endpoint_is_never_run(project: P
     assert "it was run as Python" in project.do("plan", "./other").stderr  # it says so itself
 
 
+@pytest.mark.slow
 def test_a_log_is_found_by_what_a_person_calls_it(project: Project) -> None:
     for name, path in LOGS.items():
         done = project.do("logs", name, "-n", "1")
@@ -235,6 +239,7 @@ def test_a_log_is_found_by_what_a_person_calls_it(project: Project) -> None:
         assert done.stdout.endswith(f"{path.lstrip('~')}\n"), name
 
 
+@pytest.mark.slow
 def test_the_words_are_told_apart_by_what_they_are(project: Project) -> None:
     same = [
         project.do("logs", *words)
@@ -254,15 +259,15 @@ def test_one_line_says_which_mac_to_name(pair: Project) -> None:
     said = {
         ("logs", "both"): "both: studio and mini have it; say which: `macstate logs studio both`",
         ("logs", "studio"): "studio: a Mac, and of it what? Type `macstate logs studio NAME`, one of both, coder",
-        ("logs", "codr"): "codr: no Mac and no endpoint is called that; did you mean 'coder'?",
-        ("logs", "studi"): "studi: no Mac and no endpoint is called that; did you mean 'studio'?",
+        ("logs", "codr"): "codr: no Mac and no endpoint is called that; did you mean `coder`?",
+        ("logs", "studi"): "studi: no Mac and no endpoint is called that; did you mean `studio`?",
         ("logs", "xyz"): "xyz: no Mac and no endpoint is called that; there are both, coder",
-        ("logs", "studi", "both"): "studi: no Mac is called that; the spec has studio, mini; did you mean 'studio'?",
+        ("logs", "studi", "both"): "studi: no Mac is called that; the spec has studio, mini; did you mean `studio`?",
         ("logs", "mini", "coder"): "mini: coder: no endpoint and no job of this Mac is called that; there are both",
         ("logs",): "macstate logs: Missing argument 'NAME'. `macstate logs --help` tells more",
         ("logs", "a", "b", "c"): "macstate logs: Got unexpected extra argument (c) `macstate logs --help` tells more",
-        ("awake", "studio"): "'studio' is not a duration; type a number with its unit: 30s, 5m or 2h",
-        ("plan", "studi"): "studi: no Mac is called that; the spec has studio, mini; did you mean 'studio'?",
+        ("awake", "studio"): "'studio' is not a duration; type a number with its unit: `30s`, `5m` or `2h`",
+        ("plan", "studi"): "studi: no Mac is called that; the spec has studio, mini; did you mean `studio`?",
     }
     for words, line in said.items():
         done = pair.do(*words, at=pair.below)

@@ -703,7 +703,7 @@ def test_on_a_terminal_it_tells_that_it_waits(laptop_there: Laptop) -> None:
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("code", "studio: code: no such endpoint on this Mac; there are coder, pictures; did you mean 'coder'?"),
+        ("code", "studio: code: no such endpoint on this Mac; there are coder, pictures; did you mean `coder`?"),
         ("pictures", "studio: pictures: nobody reaches it but the Mac itself; give it `serve: /pictures`, and apply"),
     ],
 )

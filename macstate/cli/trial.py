@@ -56,10 +56,11 @@ def try_endpoint(
     resolver: tuple[str, ...],
     limit: tuple[str, ...],
 ) -> None:
-    """Chat with ENDPOINT from this laptop: through the tailnet, and through Funnel with the key.
+    """Chat with ENDPOINT from this laptop.
 
-    Tells for each how soon the first token came, and how many tokens a second, or which link fails: name, tailnet,
-    Serve, gate, server or model. Exits with 0 when all went well or could not be asked from here, 1 otherwise.
+    Through the tailnet, and through Funnel with the key. For each it tells how soon the first token came, and how many
+    tokens a second, or which link fails: name, tailnet, Serve, gate, server or model. Exits with 0 when all went well
+    or could not be asked from here, 1 otherwise.
     """
     from macstate.trial import names  # noqa: PLC0415 - slow to load, and for this command only
     from macstate.trial.chat import Trial  # noqa: PLC0415 - the same
