@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from macstate.document import Document, Mistake, Path, meant
+from macstate.document.fields import model_of
 from macstate.document.mistakes import near
 from macstate.entry import Entry
 
@@ -107,6 +108,7 @@ def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Lay
         else:
             own = _written_out(kind, mac[section], path, laid)
             _nothing_to_take_out(kind, mac[section], there, path, laid)
+            _names_to_take_out(kind, mac[section], there, path, laid)
             found = _laid_over(there, own, mac[section])
         if found is not None:
             whole[section] = _completed(kind, found)
@@ -139,6 +141,25 @@ def _nothing_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, la
             said = f"{name}: nothing stands behind it, and {path[-1]} has no such entry that it could take out; "
             said += f"take the line out{near(name, there or ())}"
             laid.mistakes.append(Mistake(*laid.at((*path, name), key=True), said))
+
+
+def _names_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid: Layers) -> None:
+    """Tell of names that are taken out of a mapping and are not in it: a slip would leave, or add, one unseen.
+
+    A field that the common side has not typed may be null: whether it can stand there at all, its model says.
+    """
+    if not (isinstance(own, dict) and isinstance(there, dict)):
+        return
+    field = path[4:] if kind.named else path[3:]  # behind macs, the Mac, the section, the entry
+    free = bool(field) and model_of(kind, field) is None
+    for name, value in own.items():
+        if value is not None:
+            _names_to_take_out(kind, value, there.get(name), (*path, name), laid)
+        elif free and name not in there and (field[-1] != "models" or near(name, there)):
+            added = f", and to add it `{meant.typed(name)}: {{}}`" if field[-1] == "models" else ""
+            said = f"{name}: {field[-1]} of all Macs has no such name that it could take out"
+            hint = near(name, there) or "; take the line out"
+            laid.mistakes.append(Mistake(*laid.at((*path, name), key=True), f"{said}{hint}{added}"))
 
 
 def _laid_over(common: Any, own: Any, typed: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -97,8 +98,38 @@ def test_null_takes_out_an_entry_a_field_a_name_and_a_section() -> None:
     assert sections["endpoints"]["a"].environment == {"B": "2"}
 
 
-def test_null_for_what_is_not_there_adds_nothing() -> None:
-    assert mac("endpoints: {a: {environment: {X: null}, watchdog: null}}") == mac("endpoints: {}")
+def test_null_for_a_field_that_is_not_there_adds_nothing() -> None:
+    assert mac("endpoints: {a: {watchdog: null}}") == mac("endpoints: {}")
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [
+        ("gateway: {keys: {agent: null}}", "6:22: agent: keys of all Macs has no such name .*mean `agents`\\?$"),
+        ("gateway: {keys: {phone: null}}", "6:22: phone: keys of all Macs .*; take the line out$"),
+        ("endpoints: {a: {environment: {X: }}}", "6:35: X: environment of all Macs .*; take the line out$"),
+        ("endpoints: {a: {models: {ona: }}}", "6:30: ona: models .*; did you mean `one`\\?, and to add it `ona: {}`$"),
+    ],
+)
+def test_a_name_that_is_taken_out_must_be_there(own: str, line: str) -> None:
+    [told] = said(own)
+
+    assert re.match(f"macs.yml:{line}", told), told
+
+
+def test_a_model_with_nothing_behind_it_is_added_where_no_other_is_like_it() -> None:
+    for own in ("qwen3: ", "ona: {}"):
+        assert len(mac(f"endpoints: {{a: {{models: {{{own}}}}}}}")["endpoints"]["a"].models) == 2
+
+
+@pytest.mark.parametrize("field", ["serve", "funnel"])
+@pytest.mark.parametrize(("short", "path"), [("/x", "/x"), ("true", "/a")])
+def test_a_path_laid_over_a_route_keeps_its_port(field: str, short: str, path: str) -> None:
+    shared = SHARED.replace("serve: {https: 8443, path: /a}", f"{field}: {{https: 8443, path: /old, keep_path: true}}")
+
+    route = getattr(mac(f"endpoints: {{a: {{{field}: {short}}}}}", shared)["endpoints"]["a"], field)
+
+    assert (route.https, route.path, route.keep_path) == (8443, path, True)
 
 
 def test_a_list_chooses_and_an_empty_one_or_null_leaves_none() -> None:

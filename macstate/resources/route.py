@@ -51,7 +51,7 @@ class Route(Entry):
 
 
 def written_out(name: str, value: object) -> object:
-    """Read ``/path`` as short for ``{https: 443, path: /path}``, true as an entry's own name, and false as nowhere."""
+    """Read ``/path`` as short for ``{path: /path}``, true as an entry's own name, and false as nowhere."""
     if isinstance(value, bool):
         value = f"/{name}" if value else None
-    return {"https": 443, "path": value} if isinstance(value, str) else value
+    return {"path": value} if isinstance(value, str) else value
