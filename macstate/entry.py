@@ -48,9 +48,14 @@ class Entry(BaseModel):
         return {} if value else None
 
     @classmethod
+    def sample_of(cls, name: str) -> str:
+        """Give the fields of a whole one of this name."""
+        return cls.sample.replace("NAME", meant.name(name))
+
+    @classmethod
     def instead(cls, name: str, value: Any) -> str:
         """Say what to type in place of a value that is no mapping; empty: nothing is near."""
-        text = cls.sample.replace("NAME", meant.name(name))
+        text = cls.sample_of(name)
         return text.replace("true", "false") if value is False else text
 
     @classmethod

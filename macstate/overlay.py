@@ -57,7 +57,7 @@ class Layers(Document):
 
 def layers(document: Document, kinds: Kinds, alone: Kinds) -> Layers:
     """Lay every Mac's own sections over the common ones; ``alone``: sections that no Mac has one of its own of."""
-    laid = Layers(None, dict(document.places), dict(document.keys), list(document.mistakes))
+    laid = Layers(None, dict(document.places), dict(document.keys), list(document.mistakes), document.words)
     data: dict[str, Any] = dict(document.data)
     for section, kind in {**kinds, **alone}.items():
         if data.get(section) is not None:

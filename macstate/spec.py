@@ -156,6 +156,8 @@ def parse(text: str, file: str) -> Spec:
         except ValidationError as error:
             wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not laid.mistakes]
             laid.mistakes += mistakes_of(Root, laid, wrong)
+        told = {(mistake.line, mistake.column) for mistake in laid.mistakes}
+        laid.mistakes += [said for at, said in document.truths if not {document.places[at], document.keys.get(at)} & told]
     mistakes, doubts = laid.mistakes, []
     if root and not mistakes:
         mistakes, doubts = check.spec(root, laid), check.doubts(root, laid)

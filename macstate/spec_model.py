@@ -28,6 +28,10 @@ class MacEntry(Entry):
     """One Mac: how to reach it, and what it gets when that is not everything."""
 
     sample: ClassVar[str] = "{hostname: NAME, user: me}"
+    former: ClassVar[Mapping[str, str]] = {
+        "port": "SSH's port is not chosen here: Tailscale SSH needs none, and with `via: openssh` it stands in "
+        "~/.ssh/config on the laptop; take it out"
+    }
 
     hostname: Host
     """Its name in the tailnet, or any name or address that SSH reaches."""
@@ -45,8 +49,8 @@ class MacEntry(Entry):
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
         """Read a login as ssh takes it."""
-        match = re.fullmatch(r"([\w.-]+)@([\w.:-]+)", value) if isinstance(value, str) else None
-        return f"{{hostname: {match[2]}, user: {match[1]}}}" if match else super().instead(name, value)
+        match = re.fullmatch(r"(?:([\w.-]+)@)?(\w[\w.:-]*)", value) if isinstance(value, str) else None
+        return f"{{hostname: {match[2]}, user: {match[1] or 'me'}}}" if match else super().instead(name, value)
 
     @property
     def login(self) -> str:

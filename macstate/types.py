@@ -74,8 +74,7 @@ def _absolute(value: str) -> str:
         raise ValueError("a path cannot hold control characters and ends of lines; remove them")
     if not value.startswith("/"):
         raise ValueError(
-            f"{value!r} is not an absolute path (the Mac's PATH over SSH is short); type it from the root: "
-            f"`{meant.place(value)}`"
+            f"{value!r} is not an absolute path; type it from the root: `{meant.place(value)}`"
         )
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
         short = posixpath.normpath(f"/{value.lstrip('/')}")
@@ -168,6 +167,8 @@ def minutes(value: object) -> object:
         return value
     if value == "never":
         return 0
+    if value.lower() in meant.NO - {"0"}:
+        raise ValueError(f"{value!r} is not how no sleep is typed; type `never`")
     if value.isdecimal():
         raise ValueError(f"'{value}' is a text; type the number without quotes: `{int(value)}`")
     count = seconds(value)

@@ -54,6 +54,10 @@ class Document:
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    words: dict[tuple[int, int], str] = field(default_factory=dict)
+    """What was typed for a truth or a number that may not be told from its value, by its place."""
+    truths: list[tuple[Path, Mistake]] = field(default_factory=list)
+    """Truths in words that YAML 1.1 knows, and what to say of each where nothing else is wrong with it."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
         """Give line and column of a value (or of its key), or of the nearest thing above it that was written."""
@@ -148,7 +152,7 @@ class _Reader:
                 return dict(self.pairs(node, path))
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
-            return self.scalar(node)
+            return self.scalar(node, path)
         finally:
             self.inside.pop()
 
@@ -162,7 +166,7 @@ class _Reader:
             if self.is_broken(key_node, key):
                 continue
             if key_node.tag == "tag:yaml.org,2002:merge":
-                self.scalar(key_node)
+                self.scalar(key_node, path)
                 continue
             if key in seen:
                 self.mistake(
@@ -179,7 +183,7 @@ class _Reader:
             self.mistake(node, "half a character (\\ud800 to \\udfff); type the character itself")
         return broken
 
-    def scalar(self, node: yaml.Node) -> Any:
+    def scalar(self, node: yaml.Node, path: Path) -> Any:
         text = str(node.value)
         try:
             value = self.constructor.construct_object(node)
@@ -195,6 +199,8 @@ class _Reader:
             self.mistake(node, "it is larger than any number here; type a smaller one, or quote it")
             return None
         plain = isinstance(node, yaml.ScalarNode) and node.style is None  # not quoted
+        if plain and isinstance(value, bool | float):
+            self.document.words[node.start_mark.line + 1, node.start_mark.column + 1] = text
         for tag, pattern, why, instead in TRAPS:
             if node.tag == tag and plain and pattern.match(text):
                 quoted = f"0{text}" if re.fullmatch(r"\d:\d\d", text) else text  # a time of day
@@ -204,5 +210,7 @@ class _Reader:
                     "plain": text.replace("_", "").lstrip("+-0") or "0",
                 }
                 self.mistake(node, f"{text}: {why.format(**words)}; type {instead.format(**words)}")
+                if isinstance(value, bool):  # what to type instead is told by the field
+                    self.document.truths.append((path, self.document.mistakes.pop()))
                 return value
         return value

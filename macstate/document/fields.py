@@ -53,21 +53,30 @@ def kind_of(annotation: Any, field: str) -> str:
 
 def example(model: type[Entry] | None, name: str) -> dict[str, Any]:
     """Give the fields of an entry of a kind, as they are typed."""
-    text = Entry.instead.__func__(model, name, None) if model else ""  # type: ignore[attr-defined]
+    text = model.sample_of(name) if model else ""
     found: dict[str, Any] = yaml.safe_load(text) if text else {}
     return found
 
 
 def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]:
-    """Give whole entries by the names that stand there, each with a port of its own."""
-    names: list[Any] = value if isinstance(value, list) else [value]
-    if not all(isinstance(name, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
-        names = [otherwise]
-    found: dict[str, dict[str, Any]] = {name: example(entry, name) for name in names or [otherwise]}
+    """Give whole entries by the names, or the hosts, that stand there, each with a port of its own."""
+    typed: list[Any] = value if isinstance(value, list) else [value]
+    names = {_key(each): each for each in typed}
+    if not names or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
+        names = {otherwise: otherwise}
+    found: dict[str, dict[str, Any]] = {
+        name: example(entry, name) if each == name else yaml.safe_load(entry.instead(name, each))
+        for name, each in names.items()
+    }
     return {
         name: {field: each + place if field == "port" else each for field, each in fields.items()}
         for place, (name, fields) in enumerate(found.items())
     }
+
+
+def _key(item: object) -> str:
+    """Give the name of an entry that is typed as it stands: of a host its first word."""
+    return item.rpartition("@")[2].partition(".")[0].lower() if isinstance(item, str) else ""
 
 
 def name_of(loc: Loc) -> str:

@@ -34,6 +34,13 @@ def word_list(value: str) -> str:
     return f"[{', '.join(word if PLAIN.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in found)}]"
 
 
+def command(value: object) -> str:
+    """Write a text, or a list, that begins with an absolute path as the list of a command; empty: it is neither."""
+    words = value if isinstance(value, list) and all(isinstance(each, str | int) for each in value) else []
+    text = value if isinstance(value, str) else shlex.join(map(str, words))
+    return word_list(text) if re.match(r"/[^/\s]+/[^/\s]", text) else ""
+
+
 def mapping(value: object) -> dict[str, Any] | None:
     """Read a list of pairs as the mapping that it was meant to be: ``A=b``, ``A: b``, or entries with their names."""
     if isinstance(value, str) and (pair := re.fullmatch(r"([A-Za-z_]\w*):(\S.*)", value)) and "=" not in value:
@@ -84,7 +91,8 @@ def _mapping(value: object) -> str:
 
 
 def _names(value: object) -> str:
-    names = value if isinstance(value, list) else [value]
+    names = re.split(r"[,\s]+", value.strip(", ")) if isinstance(value, str) else value
+    names = names if isinstance(names, list) else [names]
     if any(isinstance(each, dict | list | bool) or each is None or re.search(r"\s", str(each)) for each in names):
         return ""
     words = (each if isinstance(each, str) and NAME.fullmatch(each) else f"'{each}'" for each in names)

@@ -22,9 +22,10 @@ def near(word: str, words: Any) -> str:
     return f"; did you mean `{matches[0]}`?" if matches else ""
 
 
+DIGEST = r"^(sha256:)?[0-9a-f]{12,64}$"
 LIKE = {
     r"^0[0-7]{3}$": "is not a file mode; type `'0644'`",
-    r"^(sha256:)?[0-9a-f]{12,64}$": "is not a digest, 12 to 64 of 0-9 and a-f; take it out, or type what `ollama list` "
+    DIGEST: "is not a digest, 12 to 64 of 0-9 and a-f; take it out, or type what `ollama list` "
     "shows",
 }
 """What has the form of a pattern: an expression is no help to a person."""
@@ -113,12 +114,14 @@ def _unknown(root: type[Entry], document: Document, loc: Loc, value: object) -> 
     name, model = str(loc[-1]), model_of(root, loc[:-1])
     known = list(model.model_fields) if model else []
     if text := _known_slip(model, name, value) or _nowhere(document, loc, known, value):
-        return "command" if "`command" in text else "", text
+        return "command" if "`command" in text else name.partition(":")[0], text
     close = get_close_matches(name, known, n=1)
     field = elsewhere.meant(name, known) or (close[0] if close else "")
     if not field or model is None:
         return "", f"unknown here; known here: {', '.join(known)}"
     kind = kind_of(model.model_fields[field].annotation, field)
+    if isinstance(value, bool) and document.words.get(document.at(loc)) != (truth := json.dumps(value)):  # yes, on
+        return field, f"unknown here; type `{field}: {truth}`"
     if name not in close and (text := _converted(kind, field, value)):
         return field, f"unknown here; type `{field}: {text}`"
     return field, f"unknown here; did you mean `{field}`?"
@@ -197,16 +200,23 @@ def _wrong(root: type[Entry], document: Document, error: ErrorDetails) -> Mistak
         written = written[:-1]
     name, context = name_of(written), error.get("ctx", {})
     if "error" in context:
-        return Mistake(*at, f"{name}: {context['error']}")
+        said = str(context["error"])
+        if isinstance(value, bool) and (word := document.words.get(at)):
+            said = said.replace(json.dumps(value), word, 1)
+        return Mistake(*at, f"{name}: {said}")
     shown = _shown(value)
+    if isinstance(value, bool | float) and (word := document.words.get(at)):
+        shown = word
     if kind := TYPES.get(error["type"], ""):
+        if name == "digest" and not re.fullmatch(DIGEST, str(value)):
+            return Mistake(*at, f"{name}: {shown} {LIKE[DIGEST]}")
         kind = "names" if kind == "mapping" and name == "models" else kind
         shown = f"'{value}'" if isinstance(value, str) and kind in {"int", "bool"} else shown
         about = f"this is {shown}," if shown in WHAT else f"{shown} is"
         said = "nothing stands behind it" if value is None else f"{about} {KINDS[kind]}"
-        return Mistake(*at, f"{name}: {said}; type {_instead(root, kind, loc, value)}")
+        return Mistake(*at, f"{name}: {said}; type {_instead(root, document, kind, loc, value)}")
     if error["type"] == "too_short":
-        how = _instead(root, "mapping" if isinstance(value, dict) else "list", loc, None)
+        how = _instead(root, document, "mapping" if isinstance(value, dict) else "list", loc, None)
         return Mistake(*at, f"{name}: it is empty; type {how}")
     if error["type"] == "literal_error":
         return Mistake(*at, f"{name}: {_literal(value, shown, str(context['expected']))}")
@@ -240,10 +250,12 @@ def _literal(value: object, shown: str, expected: str) -> str:
     return f"{shown} is not known here; type {', '.join(rest)} or {last}" if rest else f"{shown} is wrong; type {last}"
 
 
-def _instead(root: type[Entry], kind: str, loc: Loc, value: object) -> str:
+def _instead(root: type[Entry], document: Document, kind: str, loc: Loc, value: object) -> str:
     """Say what to type in place of a value."""
     model = model_of(root, loc)
     text = _of("mapping" if kind == "model" else kind, name_of(loc), value)
+    if kind == "str" and (word := document.words.get(document.at(loc))):
+        text = f"'{word}'"
     if len(text) > LONGEST and isinstance(value, list):
         return "the names as keys, each with its fields below it: `NAME: {…}`"
     if text:

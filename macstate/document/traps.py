@@ -9,7 +9,7 @@ TRAPS = (  # tag, what it looks like, why, what to type
         "tag:yaml.org,2002:bool",
         re.compile(r"(?!(true|false)$)"),
         "YAML reads it as {value}",
-        "`{value}`, or `'{text}'`",
+        "`{value}`",
     ),
     ("tag:yaml.org,2002:int", re.compile(r".*:"), "YAML reads it as the number {value}", "`'{text}'`"),
     ("tag:yaml.org,2002:float", re.compile(r".*:"), "YAML reads it as the number {value}", "`'{text}'`"),

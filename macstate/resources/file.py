@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from macstate.document import meant
 from macstate.entry import Entry
 from macstate.outputs import Outputs, each
 from macstate.resource import Resource
@@ -36,6 +37,11 @@ class FileEntry(Entry):
     """The whole text. No secret: the plan shows it."""
     mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0644"
     """Who may read and write it, as chmod takes it, quoted: '0644'."""
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Take a text as what it holds."""
+        return f"{{content: {meant.typed(value)}}}" if isinstance(value, str) and value else super().instead(name, value)
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the file looked at, and who can change the folders above it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, Strict
 
+from macstate.document import meant
 from macstate.ollama import names
 from macstate.resource import Resource
 from macstate.resources import route
@@ -42,6 +43,13 @@ class Endpoint(Job):
     """A model server on the Mac, keyed by its name."""
 
     sample: ClassVar[str] = "{engine: openai, command: [/opt/homebrew/bin/NAME], port: 8000}"
+    samples: ClassVar[Mapping[str, str]] = {
+        "ollama": "{engine: ollama}",
+        "mlx": "{engine: mlx, model: mlx-community/Qwen3-8B-4bit}",
+        "vllm": "{engine: openai, command: [/opt/homebrew/bin/vllm, serve, Qwen/Qwen3-8B, --host, 127.0.0.1, --port, "
+        '"{port}"]}',
+    }
+    """Those of servers that are known by their names."""
     section: ClassVar[str] = "endpoints"
     named: ClassVar[Any] = Name
     former: ClassVar[Mapping[str, str]] = {
@@ -102,6 +110,17 @@ class Endpoint(Job):
     """How long it may take from its start to its first answer; until then it is `starting`."""
     watchdog: Annotated[Watchdog, short(bool | Watchdog)] | None = None
     """Ask it at an interval (true: every 5m), and restart it when it does not answer."""
+
+    @classmethod
+    def sample_of(cls, name: str) -> str:
+        """Give the fields of a server that is known by this name, else of any."""
+        return cls.samples.get(name) or super().sample_of(name)
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Take a path as the command of a server."""
+        command = meant.command(value)
+        return f"{{engine: openai, command: {command}, port: 8000}}" if command else super().instead(name, value)
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:

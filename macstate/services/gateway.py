@@ -30,6 +30,8 @@ PREFIX = "Library/Caches"
 """Below the home: where the server keeps its temporary files, for it runs as the user."""
 UNSET = "0123456789abcdef" * 2
 """What stands for the configuration's digest while that is worked out."""
+NAMED = r"[a-z][a-z_-]{0,19}"
+"""What is a name and no key: a key is longer, or has digits."""
 OPEN_FILES = 8192
 """Each stream takes two; launchd's own default is 256."""
 
@@ -49,7 +51,9 @@ References = Annotated[
 def _not_shown(value: object) -> object:
     """Refuse what is no mapping of names to references, without showing it: it may be a key."""
     if not isinstance(value, dict):
-        raise ValueError("this holds names, and where each key is to be had; type `{agents: generate}`")  # noqa: TRY004
+        names = value if isinstance(value, list) and all(re.fullmatch(NAMED, str(each)) for each in value) else []
+        typed = ", ".join(f"{name}: generate" for name in names or ["agents"])
+        raise ValueError(f"this holds names, and where each key is to be had; type `{{{typed}}}`")  # noqa: TRY004
     if any(re.fullmatch(r"sk-.*|(?=.*\d)(?=.*[A-Za-z])\S{32,}", str(name)) for name in value):
         raise ValueError("a name looks like a key itself, and the spec is no place for one; type `{agents: generate}`")
     for name, given in value.items():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from macstate.entry import Entry
 from macstate.errors import MacstateError
@@ -42,13 +43,21 @@ class GpuMemory(Entry):
         match = re.fullmatch(r"(\d{1,6})([MG])B", value) if isinstance(value, str) else None
         return {"wired_limit_mb": int(match[1]) * (1024 if match[2] == "G" else 1)} if match else value
 
+    @model_validator(mode="before")
     @classmethod
-    def instead(cls, name: str, value: Any) -> str:
-        """Give a number its unit."""
-        del name
-        match = re.search(r"\d{1,6}", str(value))
-        count = int(match[0]) if match else 48
-        return f"{count}{'GB' if count < MOST_GB else 'MB'}"
+    def _is_size(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        shown = value if isinstance(value, str) else json.dumps(value, default=str)
+        if re.fullmatch(r"\s*[\d.]+\s*%\s*", shown):
+            raise ValueError(f"{shown} is a share of the memory, which is not taken; type the size, such as `48GB`")
+        match = re.fullmatch(r"\s*(\d{1,6})\s*([mg])?(i?b)?\s*", shown.lower())
+        if not match:
+            raise ValueError(f"{shown} is not a size; type a number with its unit, such as `48GB`")
+        count = int(match[1])
+        unit = match[2] or ("g" if count < MOST_GB else "m")
+        why = "is not a size as it is typed here" if match[2] else "has no unit"
+        raise ValueError(f"{shown} {why}; type `{count}{unit.upper()}B`")
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have its job looked at."""

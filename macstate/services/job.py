@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Strict, Tag, model_validator
 
+from macstate.document import meant
 from macstate.entry import Entry
 from macstate.resource import Resource
 from macstate.resources.launchctl import as_printed
@@ -170,6 +171,12 @@ class Job(Entry):
     """Where its output goes; default: ``Library/Logs/LABEL.log`` in the user's home, which its user can write."""
     error_log: AbsolutePath | None = None
     """Where its errors go; default: with its output."""
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Take a path, or a list that begins with one, as its command."""
+        command = meant.command(value)
+        return f"{{command: {command}}}" if command else super().instead(name, value)
 
     @property
     def executable(self) -> str:
