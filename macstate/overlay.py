@@ -8,6 +8,7 @@ from typing import Any
 
 from macstate.document import Document, Mistake, Path, meant
 from macstate.document.fields import model_of
+from macstate.document.masked import LIKE_A_KEY, masked
 from macstate.document.mistakes import near
 from macstate.entry import Entry
 
@@ -131,7 +132,7 @@ def _chosen(names: list[Any], there: Any, path: Path, laid: Layers) -> Iterator[
 
 def _instead(item: Any) -> str:
     changes = isinstance(item, dict) and len(item) == 1 and isinstance(next(iter(item.values())), dict)
-    return f"to change one, type a mapping: `{meant.typed(item)}`" if changes else "type names"
+    return f"to change one, type a mapping: `{meant.typed(masked(item))}`" if changes else "type names"
 
 
 def _nothing_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid: Layers) -> None:
@@ -157,7 +158,8 @@ def _names_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid
             _names_to_take_out(kind, value, there.get(name), (*path, name), laid)
         elif free and name not in there and (field[-1] != "models" or near(name, there)):
             added = f", and to add it `{meant.typed(name)}: {{}}`" if field[-1] == "models" else ""
-            said = f"{name}: {field[-1]} of all Macs has no such name that it could take out"
+            shown = "this" if LIKE_A_KEY.fullmatch(name) else name
+            said = f"{shown}: {field[-1]} of all Macs has no such name that it could take out"
             hint = near(name, there) or "; take the line out"
             laid.mistakes.append(Mistake(*laid.at((*path, name), key=True), f"{said}{hint}{added}"))
 

@@ -339,6 +339,7 @@ def test_the_short_form_is_written_out_before_another_layer_lies_over_it() -> No
         ("{agents: [[sk-abcdef0123456789]]}", "sk-abc"),
         ("{agents: {value: sk-abcdef0123456789}}", "sk-abc"),
         ("{agents: sk-abcdef0123456789}", "sk-abc"),
+        ("{9f8e7d6c5b4a39281706f5e4d3c2b1a0: generate}", "9f8e"),
     ],
 )
 def test_a_key_in_the_spec_is_refused_and_not_shown(keys: str, secret: str) -> None:
@@ -346,6 +347,61 @@ def test_a_key_in_the_spec_is_refused_and_not_shown(keys: str, secret: str) -> N
 
     assert secret not in "\n".join(lines)
     assert "generate" in "\n".join(lines)
+
+
+SECRETS = ("hunter2-secret-pw", "9f8e7d6c5b4a39281706f5e4d3c2b1a0")
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("environment: [API_KEY={}, A=b]", "{API_KEY: …, A: b}"),
+        ("environment: 'DB_PASSWORD={} A=b'", "{DB_PASSWORD: …, A: b}"),
+        ("environment: {DB_PASSWORD: ['{}']}", "DB_PASSWORD: "),
+        ("env: [HF_TOKEN={}]", "environment: {HF_TOKEN: …}"),
+        ("command: '/x --api-key {} -v'", '[/x, --api-key, "…", -v]'),
+        ("command: ['/x/bin/y --api-key={}']", "/x/bin/y, "),
+        ("args: [--api-key, '{}', -v]", "--api-key"),
+        ("keys: ['{}']", "keys: "),
+        ("require_key: '{}'", "require_key: "),
+        ("api_key: '{}'", "api_key: "),
+    ],
+)
+def test_what_stands_under_the_name_of_a_secret_is_not_shown(typed: str, line: str, secret: str) -> None:
+    own = f"endpoints: {{a: {{engine: rest, port: 8000, {typed.replace('{}', secret)}}}}}"
+
+    told = "\n".join(said("via: tailscale", own))
+
+    assert secret not in told
+    assert line in told
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "gateway: [nginx, '{}']",
+        "gateway: [{keys: '{}'}]",
+        "gateway: {server: nginx, require_key: '{}'}",
+        "gateway: {server: nginx, master_key: '{}'}",
+        "endpoints: [{name: v, engine: openai, api_key: '{}'}]",
+    ],
+)
+def test_no_section_repeats_a_secret(typed: str, secret: str) -> None:
+    assert secret not in "\n".join(said("via: tailscale", typed.replace("'{}'", f"'{secret}'")))
+
+
+def test_a_key_that_is_taken_out_by_itself_is_not_shown() -> None:
+    [line] = said("gateway: {keys: {9f8e7d6c5b4a39281706f5e4d3c2b1a0: null}}")
+
+    assert "9f8e" not in line
+
+
+def test_a_limit_of_tokens_is_no_secret() -> None:
+    own = "endpoints: {a: {engine: rest, command: [/x], port: 8000, environment: [MAX_TOKENS=4096]}}"
+
+    assert "MAX_TOKENS: '4096'" in said("via: tailscale", own)[0]
 
 
 def test_the_place_of_a_model_in_a_list_is_its_own() -> None:

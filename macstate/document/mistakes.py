@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from macstate.document import Document, Mistake, elsewhere
 from macstate.document import meant as as_meant
 from macstate.document.fields import NAMES, Loc, entries, example, kind_of, model_of, name_of
+from macstate.document.masked import masked
 from macstate.entry import Entry
 
 
@@ -25,8 +26,7 @@ def near(word: str, words: Any) -> str:
 DIGEST = r"^(sha256:)?[0-9a-f]{12,64}$"
 LIKE = {
     r"^0[0-7]{3}$": "is not a file mode; type `'0644'`",
-    DIGEST: "is not a digest, 12 to 64 of 0-9 and a-f; take it out, or type what `ollama list` "
-    "shows",
+    DIGEST: "is not a digest, 12 to 64 of 0-9 and a-f; take it out, or type what `ollama list` shows",
 }
 """What has the form of a pattern: an expression is no help to a person."""
 KINDS = {
@@ -71,7 +71,7 @@ def mistakes(root: type[Entry], document: Document, errors: Iterable[ErrorDetail
     for error in found:
         loc = _plain(error["loc"])
         if error["type"] == "extra_forbidden":
-            field, text = _unknown(root, document, loc, error["input"])
+            field, text = _unknown(root, document, loc, masked(error["input"], loc))
             lacking = missing.get(error["loc"][:-1], [])
             if field in lacking:  # the same cause
                 lacking.remove(field)
@@ -160,6 +160,7 @@ def _written(document: Document, loc: Loc) -> Mapping[str, Any]:
 def _arguments(document: Document, loc: Loc, value: object) -> str:
     command = _written(document, loc[:-1]).get("command")
     words = [*(command if isinstance(command, list) else []), *(value if isinstance(value, list) else [value])]
+    words = masked(words)
     return (
         f"arguments stand behind the program; take this out, and type `command: {as_meant.typed([*map(str, words)])}`"
     )
@@ -193,28 +194,20 @@ def _of(kind: str, field: str, value: object) -> str:
 
 def _wrong(root: type[Entry], document: Document, error: ErrorDetails) -> Mistake:
     """Say what is wrong with one value."""
-    loc, value = _plain(error["loc"]), error.get("input")
+    loc = _plain(error["loc"])
+    value = masked(error.get("input"), loc)
     at = document.at(loc, key=error["loc"][-1:] == ("[key]",))
     written = loc
     while not document.is_written(written) and len(written) > 1:  # the long form of what was typed short
         written = written[:-1]
     name, context = name_of(written), error.get("ctx", {})
+    shown = _as_typed(document, loc, value)
     if "error" in context:
         said = str(context["error"])
-        if isinstance(value, bool) and (word := document.words.get(at)):
-            said = said.replace(json.dumps(value), word, 1)
-        return Mistake(*at, f"{name}: {said}")
-    shown = _shown(value)
-    if isinstance(value, bool | float) and (word := document.words.get(at)):
-        shown = word
+        return Mistake(*at, f"{name}: {said.replace(json.dumps(value), shown, 1) if isinstance(value, bool) else said}")
     if kind := TYPES.get(error["type"], ""):
-        if name == "digest" and not re.fullmatch(DIGEST, str(value)):
-            return Mistake(*at, f"{name}: {shown} {LIKE[DIGEST]}")
         kind = "names" if kind == "mapping" and name == "models" else kind
-        shown = f"'{value}'" if isinstance(value, str) and kind in {"int", "bool"} else shown
-        about = f"this is {shown}," if shown in WHAT else f"{shown} is"
-        said = "nothing stands behind it" if value is None else f"{about} {KINDS[kind]}"
-        return Mistake(*at, f"{name}: {said}; type {_instead(root, document, kind, loc, value)}")
+        return Mistake(*at, f"{name}: {_other_kind(root, document, kind, loc, value)}")
     if error["type"] == "too_short":
         how = _instead(root, document, "mapping" if isinstance(value, dict) else "list", loc, None)
         return Mistake(*at, f"{name}: it is empty; type {how}")
@@ -226,6 +219,23 @@ def _wrong(root: type[Entry], document: Document, error: ErrorDetails) -> Mistak
         context = {key: f"{each}s" for key, each in context.items()}  # a duration
     like = LIKE.get(context.get("pattern", ""), "has another form")
     return Mistake(*at, f"{name}: {BOUNDS[error['type']].format(**context, value=shown, like=like)}")
+
+
+def _other_kind(root: type[Entry], document: Document, kind: str, loc: Loc, value: object) -> str:
+    """Say that a value is of another kind."""
+    shown = _as_typed(document, loc, value)
+    if name_of(loc) == "digest" and not re.fullmatch(DIGEST, str(value)):
+        return f"{shown} {LIKE[DIGEST]}"
+    shown = f"'{value}'" if isinstance(value, str) and kind in {"int", "bool"} else shown
+    about = f"this is {shown}," if shown in WHAT else f"{shown} is"
+    said = "nothing stands behind it" if value is None else f"{about} {KINDS[kind]}"
+    return f"{said}; type {_instead(root, document, kind, loc, value)}"
+
+
+def _as_typed(document: Document, loc: Loc, value: object) -> str:
+    """Show a value as it was typed, where that is not to be told from it."""
+    word = document.words.get(document.at(loc), "") if isinstance(value, bool | float) else ""
+    return word or _shown(value)
 
 
 def _shown(value: object) -> str:

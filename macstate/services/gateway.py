@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from macstate import render
+from macstate.document.masked import LIKE_A_KEY
 from macstate.entry import Entry
 from macstate.errors import MacstateError
 from macstate.resource import Resource
@@ -54,7 +55,7 @@ def _not_shown(value: object) -> object:
         names = value if isinstance(value, list) and all(re.fullmatch(NAMED, str(each)) for each in value) else []
         typed = ", ".join(f"{name}: generate" for name in names or ["agents"])
         raise ValueError(f"this holds names, and where each key is to be had; type `{{{typed}}}`")  # noqa: TRY004
-    if any(re.fullmatch(r"sk-.*|(?=.*\d)(?=.*[A-Za-z])\S{32,}", str(name)) for name in value):
+    if any(LIKE_A_KEY.fullmatch(str(name)) for name in value):
         raise ValueError("a name looks like a key itself, and the spec is no place for one; type `{agents: generate}`")
     for name, given in value.items():
         if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):

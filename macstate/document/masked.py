@@ -1,0 +1,46 @@
+"""A value as it may be shown: what stands under the name of a key, a token, a password or a secret is left out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+NAMED = re.compile(r"KEY|TOKEN|PASSWORD|SECRET", re.IGNORECASE)
+PAIR = re.compile(
+    r"((?:^|[\s,;])-{0,2}[\w.-]*(?:KEY|TOKEN|PASSWORD|SECRET)[\w.-]*(?:=|:\s*)|"
+    r"(?:^|\s)--?[\w-]*(?:KEY|TOKEN|PASSWORD|SECRET)[\w-]*\s+)(?!\d{1,6}(?:\s|$))[^\s,;]+",
+    re.IGNORECASE,
+)
+"""``NAME=value``, ``NAME: value``, or an option and what follows it; a short number is a limit, as of tokens."""
+HARMLESS = re.compile(
+    r"generate|(?:env|file|op|keychain|sops|cmd):.*|\d{1,6}|true|false|yes|no|on|off|always|never|funnel", re.IGNORECASE
+)
+"""A reference to a key, a limit, or whether one is asked for."""
+GATE = re.compile(r"(?=.*\d)\S{8,}")
+"""What may be a key wherever it stands in a gateway."""
+LIKE_A_KEY = re.compile(r"sk-.*|(?=.*\d)(?=.*[A-Za-z])\S{32,}")
+"""What is a key, and no name of one."""
+LEFT_OUT = "…"
+
+
+def masked(value: Any, names: tuple[Any, ...] = ()) -> Any:
+    """Give a value without its secrets; ``names``: the place where it stands."""
+    named = any(NAMED.search(each) for each in names if isinstance(each, str))
+    if isinstance(value, dict):
+        return {name: masked(each, (*names, name)) for name, each in value.items()}
+    if isinstance(value, list):
+        before = ["", *value]
+        return [masked(each, (*names, _option(last))) for last, each in zip(before, value, strict=False)]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    text = str(value)
+    if HARMLESS.fullmatch(text):
+        return value
+    if named or ("gateway" in names[:3] and isinstance(value, str) and GATE.fullmatch(text)):
+        return LEFT_OUT
+    return PAIR.sub(rf"\g<1>{LEFT_OUT}", value) if isinstance(value, str) else value
+
+
+def _option(word: Any) -> str:
+    """Give a word that says what the next one is."""
+    return word if isinstance(word, str) and re.fullmatch(r"--?[\w-]+", word) else ""
