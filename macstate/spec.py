@@ -157,7 +157,8 @@ def parse(text: str, file: str) -> Spec:
             wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not laid.mistakes]
             laid.mistakes += mistakes_of(Root, laid, wrong)
         told = {(mistake.line, mistake.column) for mistake in laid.mistakes}
-        laid.mistakes += [said for at, said in document.truths if not {document.places[at], document.keys.get(at)} & told]
+        alone = ((at, said) for at, said in document.truths if document.keys.get(at) not in told)
+        laid.mistakes += [said for at, said in alone if document.places[at] not in told]
     mistakes, doubts = laid.mistakes, []
     if root and not mistakes:
         mistakes, doubts = check.spec(root, laid), check.doubts(root, laid)

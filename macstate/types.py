@@ -73,9 +73,7 @@ def _absolute(value: str) -> str:
     if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
         raise ValueError("a path cannot hold control characters and ends of lines; remove them")
     if not value.startswith("/"):
-        raise ValueError(
-            f"{value!r} is not an absolute path; type it from the root: `{meant.place(value)}`"
-        )
+        raise ValueError(f"{value!r} is not an absolute path; type it from the root: `{meant.place(value)}`")
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
         short = posixpath.normpath(f"/{value.lstrip('/')}")
         raise ValueError(f"{value!r} is not in its shortest form; type `{short}`")
@@ -189,6 +187,18 @@ def _host(value: str) -> str:
     return value
 
 
+def _digits(value: object) -> object:
+    """Read a whole number as its digits: a program gets texts alone.
+
+    Raises:
+        ValueError: it is true or false, of which each program has an idea of its own.
+    """
+    if isinstance(value, bool):
+        both = "`'1'` or `'true'`" if value else "`'0'` or `'false'`"
+        raise ValueError(f"{str(value).lower()} is not a text; a program reads one: type {both}")  # noqa: TRY004
+    return str(value) if isinstance(value, int) else value
+
+
 def _shell_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         name = re.sub(r"^(?=\d)", "_", re.sub(r"[^A-Za-z0-9_]+", "_", value)) or "NAME"
@@ -213,6 +223,8 @@ Word = Annotated[str, AfterValidator(_word)]
 User = Annotated[str, AfterValidator(_user)]
 Host = Annotated[str, AfterValidator(_host)]
 ShellName = Annotated[str, AfterValidator(_shell_name)]
+Variable = Annotated[Word, BeforeValidator(_digits, json_schema_input_type=Word | int)]
+"""What stands behind the name of an environment variable."""
 Days = Literal[
     "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
 ]

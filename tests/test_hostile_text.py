@@ -337,7 +337,7 @@ def test_what_is_evaluated_is_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch
 
 def test_a_name_in_the_tailnet_is_no_program_in_the_laptops_shells(stage: Stage) -> None:
     text = "macs: {mac: {hostname: mac, user: anna}}\nclients: {local: {}}\nendpoints:\n"
-    text += "  x: {engine: openai, command: [/x], port: 1, serve: /x, models: {m: ''}}\n"
+    text += "  x: {engine: openai, command: [/x], port: 9001, serve: /x, models: {m: ''}}\n"
     for payload in PAYLOADS:
         host = f"mac.{payload.replace(MARK, str(stage.mark))}"
         facts = Facts(user="anna", home="/home/anna", laptop=Laptop(host_keys={host: ("ssh-ed25519 AAAA",)}))

@@ -127,7 +127,7 @@ def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> No
     ],
 )
 def test_memory_under_the_limit_that_is_wished(limit: str, level: str, said: str) -> None:
-    text = "macs: {m: {hostname: h, user: anna}}\nendpoints: {o: {engine: ollama, command: [/x], port: 1, models: "
+    text = "macs: {m: {hostname: h, user: anna}}\nendpoints: {o: {engine: ollama, command: [/x], port: 9001, models: "
     text += "{x: {about: X, resident: true}}}}\n" + (f"gpu_memory: {{wired_limit_mb: {limit}}}\n" if limit else "")
     machine = Machine(memory=96 * 1024**3, wired_limit=0)
     here = Model(key="o/x:latest", pulled=True, size=67 * 10**9)

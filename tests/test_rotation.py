@@ -102,8 +102,8 @@ launchd:
   com.example.job: {command: [/x], user: bob, error_log: /var/log/errors}
   com.example.agent: {command: [/x], domain: gui}
 endpoints:
-  ollama: {engine: ollama, command: [/x], port: 1, watchdog: {every: 5m}}
-  vllm: {engine: openai, command: [/x], port: 2, log: /opt/vllm.log}
+  ollama: {engine: ollama, command: [/x], port: 9001, watchdog: {every: 5m}}
+  vllm: {engine: openai, command: [/x], port: 9002, log: /opt/vllm.log}
 """
     facts = Facts(user="anna", home="/Users/anna", programs={"/opt/homebrew/bin/nginx": "nginx/1.29.3"})
     wishes = spec.parse(text, "macs.yml").for_host("studio").expand(facts)

@@ -6,14 +6,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from itertools import product
 from typing import Any
 
 from macstate.check import internet, loopback, power, reserved, servers
 from macstate.document import Document, Mistake, Path, Placed, meant
+from macstate.document.masked import masked
 from macstate.ollama import names
 from macstate.services.doors import doors
 from macstate.spec_model import alone, by_itself, chosen
+
+ONE_WORD = re.compile(r"/s?bin/[^/\s]+\s|\s-|\s[^/]*$")
+"""A program with what belongs behind it: a blank in its own name, behind a folder of programs, or before an option."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +34,8 @@ class Doubt:
 
 def spec(root: Any, document: Document) -> list[Mistake]:
     """Run every rule; the place of a mistake is where it was written."""
-    found = [each for name in (*root.macs, "") for rule in ERRORS for each in _said(rule, root, name, document)]
+    rules: tuple[Callable[[Any], Placed], ...] = (partial(ports, is_written=document.is_written), *ERRORS)
+    found = [each for name in (*root.macs, "") for rule in rules for each in _said(rule, root, name, document)]
     return found + [Mistake(*document.at(path), text) for rule in WHOLE for path, text in rule(root)]
 
 
@@ -50,14 +56,16 @@ def _said(rule: Callable[[Any], Placed], root: Any, name: str, document: Documen
         yield Mistake(*document.at(place), text)
 
 
-def ports(root: Any) -> Placed:
+def ports(root: Any, is_written: Callable[[Path], bool]) -> Placed:
     """A loopback port has one owner."""
-    for mac in root.macs.values():
+    for mac_name, mac in root.macs.items():
         endpoints = {name: each for name, each in _endpoints(root, mac) if not each.is_off}
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
         for port, first, path in _twice(owners):
             why, name = f"is taken by {first}; two servers cannot listen on one port", str(path[1])
-            given, free = servers.given(name, endpoints[name]), servers.free(port, {port for port, _ in owners})
+            typed = is_written(("macs", mac_name, *path, "port"))
+            given = "" if typed else servers.given(name, endpoints[name])
+            free = servers.free(port, {port for port, _ in owners})
             text = f"none is typed, and {port}, {given}, {why}: add `port: {free}`" if given else f"{port} {why}: "
             yield (*path, "port"), f"port: {text if given else f'{text}type another, such as `{free}`'}"
         gateway, held = alone(root, mac, "gateway"), dict(reversed(owners))
@@ -114,6 +122,10 @@ def commands(root: Any) -> Placed:
                     (*path, "command", 0),
                     f"command: {program!r} {why}; type it whole: `{meant.program(program)}`",
                 )
+            elif program and ONE_WORD.search(program) and ".app/" not in program:
+                words = masked(program)
+                how = f"type each word by itself: `{meant.word_list(words)[1:-1]}`"
+                yield (*path, "command", 0), f"command: {words!r} would be the program's whole name; {how}"
             if job.domain == "gui" and job.user:
                 yield (
                     (*path, "user"),
@@ -170,7 +182,6 @@ def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
 
 
 ERRORS: tuple[Callable[[Any], Placed], ...] = (
-    ports,
     mounts,
     labels,
     commands,

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from macstate.document import Placed
+from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
 from macstate.services.gate import chosen_port
 from macstate.types import Warned
@@ -25,6 +26,9 @@ WIDE = {
 
 Not so: mlx_lm.server, llama-server, Ollama, SGLang.
 """
+
+BELOW = "below 1024 only root can listen on 127.0.0.1, and this runs as a user"
+"""macOS 10.14 on lets a user listen there on all addresses alone."""
 
 
 def free(port: int, taken: Collection[int]) -> int:
@@ -77,6 +81,18 @@ def ports(root: Any) -> Placed:
             yield path, f"port: {text}, or add the port that it has by itself: `port: 8000`"
 
 
+def below_1024(root: Any) -> Placed:
+    """A port that only root may listen on is root's."""
+    low = 1024
+    for name, endpoint in (root.endpoints or {}).items():
+        if endpoint.port < low and endpoint.user != "root":
+            yield ("endpoints", name, "port"), f"port: {BELOW}; type `{endpoint.port + 8000}`, or another above it"
+    for door in doors(root.gateway, root.endpoints or {}) if root.gateway else ():
+        if door.port < low:
+            text = f"port: {BELOW}; type `{door.port + 8000}`, or another above it"
+            yield root.gateway.ports.place(door.audience, door.https), text
+
+
 def wide(root: Any) -> Placed:
     """A server that listens on every address by itself is told not to."""
     for name, endpoint in (root.endpoints or {}).items():
@@ -89,6 +105,6 @@ def wide(root: Any) -> Placed:
             yield ("endpoints", name, "command"), f"command: {why}; add --host, 127.0.0.1"
 
 
-RULES: tuple[Callable[[Any], Placed], ...] = (whole, ports)
+RULES: tuple[Callable[[Any], Placed], ...] = (whole, ports, below_1024)
 WARNINGS: Mapping[Warned, Callable[[Any], Placed]] = {"listens-everywhere": wide}
 """By what each warning is called."""

@@ -10,6 +10,8 @@ from typing import Any
 from macstate.document import Path
 
 SHAPE = re.compile(r"(?:[\w.:-]+/)?(?:[\w.-]+/)?[\w][\w.-]*(?::[\w][\w.-]*)?")
+TAG = re.compile(r"latest|e?\d+(?:\.\d+)?[bm](?:-[\w.-]+)?|q\d_\w+|fp16|bf16|\d+x\d+b", re.IGNORECASE)
+"""What is a model's tag, and would be an odd thing to say of it."""
 LIBRARY = (  # ollama.com/library, 2026
     *("all-minilm", "codegemma", "codellama", "command-r", "deepseek-coder", "deepseek-r1", "deepseek-v3", "devstral"),
     *("gemma2", "gemma3", "gpt-oss", "granite3.3", "llama3", "llama3.1", "llama3.2", "llama3.2-vision", "llama3.3"),
@@ -64,6 +66,9 @@ def misspelt(root: Any) -> Iterator[tuple[Path, str]]:
                     yield (*path, "digest"), "digest: only an Ollama shows the digest of a model; take it out"
                 if entry.alias:
                     yield (*path, "alias"), "alias: only an Ollama gives a model another name; take it out"
+            elif ":" not in model and TAG.fullmatch(entry.about):
+                why = f"{entry.about} says what {model} is, and looks like its tag"
+                yield path, f"models: {why}; did you mean `{model}:{entry.about}`?"
             elif not SHAPE.fullmatch(model):
                 bare = re.sub(r"\s+", "", model)
                 how = f"`{bare}`" if SHAPE.fullmatch(bare) else "NAME:TAG as on ollama.com/library"

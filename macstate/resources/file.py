@@ -41,7 +41,8 @@ class FileEntry(Entry):
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
         """Take a text as what it holds."""
-        return f"{{content: {meant.typed(value)}}}" if isinstance(value, str) and value else super().instead(name, value)
+        is_text = isinstance(value, str) and value
+        return f"{{content: {meant.typed(value)}}}" if is_text else super().instead(name, value)
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Have the file looked at, and who can change the folders above it."""

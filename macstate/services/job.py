@@ -14,7 +14,7 @@ from macstate.entry import Entry
 from macstate.resource import Resource
 from macstate.resources.launchctl import as_printed
 from macstate.resources.launchd import Launchd
-from macstate.types import AbsolutePath, Days, Label, Seconds, ShellName, User, Word, Words, time_of_day
+from macstate.types import AbsolutePath, Days, Label, Seconds, ShellName, User, Variable, Words, time_of_day
 
 if TYPE_CHECKING:
     from macstate.facts import Facts
@@ -141,7 +141,7 @@ class Job(Entry):
     """``system``: a daemon, which runs from boot on without a login. ``gui``: an agent of the user at the screen."""
     user: User | None = None
     """Who runs it in the system domain; default: the Mac's ``user``."""
-    environment: Mapping[ShellName, Word] = {}
+    environment: Mapping[ShellName, Variable] = {}
     """Environment variables; HOME and PATH (with Homebrew's folders) are always set."""
     working_directory: AbsolutePath | None = None
     """Where it starts; default: the user's home."""
