@@ -49,7 +49,7 @@ class MacEntry(Entry):
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
         """Read a login as ssh takes it."""
-        match = re.fullmatch(r"(?:([\w.-]+)@)?(\w[\w.:-]*)", value) if isinstance(value, str) else None
+        match = re.fullmatch(r"(?:([\w.-]+)@)?(\w(?:[\w.:-]*\w)?)", value) if isinstance(value, str) else None
         return f"{{hostname: {match[2]}, user: {match[1] or 'me'}}}" if match else super().instead(name, value)
 
     @property

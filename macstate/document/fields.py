@@ -61,8 +61,8 @@ def example(model: type[Entry] | None, name: str) -> dict[str, Any]:
 def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]:
     """Give whole entries by the names, or the hosts, that stand there, each with a port of its own."""
     typed: list[Any] = value if isinstance(value, list) else [value]
-    names = {_key(each): each for each in typed}
-    if not names or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
+    names = {each if entry.section else _key(each): each for each in typed if isinstance(each, str)}
+    if not names or len(names) < len(typed) or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
         names = {otherwise: otherwise}
     found: dict[str, dict[str, Any]] = {
         name: example(entry, name) if each == name else yaml.safe_load(entry.instead(name, each))
@@ -74,9 +74,9 @@ def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]
     }
 
 
-def _key(item: object) -> str:
-    """Give the name of an entry that is typed as it stands: of a host its first word."""
-    return item.rpartition("@")[2].partition(".")[0].lower() if isinstance(item, str) else ""
+def _key(host: str) -> str:
+    """Give the name of a Mac that is typed as its host, or as a login: the first word of the host."""
+    return host.rpartition("@")[2].partition(".")[0].lower()
 
 
 def name_of(loc: Loc) -> str:
