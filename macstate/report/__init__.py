@@ -13,6 +13,8 @@ from macstate.health import Health
 from macstate.left import UNREAD
 from macstate.report import diff
 from macstate.report.styled import Styled
+from macstate.resource import Resource
+from macstate.services import heads
 from macstate.steps import Aside
 
 WORDS = {"create": "add", "update": "change", "remove": "remove"}
@@ -194,9 +196,17 @@ def proven(plan: Plan, seen: Iterable[Health]) -> str:
     return f"nothing is left to change{rest}"
 
 
+def _text(resource: Resource | None) -> str:
+    """Give a text that macstate makes from the spec, as a gateway's configuration is."""
+    text = getattr(resource, "content", None)
+    return text if isinstance(text, str) and text.startswith("# Written by macstate from the spec") else ""
+
+
 def _public(plan: Plan) -> Iterator[str]:
     """Say what the internet reaches. What it reached before is told with changes only: a plan without is one line."""
     foreign = dict(plan.unmanaged)
+    was = heads.heads(*(_text(change.was) for change in plan.changes))
+    yield from heads.widened(was, heads.heads(*map(_text, (*(change.wish for change in plan.changes), *plan.stays))))
     for change in plan.changes:
         if change.wish and change.wish.public:
             yield f"{change.id} answers the internet, and asks it for a key"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from macstate.change import SIGNS, Change
 from macstate.report.styled import Styled
+from macstate.services import heads
 
 CONTEXT = 2
 """Lines around a difference."""
@@ -18,7 +20,9 @@ FEW = 4
 SHORT = 78
 """Characters that a change may take to be told in one line."""
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
-LINES = {"+": "green", "-": "red", "@": "cyan"}
+UNTOLD = re.compile(r".(# \w+: |\s*(add_)?header X-Macstate-Config )")
+"""Lines of a gateway's configuration that say nothing to a person: what it means is told, and its digest is none."""
+LINES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow"}
 
 
 def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[Styled]:
@@ -68,9 +72,14 @@ def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[li
         return [], [Styled(f"{field}:"), *(line.indented(2) for line in _unified(*texts))]
     changed = [line for line in _unified(*texts, context=0) if line.text[:1] != "@"]
     count = max(sum(line.text[:1] == sign for line in changed) for sign in "+-")
-    heads = [line for line in changed if line.text[1:3] == "# "] or changed
-    few = heads[:FEW] if alone or made != "repeats" else []
-    rest = " (`-v`: all)" if len(few) < len(changed) and few else ""
+    was_meant, meant = map(heads.heads, texts)
+    if meant.doors:  # a gateway's configuration: what it means, all of it, and never only a part
+        few = [Styled(line, LINES.get(line[0])) for line in heads.told(was_meant, meant)]
+        few = few or [line for line in changed if not UNTOLD.match(line.text)][:FEW]
+    else:
+        few = ([line for line in changed if line.text[1:3] == "# "] or changed)[:FEW]
+    few = few if alone or made != "repeats" else []
+    rest = " (`-v`: all)" if few != changed and (few or meant.doors) else ""
     return [f"changed: {_lines(count)}{rest}"], [line.indented(2) for line in few]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from macstate.scope import Scope
 from macstate.services.engines import ENGINES
+from macstate.services.heads import GRADES
 from macstate.services.pages import STATE, page_port
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -66,6 +67,15 @@ class Way:
         read = tuple(path for path in self.usual if path in self.lists)
         used = tuple(path for path in self.usual if path not in self.lists)
         return tuple((methods, self._any(paths)) for methods, paths in ((READING, read), (USUAL, used)) if paths)
+
+    @property
+    def allows(self) -> tuple[tuple[str, str], ...]:
+        """Give (what for, paths) for the first lines of the configuration, from which a plan says what changes."""
+        read = tuple(path for path in self.usual or () if path in self.lists)
+        used = tuple(path for path in self.usual or () if path not in self.lists)
+        anything = ("/*",) if self.usual is None else self.open
+        found = zip(GRADES, (read, used, anything), strict=True)
+        return tuple((grade, " ".join(paths)) for grade, paths in found if paths)
 
     @property
     def open_paths(self) -> tuple[str, ...]:
