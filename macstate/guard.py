@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from macstate.change import Change, Plan
 from macstate.errors import MacstateError
 from macstate.facts import Node
 from macstate.resource import Resource
 from macstate.resources.launchd import Launchd
+from macstate.resources.serve import Serve
+from macstate.services.heads import heads
 
 OVERRIDES = {
     "takeover": "macstate did not make it and would change it",
     "userspace": "its tailscaled has userspace networking: every loopback port of this Mac is open to the tailnet",
     "cut-ssh": "it turns off the Tailscale SSH that this run may come through",
     "lose-key": "it asks for a key now, and would stop asking",
-    "removal": "that is more than a third of what macstate has made on this Mac, or its last endpoint",
+    "removal": "a slip in the spec would do the same",
     "new-key": "this Mac has a key that this laptop lacks, and making a new one locks out whoever uses it",
     "adopt": "it is as the spec wishes, and would go with its entry from now on",
     "firewall-off": "the firewall would be turned off",
@@ -46,20 +48,37 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
         if _turns_off(change, "firewall/state", "enabled"):
             yield "firewall-off", change.id
     yield from (("lose-key", route) for route in _unlocked(plan))
-    ours = (each for each in plan.changes if each.action == "remove" and each.was and not each.foreign)
-    removed = Counter(each.kind.kind for each in ours if not each.kind.laptop)
-    if any(isinstance(each.wish, Launchd) and each.wish.is_off for each in plan.changes):
-        del removed["serve"]  # `enabled: false` says that its routes go, and to type true brings them back
+    ours = [each for each in plan.changes if each.action == "remove" and each.was and not each.foreign]
+    off = set(_go_off(plan, ours))
+    removed = Counter(each.kind.kind for each in ours if not each.kind.laptop and each.id not in off)
     renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")
     gone = (removed - renamed).total()
     last = not serves and (removed - renamed)["launchd"] > 0
     if (plan.owned >= FEW and gone > plan.owned * SHARE) or last:
-        objects = f"object{'s' * (plan.owned != 1)}"
-        yield "removal", f"removing {gone} of {plan.owned} {objects}" + (" with the last endpoint" if last else "")
+        count = sum(each.action == "remove" and not each.foreign for each in plan.changes)  # as the plan counts
+        why = "with this Mac's last endpoint" if last else "more than a third of what macstate has made on this Mac"
+        yield "removal", f"removing {count} of {plan.owned} object{'s' * (plan.owned != 1)}, {why}"
 
 
 def _turns_off(change: Change, identifier: str, field: str) -> bool:
     return change.id == identifier and any(name == field and wish is False for name, _, wish in change.fields)
+
+
+def _go_off(plan: Plan, removed: Sequence[Change]) -> Iterator[str]:
+    """Give the routes that go since what they lead to is off: the spec says so, and to type true brings them back.
+
+    With the last one goes the gateway's own page, to which no route of an endpoint leads.
+    """
+    off = {port for each in plan.changes if isinstance(each.wish, Launchd) for port in each.wish.freed}
+    before = heads(*(_content(change.was) for change in plan.changes))
+    doors = {int(port) for port in before.doors.values()}
+    ports = {f"serve/{route}": behind.port for (_, route), behind in before.routes.items()}
+    for change in removed:
+        if off and isinstance(change.was, Serve):
+            port = change.was.loopback_port
+            behind = ports.get(change.id) if port in doors else port
+            if behind is None or behind in off:
+                yield change.id
 
 
 def _unlocked(plan: Plan) -> Iterator[str]:

@@ -345,7 +345,7 @@ DANGERS: dict[str, tuple[str, str, str]] = {
     "removal": (
         REFERENCE,
         REFERENCE[: REFERENCE.index("gateway:")],
-        "with the last endpoint: refused, that is more than a third",
+        "objects, with this Mac's last endpoint: refused, a slip in the spec would do the same; if",
     ),
     "firewall-off": (
         REFERENCE,
@@ -413,7 +413,10 @@ def many(count: int) -> str:
 def test_of_few_objects_one_is_a_large_share_and_no_danger() -> None:
     guard.check(planned(many(2), many(9)), NODE, "")
     guard.check(planned(many(7), many(10)), NODE, "")
-    with pytest.raises(MacstateError, match="removing 4 of 10 objects: refused"):
+    with pytest.raises(
+        MacstateError,
+        match="removing 4 of 10 objects, more than a third of what macstate has made on this Mac: refused",
+    ):
         guard.check(planned(many(6), many(10)), NODE, "")
 
 

@@ -32,19 +32,10 @@ class Launchd(Resource):
     kind: ClassVar[str] = "launchd"
     reload: ClassVar[bool] = True
     implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {
-        "config_digest",
-        "files",
-        "refresh",
-        "proof",
-        "pid",
-        "runs",
-        "ports",
-        "name",
-        "bare",
-        "aside",
-    }
-    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside", "runs"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared.union(
+        ["config_digest", "files", "refresh", "proof", "pid", "runs", "ports", "freed", "name", "bare", "aside"]
+    )
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside", "runs", "freed"}
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
     script: ClassVar[str] = scripts.bare("launchd.sh")
     absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
@@ -81,6 +72,8 @@ class Launchd(Resource):
     """Whether what lies where its plist goes is somebody else's, and is kept under another name; wished only."""
     ports: tuple[int, ...] = ()
     """The loopback ports that it needs; wished only."""
+    freed: tuple[int, ...] = ()
+    """The loopback ports that it has no more use for, since it is off; wished only."""
     refresh: tuple[str, ...] = ()
     """The command that tells it to read them again; empty: it is started anew."""
     proof: tuple[str, ...] = ()

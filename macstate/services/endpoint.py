@@ -244,7 +244,8 @@ class Endpoint(Job):
         filled = {key: value.replace("{port}", port) for key, value in environment.items()}
         job = self.job(self.job_label(name), scope.facts, command, filled)
         watchdog = self.watchdog.resources(name, self, job, scope.facts) if self.watchdog else ()
-        for each in (job.model_copy(update={"ports": self.listens_on(scope)}), *watchdog):
+        freed = (self.port,) if self.is_off else ()
+        for each in (job.model_copy(update={"ports": self.listens_on(scope), "freed": freed}), *watchdog):
             yield each.off() if self.is_off and isinstance(each, Launchd) else each
         yield from models.resources(name, self, job.id, scope)
         if self.is_off:
