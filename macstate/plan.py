@@ -18,7 +18,6 @@ FIRST = (-1, 0, 0)
 """The place of what is closed before anything else is changed."""
 ADOPTED = "adopted: it is as the spec wishes"
 UNRECORDED = "as wished, but not in macstate's record: it stays when its entry goes; `--data allow=adopt` adopts it"
-TAKEN_IN = "what it reads has changed"
 PLACE = {kind.kind: place for place, kind in enumerate(KINDS, start=1)}
 
 
@@ -69,8 +68,7 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, wish in wishes.items():
         was, line = found.resources.get(name), found.record.lines.get(name)
         if was is None or not was.exists:
-            ours = line is not None and line.state == "owned"
-            if wish.managed and not (ours and wish.hidden(found.outputs.get(wish.kind, {}))):
+            if wish.managed and not (line and line.state == "owned" and wish.hidden(found.outputs.get(wish.kind, {}))):
                 yield Change(name, "create", wish, None, was.last_failure if was else "")
         elif fields := wish.unlike(was):
             why = was.last_failure if fields in (["running"], ["digest"]) else ""
@@ -79,14 +77,13 @@ def _converge(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
         elif wish.owned and line and line.state == "pending":
             yield Change(name, "update", wish, was, "an earlier run was cut off in the middle of it")
         elif wish.reload and line and not wish.config_loaded(line.fingerprint):
-            yield Change(name, "update", wish, was, TAKEN_IN)
+            yield Change(name, "update", wish, was, wish.taken_in)
 
 
 def _remove(wishes: Mapping[str, Resource], found: Found) -> Iterator[Change]:
     for name, line in found.record.lines.items():
         if name not in wishes and line.state != SETTING:
-            was = found.resources.get(name)
-            was = was if was and was.exists else None
+            was = next((each for each in [found.resources.get(name)] if each and each.exists), None)
             why = was.brief(going=True) if was else kind_of(name).gone
             yield Change(name, "remove", None, was, why, recorded_by_root=line.root)
 
@@ -108,7 +105,7 @@ def _not_taken_in(wishes: Mapping[str, Resource], found: Found, changes: Sequenc
     known = {change.id for change in changes}
     for name, wish in wishes.items():
         if name not in known and known.intersection(wish.reads):
-            yield Change(name, "update", wish, found.resources.get(name), TAKEN_IN)
+            yield Change(name, "update", wish, found.resources.get(name), wish.taken_in)
 
 
 def _disturbed(wishes: Mapping[str, Resource], found: Found, changes: Sequence[Change]) -> Iterator[Change]:

@@ -92,6 +92,11 @@ class Resource(Readable):
         return ""
 
     @property
+    def taken_in(self) -> str:
+        """Why it is changed though nothing of itself differs (``reload`` kinds only)."""
+        return "what it reads has changed"
+
+    @property
     def made(self) -> str:
         """How its texts come about: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
         return ""

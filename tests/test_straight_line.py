@@ -94,7 +94,7 @@ def test_removing_an_entry_removes_its_objects(laptop: Laptop) -> None:
 def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     refused = laptop.run(MAC)
     assert (refused.failed, refused.commands) == (True, 1)
-    assert "objects with the last endpoint: refused" in " ".join(refused.said)
+    assert "objects, with this Mac's last endpoint: refused" in " ".join(refused.said)
     outcome = laptop.run(MAC, data={"allow": "removal"})
     assert not outcome.failed, outcome.said
     assert {row[0] for row in changes(outcome)} == {"-"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from test_screen import planned, short
+from test_screen import planned, short, wished
 
-from macstate.change import Plan
+from macstate import report
+from macstate.change import Batch, Change, Plan
+from macstate.resources.alias import Alias
 from macstate.services.heads import heads
 
 GATE = """
@@ -113,3 +116,54 @@ def test_of_what_an_older_macstate_wrote_nothing_is_guessed() -> None:
     text = "# door: tailnet/443 8080\n# route: tailnet 443/a open\n# server: tailnet/443:8080 /a a 8001 open\n"
     assert heads(text).limit == ""
     assert heads("").doors == {}
+
+
+OFF = ("port: 8001, serve", "port: 8001, enabled: false, serve")
+JOB = "launchd/system/macstate.a"
+
+
+def running(text: str) -> dict[str, Any]:
+    return {key: each.model_copy(update={"running": True}) for key, each in wished(text).items() if key == JOB}
+
+
+def test_an_endpoint_that_goes_off_is_one_line() -> None:
+    lines = short(planned(replaced(GATE, OFF), GATE, **running(GATE)))
+    told = [line.strip() for line in lines if "macstate.a" in line or "off by" in line]
+    assert told == [f"~ {JOB}", "off by the spec: its running requests end; its plist, log and models stay"]
+    assert not any("enabled" in line or "requests" in line for line in lines if "off by" not in line)
+
+
+def test_what_was_stopped_by_hand_and_is_off_by_the_spec_now_stays_off() -> None:
+    stopped = {JOB: wished(replaced(GATE, OFF))[JOB]}
+    lines = short(planned(replaced(GATE, OFF), GATE, **stopped))
+    assert f"~ {JOB}  # stays off, by the spec now" in lines
+    gateway = "~ launchd/system/macstate.gateway  # what it reads has changed: it reloads, and nothing is cut off"
+    assert gateway in lines
+
+
+@pytest.mark.parametrize(
+    ("words", "other", "told"),
+    [
+        ("/opt/a, --host, h, --port, '8001'", "/opt/a, --host, h, --port, '8009'", ["--port: 8001 -> 8009"]),
+        ("/opt/a, serve, --x, 'y', z", "/opt/a, serve, --x, 'y', --new, z", [": (none) -> --new"]),
+        ("/opt/a, serve, --x, 'y', z", "/opt/a, serve, --x, z", [": y -> (none)"]),
+        ("/opt/a, serve", "/opt/b, serve", [": /opt/a serve -> /opt/b serve"]),
+    ],
+)
+def test_of_a_command_the_words_that_differ_are_told(words: str, other: str, told: list[str]) -> None:
+    text = "macs: {macstudio: {hostname: mini.tail1.ts.net, user: me}}\nlaunchd: {com.ex.j: {command: [%s]}}\n"
+    lines = [line for line in short(planned(text % other, text % words)) if "ProgramArguments" in line]
+    assert [line.partition("ProgramArguments")[2].strip() for line in lines] == told
+
+
+def test_a_new_name_of_a_model_is_told_by_the_model() -> None:
+    alias = Alias(key="o/chat:latest", digest="0" * 64, source="qwen3:32b", port=11434)
+    todo = Plan((Batch((Change(alias.id, "create", alias, None),), (), (0, 0, 0)),))
+    assert short(todo)[0] == "+ alias/o/chat:latest  another name of qwen3:32b"
+
+
+def test_what_is_left_with_something_else_is_named_once() -> None:
+    why = "model/o/m1:latest: its registry has no such model"
+    todo = Plan(left={"alias/o/al:latest": why, "model/o/m1:latest": why})
+    assert report.left(todo) == [f"{why} (alias/o/al:latest too)"]
+    assert report.left(Plan(left={"model/o/m1:latest": why})) == [why]

@@ -57,10 +57,10 @@ def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styl
     for batch in plan.batches:
         for change in batch.changes:
             note = "" if steps else notes.pop(change.id, "")
-            known = change.id in edited
+            known, off = change.id in edited, not steps and diff.goes_off(change)
             told = _whole(change) if steps else diff.told(change, note, alone=alone, edited=known)
             yield from told
-            yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts)
+            yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts and not off)
         if not steps:
             kept = (step.path for step in batch.steps if isinstance(step, Aside))
             yield from (Styled(f"    {path} is kept as {path}.before-macstate") for path in kept)
@@ -105,9 +105,12 @@ def left(plan: Plan) -> list[str]:
 
 
 def _with_ids(why: str, ids: list[str]) -> str:
-    named = ", ".join(ids[:FEW]) + (f" and {len(ids) - FEW} more" if len(ids) > FEW else "")
-    if not ids or why.startswith(f"{ids[0]}: "):
+    own = [each for each in ids if why.startswith(f"{each}: ")]
+    if not (ids := [each for each in ids if each not in own]):
         return why
+    named = ", ".join(ids[:FEW]) + (f" and {len(ids) - FEW} more" if len(ids) > FEW else "")
+    if own:
+        return f"{why} ({named} too)"
     return f"{why} ({named})" if re.match(r"[a-z_]+(\.\S+)?: ", why) else f"{named}: {why}"
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from macstate.change import SIGNS, Change
 from macstate.report.styled import Styled
+from macstate.resources.launchd import Launchd
 from macstate.services import heads
 
 CONTEXT = 2
 """Lines around a difference."""
+ALIKE, LONG = 0.5, 4
+"""How much of a command, and of how many words, must be as it was for only the others to be told."""
 FEW = 4
 """So many changed lines are shown of a text that is made from the spec: those of its comments or headings first."""
 SHORT = 78
@@ -22,6 +25,8 @@ SHORT = 78
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 UNTOLD = re.compile(r".(# \w+: |\s*(add_)?header X-Macstate-Config )")
 """Lines of a gateway's configuration that say nothing to a person: what it means is told, and its digest is none."""
+OFF = {"enabled", "loaded", "running"}
+"""What differs where a job goes off."""
 LINES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow"}
 
 
@@ -34,6 +39,10 @@ def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[St
     briefs, below = [], list[Styled]()
     if change.action == "create" and change.wish:
         briefs = [change.wish.brief() or ", ".join(f"{name}: {shown(value)}" for name, _, value in change.fields)]
+    elif change.action == "update" and goes_off(change):
+        briefs = ["off by the spec: its running requests end; its plist, log and models stay"]
+        if not change.interrupts:
+            briefs = ["off by the spec; its plist, log and models stay"]
     elif change.action == "update":
         fields = [field for field, _, _ in change.fields]
         for field in fields:
@@ -52,6 +61,12 @@ def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[St
         inline, below = f"{first}{reason}", [*map(Styled, briefs), *below]
     yield Styled(inline, COLOURS[change.action])
     yield from (line.indented(4) for line in below)
+
+
+def goes_off(change: Change) -> bool:
+    """Say whether all that changes is that a job stops for good: one fact, in three fields."""
+    off = isinstance(change.wish, Launchd) and change.wish.is_off and not change.foreign
+    return off and {field for field, _, _ in change.fields} in ({"enabled"}, {"enabled", "loaded"}, OFF)
 
 
 def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[list[str], list[Styled]]:
@@ -111,8 +126,23 @@ def _values(field: str, was: Any, wish: Any) -> Iterator[str]:
     if wish and was and isinstance(wish, dict) and isinstance(was, dict):
         for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
             yield from _values(f"{field}.{key}", was.get(key), wish.get(key))
+    elif isinstance(wish, list) and isinstance(was, list) and (parts := list(_words(was, wish))):
+        yield from (f"{field}{part}" for part in parts)
     else:
         yield f"{field}: {shown(was)} -> {shown(wish)}"
+
+
+def _words(was: list[Any], wish: list[Any]) -> Iterator[str]:
+    """Tell the words of a command that differ, each with the option before it; nothing where little is as it was."""
+    if not all(isinstance(word, str) for word in (*was, *wish)):
+        return
+    matcher = difflib.SequenceMatcher(None, was, wish, autojunk=False)
+    if matcher.ratio() < ALIKE or min(len(was), len(wish)) < LONG:
+        return
+    for tag, start, end, first, last in matcher.get_opcodes():
+        if tag != "equal":
+            option = f" {was[start - 1]}" if start and was[start - 1].startswith("-") and tag == "replace" else ""
+            yield f"{option}: {shown(was[start:end] or None)} -> {shown(wish[first:last] or None)}"
 
 
 def _texts(change: Change, field: str) -> tuple[str, str] | None:

@@ -47,6 +47,10 @@ class Alias(Resource):
         digest = model.digest if isinstance(model, Model) and model.pulled else None
         return self.model_copy(update={"digest": digest or None})
 
+    def brief(self, *, going: bool = False) -> str:
+        """Say whose other name it is."""
+        return "" if going or not self.source else f"another name of {self.source}"
+
     def note(self, was: Self | None) -> str:
         """Tell of one that cannot be made yet."""
         waits = self.source and self.digest is None and was is None

@@ -161,6 +161,13 @@ class Launchd(Resource):
         return f"{self.label} {'stops' if was is self or self.is_off else 'restarts'}: its running requests end"
 
     @property
+    def taken_in(self) -> str:
+        """Why it is told to read its files again, and what that costs; one that is off reads nothing."""
+        if self.is_off:
+            return "stays off, by the spec now"
+        return f"{super().taken_in}{': it reloads, and nothing is cut off' if self.refresh else ''}"
+
+    @property
     def is_off(self) -> bool:
         """Whether launchd is told not to run it, its plist lying where it is."""
         return self.enabled is False
