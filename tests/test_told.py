@@ -127,7 +127,7 @@ def running(text: str) -> dict[str, Any]:
 
 
 def test_an_endpoint_that_goes_off_is_one_line() -> None:
-    lines = short(planned(replaced(GATE, OFF), GATE, **running(GATE)))
+    lines = short(planned(replaced(GATE, OFF), GATE, "macstudio", **running(GATE)))
     told = [line.strip() for line in lines if "macstate.a" in line or "off by" in line]
     assert told == [f"~ {JOB}", "off by the spec: its running requests end; its plist, log and models stay"]
     assert not any("enabled" in line or "requests" in line for line in lines if "off by" not in line)
@@ -135,7 +135,7 @@ def test_an_endpoint_that_goes_off_is_one_line() -> None:
 
 def test_what_was_stopped_by_hand_and_is_off_by_the_spec_now_stays_off() -> None:
     stopped = {JOB: wished(replaced(GATE, OFF))[JOB]}
-    lines = short(planned(replaced(GATE, OFF), GATE, **stopped))
+    lines = short(planned(replaced(GATE, OFF), GATE, "macstudio", **stopped))
     assert f"~ {JOB}  # stays off, by the spec now" in lines
     gateway = "~ launchd/system/macstate.gateway  # what it reads has changed: it reloads, and nothing is cut off"
     assert gateway in lines
@@ -167,3 +167,31 @@ def test_what_is_left_with_something_else_is_named_once() -> None:
     todo = Plan(left={"alias/o/al:latest": why, "model/o/m1:latest": why})
     assert report.left(todo) == [f"{why} (alias/o/al:latest too)"]
     assert report.left(Plan(left={"model/o/m1:latest": why})) == [why]
+
+
+def going(names: list[str], why: str) -> Plan:
+    changes = [Change(f"model/o/{name}", "remove", None, None, why) for name in names]
+    return Plan(tuple(Batch((change,), (), (0, 0, place)) for place, change in enumerate(changes)))
+
+
+def test_what_is_said_of_several_removals_is_said_once() -> None:
+    why = "its server is no longer in the spec"
+    assert short(going(["a:latest", "b:latest", "c:latest"], why))[:-1] == [
+        "- model/o/a:latest",
+        "- model/o/b:latest",
+        "- model/o/c:latest",
+        f"    each of these 3: {why}",
+    ]
+    assert short(going(["a:latest"], why))[:-1] == [f"- model/o/a:latest  # {why}"]
+    assert short(going(["a:latest", "b:latest"], ""))[:-1] == ["- model/o/a:latest", "- model/o/b:latest"]
+    detail = list(report.text("m", going(["a:latest", "b:latest"], why), steps=True))
+    assert sum(why in line for line in detail) == 2
+
+
+def test_a_pull_that_goes_on_is_told_above_a_plan_without_changes_and_nothing_else_counts_as_one() -> None:
+    pulls = (("model/o/a:latest", "is on its way: waits for others, 20.0 GB"),)
+    stays = ("model/o/b:latest", "is no longer declared and stays; `prune_models: true` deletes it")
+    lines = short(Plan(notes=(*pulls, stays)))
+    assert lines[0] == "note: model/o/a:latest is on its way: waits for others, 20.0 GB"
+    assert lines[-1] == "No changes. macstudio matches the spec."
+    assert "; 1 model is being pulled in the background" in report.proven(Plan(notes=(*pulls, stays)), ())

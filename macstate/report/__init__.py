@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 from macstate.change import SIGNS, Batch, Change, Plan
 from macstate.found import Found
@@ -54,12 +56,15 @@ def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styl
     yield from (Styled(f"! {line}", bold=True) for line in public)
     yield from [Styled("")] * bool(public)
     alone, notes = len(plan.changes) == 1, dict(plan.notes)
+    shared = {} if steps else _shared(plan.changes)
     for batch in plan.batches:
         for change in batch.changes:
             note = "" if steps else notes.pop(change.id, "")
             known, off = change.id in edited, not steps and diff.goes_off(change)
-            told = _whole(change) if steps else diff.told(change, note, alone=alone, edited=known)
-            yield from told
+            told = replace(change, why="") if change.why in shared else change
+            yield from _whole(change) if steps else diff.told(told, note, alone=alone, edited=known)
+            if shared.get(change.why, ("", 0))[0] == change.id:
+                yield Styled(f"    each of these {shared[change.why][1]}: {change.why}")
             yield from (Styled(f"    ! {change.interrupts}") for _ in [0] if change.interrupts and not off)
         if not steps:
             kept = (step.path for step in batch.steps if isinstance(step, Aside))
@@ -74,6 +79,14 @@ def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styl
     yield from (Styled(f"left: {line}", bold=True) for line in left(plan))
     if plan.changes and plan.stays:
         yield Styled(f"unchanged: {len(plan.stays)}")
+
+
+def _shared(changes: Sequence[Change]) -> dict[str, tuple[str, int]]:
+    """Give what is said of more than one removal in a row: (the last of them, how many), by the reason."""
+    rows = ((why, list(row)) for why, row in groupby(changes, lambda each: each.why if each.action == "remove" else ""))
+    found = [(why, row) for why, row in rows if why and len(row) > 1]
+    once = Counter(why for why, _ in found)
+    return {why: (row[-1].id, len(row)) for why, row in found if once[why] == 1}
 
 
 def _whole(change: Change) -> Iterator[Styled]:
@@ -193,7 +206,7 @@ def wanting(todo: Plan, ill: Sequence[str] = (), failed: Collection[str] = ()) -
 def proven(plan: Plan, seen: Iterable[Health]) -> str:
     """Say that nothing is left to change, and what goes on by itself."""
     waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
-    if pulls := sum(identifier.startswith("model/") for identifier, _ in plan.notes):
+    if pulls := sum(note.startswith("is on its way: ") for _, note in plan.notes):
         waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
     rest = f"; {', '.join(waits)}: `macstate status` tells how far" if waits else ""
     return f"nothing is left to change{rest}"
