@@ -35,7 +35,7 @@ def plan(
     cannot be done, with the reason, by id; it stays as it is, and what stands on it too.
     """
     whole = found
-    wishes = {name: wish.beside(whole, wishes) for name, wish in wishes.items()}
+    wishes = {name: each for name, wish in wishes.items() if (each := wish.beside(whole, wishes))}
     out = {name: why for name, why in left(wishes, found, without).items() if only is None or name in only}
     about = {*wishes, *found.record.lines} if only is None else only
     wishes = {name: wish for name, wish in wishes.items() if name in about and name not in out}

@@ -163,8 +163,8 @@ class Resource(Readable):
         """Take away what is somebody else's; what can be kept is set aside."""
         yield from self.remove()
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give what is wished with what has to be remembered of a Mac as it was found."""
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
+        """Give what is wished with what has to be remembered of a Mac as it was found; None: it is wished no longer."""
         del found, wishes
         return self
 

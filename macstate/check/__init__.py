@@ -164,6 +164,31 @@ def model_folders(root: Any) -> Placed:
             )
 
 
+def stores(root: Any) -> Placed:
+    """Two Ollamas of one user with one folder of models list the same names, and each names one model."""
+    for mac in root.macs.values():
+        named: dict[tuple[str, str, str], tuple[str, str]] = {}
+        found = []
+        for name, each in _endpoints(root, mac):
+            if each.engine == "ollama" and not each.is_off:
+                user = each.user or mac.user
+                store = user, each.environment.get("OLLAMA_MODELS", f"/Users/{user}/.ollama/models").rstrip("/")
+                found.append((store, name, each))
+                for model in each.models or {}:
+                    named.setdefault((*store, names.full(model)), (name, ""))
+        for store, name, each in found:
+            aliases = [
+                (model, *alias) for model, entry in (each.models or {}).items() for alias in enumerate(entry.alias)
+            ]
+            for model, place, alias in aliases:
+                other, is_of = named.setdefault((*store, names.full(alias)), (name, names.full(model)))
+                if other != name and is_of != names.full(model):
+                    what = f"another name of {is_of} in" if is_of else "a model of"
+                    why = f"{alias} is {what} endpoints.{other}, and both keep their models in {store[1]}"
+                    typed = "type another name, or give one of them an OLLAMA_MODELS of its own"
+                    yield ("endpoints", name, "models", model, "alias", place), f"alias: {why}; {typed}"
+
+
 def way_in(root: Any) -> Placed:
     """A Mac has one way in, and one that is reached through Remote Login keeps it."""
     for name, mac in root.macs.items():
@@ -186,6 +211,7 @@ ERRORS: tuple[Callable[[Any], Placed], ...] = (
     labels,
     commands,
     model_folders,
+    stores,
     way_in,
     names.misspelt,
     *servers.RULES,

@@ -26,12 +26,14 @@ class Alias(Resource):
     script: ClassVar[str] = scripts.bare("aliases.sh")
     absent: ClassVar[tuple[int, ...]] = Model.absent
     gone: ClassVar[str] = "its server left the spec, or it is gone: it is no longer macstate's"
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"source", "port"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"source", "port", "takes"}
 
     digest: str | None = None
     """Which version of the model it names."""
     source: str = ""
     """The model, as ``NAME:TAG``; wished only."""
+    takes: str = ""
+    """What it takes the name of, where macstate pulled that; wished only."""
     port: int | None = None
     """Its server's loopback port."""
 
@@ -45,7 +47,10 @@ class Alias(Resource):
         del wishes
         model = found.resources.get(f"{Model.kind}/{self.key.partition('/')[0]}/{self.source}")
         digest = model.digest if isinstance(model, Model) and model.pulled else None
-        return self.model_copy(update={"digest": digest or None})
+        old, name = found.resources.get(f"{Model.kind}/{self.key}"), self.key.partition("/")[2]
+        taken = isinstance(old, Model) and old.id in found.record.lines and digest
+        why = f"{name} names {self.source} from now on, and no longer a model of its own" if taken else ""
+        return self.model_copy(update={"digest": digest or None, "takes": why})
 
     def brief(self, *, going: bool = False) -> str:
         """Say whose other name it is."""
@@ -54,13 +59,15 @@ class Alias(Resource):
     def note(self, was: Self | None) -> str:
         """Tell of one that cannot be made yet."""
         waits = self.source and self.digest is None and was is None
-        return f"is made in a run after {self.source} has come" if waits else ""
+        return f"is made in a run after {self.source} has come" if waits else self.takes
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Find the names that are wished or ours in the server's list; what is ours and cannot be seen is not gone."""
         lines = [line.partition("\t")[::2] for line in outputs.get("aliases", "").split("\n")]
-        wished, owned, asked = ({key for word, key in lines if word == kind} for kind in ("wished", "owned", "asked"))
+        kinds = ("wished", "owned", "asked", "model")
+        wished, owned, asked, pulled = ({key for word, key in lines if word == kind} for kind in kinds)
+        wished -= pulled - owned  # what we have pulled is no other name yet
         for argument, text in each(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
             asked -= {endpoint} if text else set()

@@ -29,6 +29,11 @@ def size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a tenth of one
 
 
+def counted(value: object) -> int | None:
+    """Read a number of bytes that a server tells; None: it is none that a disk could hold."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else None
+
+
 class Model(Resource):
     """One model; its key is ``ENDPOINT/NAME:TAG``."""
 
@@ -42,9 +47,9 @@ class Model(Resource):
     script: ClassVar[str] = "\n".join(map(scripts.bare, ("started.sh", "models.sh")))
     absent: ClassVar[tuple[int, ...]] = (REFUSED,)
     gone: ClassVar[str] = (
-        "its server is no longer in the spec: the model stays on the disk, and is no longer macstate's"
+        "no longer macstate's: it is deleted, its name is another's now, or its server left the spec and it stays there"
     )
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull", "twin"}
 
     pulled: bool | None = None
     digest: str | None = None
@@ -55,6 +60,8 @@ class Model(Resource):
     """Its server's loopback port."""
     folder: str = ""
     """Where its server keeps models."""
+    twin: str = ""
+    """Another name that its server lists for the same files; found only."""
     pull: Pull | None = None
     """A pull that goes on, or has failed; found only."""
 
@@ -77,13 +84,21 @@ class Model(Resource):
 
     def brief(self, *, going: bool = False) -> str:
         """Say what comes, or what is deleted."""
+        if going and self.twin:
+            return f"its name is deleted; its files go with the last of their names: {self.twin} is one"
         if going:
             return f"deleted from the disk{f': frees {size(self.size)}' if self.size else ''}"
         return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give it with what its registry says of it; while its disk is away, nothing is known of it."""
-        del wishes
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
+        """Give it with what its registry says of it; while its disk is away, nothing is known of it.
+
+        One that has left the spec, and whose name is another model's once that is here, goes.
+        """
+        alias = wishes.get(f"alias/{self.key}")
+        source = found.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
+        if not self.managed and isinstance(source, Model) and source.pulled:
+            return None
         outputs, (owner, _, name) = found.outputs.get(self.kind, {}), self.key.partition("/")
         away = found.facts.machine.is_away(self.folder)
         if away and self.id in found.record.lines:
@@ -120,15 +135,16 @@ class Model(Resource):
         waiting, aliases = dict(pulls(outputs)), set(outputs.get("aliases", "").split("\n"))
         for argument, text in each(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
-            for name, model in listed(text).items():
-                if f"{endpoint}/{name}" in aliases:
-                    continue
+            models = {name: each for name, each in listed(text).items() if f"{endpoint}/{name}" not in aliases}
+            for name, model in models.items():
+                same = (other for other, each in models.items() if other != name and each.get("digest"))
                 yield cls(
                     key=f"{endpoint}/{name}",
                     pulled=True,
                     digest=str(model.get("digest", "")).removeprefix("sha256:"),
-                    size=model.get("size"),
+                    size=counted(model.get("size")),
                     port=int(port or 0),
+                    twin=next((each for each in same if models[each]["digest"] == model.get("digest")), ""),
                     pull=waiting.pop(f"{endpoint}/{name}", None),
                 )
         yield from (cls(key=key, pulled=False, digest="", pull=pull) for key, pull in waiting.items())

@@ -1,10 +1,11 @@
 # shellcheck disable=SC2154 # it follows models.sh, whose answers it prints once more: nobody is asked twice
-names() { # which servers were asked, and which names are wished or ours
+names() { # which servers were asked, and which names are wished or ours, as models too
   printf '%s\n' "$servers" | sed -n 's/^\([^ ][^ ]*\) .*/asked	\1/p'
   listed alias | sed 's/^/wished	/'
   recorded "$users" alias | sed 's/^/owned	/'
+  recorded "$users" model | sed 's/^/model	/'
 }
-if names | grep -qv '^asked'; then
+if names | grep -q '^[ow][wi]'; then
   section aliases names
   printf %s "$answers" >&3
 fi
