@@ -10,7 +10,7 @@ from typing import Self
 from macstate import report
 from macstate.change import Plan
 from macstate.found import Found
-from macstate.health import Health, healths, usage
+from macstate.health import Health, healths, ill_gateway, usage
 from macstate.health.routes import Route, asked, known
 from macstate.ollama.pulls import Pull
 from macstate.printable import printable
@@ -21,6 +21,10 @@ from macstate.wishes import Wishes
 
 Line = tuple[str, Styled, str]
 """What it is about, its state, and more."""
+Row = tuple[str, str, str, str | None]
+"""The same before it is put in columns, and its colour."""
+WIDEST = 30
+"""Characters of the first column; what is longer stands over it."""
 RUNNING = {"up", "starting", "wrong"}
 COLOURS = {
     "up": "green",
@@ -77,9 +81,13 @@ class Status:
     def fine(self) -> bool:
         """Whether nobody has to do anything."""
         silent = any(each.state == "silent" for each in self.routes)
-        return not (self.plan.changes or self.plan.left or silent) and all(each.fine for each in self.healths)
+        return (
+            not (self.plan.changes or self.plan.left or silent)
+            and all(each.fine for each in self.healths)
+            and not ill_gateway(self.wishes, self.found)
+        )
 
-    def _endpoints(self) -> Iterator[Line]:
+    def _endpoints(self) -> Iterator[Row]:
         entries, answered = dict(self.wishes.entries), usage.answered(self.wishes, self.found)
         for each in self.healths:
             since = usage.since(each.name, self.found)
@@ -88,49 +96,59 @@ class Status:
                 f"for {since}" if since else "",
                 answered.get(each.name, "") if each.state in RUNNING else "",
             ]
-            yield _line(each.name, each.state, ", ".join(filter(None, text)), COLOURS.get(each.state))
+            yield each.name, each.state, ", ".join(filter(None, text)), COLOURS.get(each.state)
             yield from (_route(route) for route in self.routes if route.endpoint == each.name)
             if each.state not in RUNNING:
                 continue
             for model in usage.loaded(each.name, self.found):
-                yield _line(f"  {model.name}", "loaded", model.text, None)
+                yield f"  {model.name}", "loaded", model.text, None
             if ids := usage.listed(each.name, entries[each.name], self.found):
-                yield _line("  models", "served", ", ".join(ids), None)
+                yield "  models", "served", ", ".join(ids), None
 
-    def lines(self) -> Iterator[Line]:
-        """Give a line for each thing."""
+    def _rows(self) -> Iterator[Row]:
         yield from self._endpoints()
+        if gateway := ill_gateway(self.wishes, self.found):
+            yield "gateway", gateway.state, gateway.text, COLOURS[gateway.state]
+        silent = {each.name for each in self.healths if each.state not in RUNNING}
         for name, pull in self.pulls.items():
-            yield _line(name, "pulling", str(pull), "yellow")
+            if (endpoint := name.partition("/")[0]) in silent:
+                yield name, "waiting", f"its pull goes on when {endpoint} runs", COLOURS["waiting"]
+            else:
+                yield name, "pulling", str(pull), "yellow"
         for name, why in self.failures.items():
-            yield _line(name, "failed", why, "red")
+            yield name, "failed", why, "red"
         if self.routes and not self.in_tailnet:
-            yield _line("routes", "unasked", "this laptop is not in the Mac's tailnet", None)
+            yield "routes", "not checked", "this laptop is not in the Mac's tailnet", None
         named = {each.name for each in self.healths}
         yield from (_route(route) for route in self.routes if route.endpoint not in named)
         power = [was for was in self.found.resources.values() if isinstance(was, Power) and was.key == "ac"]
         if power and power[0].sleep is not None:
             timer = power[0].sleep
-            yield _line("sleep", "off" if not timer else "on", "" if not timer else f"after {timer} min", None)
+            yield "sleep", "on" if timer else "off", f"after {timer} min" if timer else "", None
         for why in report.left(self.plan):
-            yield _line("spec", "left", why, "red")
+            yield "spec", "left", why, "red"
         if self.plan.changes:
-            yield _line("spec", "differs", f"{report.pending(self.plan)}: `macstate plan`", "yellow")
+            yield "spec", "differs", f"{report.pending(self.plan)}: `macstate plan`", "yellow"
         elif not self.plan.left:
-            yield _line("spec", "as is", "the Mac matches it", "green")
+            yield "spec", "matches", "", "green"
+
+    def lines(self) -> Iterator[Line]:
+        """Give a line for each thing, in columns as wide as what stands in them."""
+        rows = [(printable(about), state, text, colour) for about, state, text, colour in self._rows()]
+        first = max((len(about) for about, *_ in rows if len(about) <= WIDEST), default=0)
+        second = max((len(state) for _, state, *_ in rows), default=0)
+        for about, state, text, colour in rows:
+            shown = Styled(f"{state:{second}}" if text else state, colour)
+            yield f"{about:{first}}  ", shown, f"  {text}" if text else ""
 
 
-def _route(route: Route) -> Line:
-    audience = "for the internet" if route.public else ""
-    if not route.endpoint:
-        text = f"leads to no endpoint of the spec{f', {audience}' if audience else ''}"
-        return _line(route.url, "stray", ", ".join(filter(None, (text, route.text))), COLOURS["stray"])
-    text = ", ".join(filter(None, (route.text, audience)))
-    return _line(f"  {route.url}", route.state or "there", text, COLOURS.get(route.state))
-
-
-def _line(about: str, state: str, text: str, colour: str | None) -> Line:
-    return f"{printable(about):24} ", Styled(f"{state:8}", colour), f" {text}" if text else ""
+def _route(route: Route) -> Row:
+    about = "internet" if route.public else "tailnet"
+    if route.stray:
+        text = f"{route.url} leads to no endpoint of the spec"
+        return about, "stray", ", ".join(filter(None, (text, route.text))), COLOURS["stray"]
+    text = ", ".join(filter(None, (route.url, route.text)))
+    return f"{'  ' if route.endpoint else ''}{about}", route.state or "set up", text, COLOURS.get(route.state)
 
 
 class Screen:

@@ -19,8 +19,10 @@ from macstate.facts import Facts, Node
 from macstate.facts.machine import Listener, Machine
 from macstate.found import Found
 from macstate.health import routes, usage
+from macstate.ollama import pulls
 from macstate.record import Line, Record
 from macstate.resources.launchd import Launchd
+from macstate.resources.model import Model
 from macstate.resources.serve import Serve
 from macstate.status import Status
 from macstate.wishes import Wishes
@@ -147,8 +149,9 @@ def test_a_silent_route_is_part_of_the_verdict(port: int, path: str, fine: bool,
     for in_tailnet in (True, False):
         seen = Status(wished("engine: rest"), was, Plan(()), in_tailnet)
         assert seen.fine == (fine or not in_tailnet)
-        [(_, state, text)] = [line for line in seen.lines() if line[0].strip() == f"https://localhost:{port}{path}"]
-        assert (state.text.strip(), text) == ("stray", f" leads to no endpoint of the spec{said if in_tailnet else ''}")
+        [(about, state, text)] = [line for line in seen.lines() if f"https://localhost:{port}{path}" in line[2]]
+        assert (about.strip(), state.text.strip()) == ("tailnet", "stray")
+        assert text.endswith(f"leads to no endpoint of the spec{said if in_tailnet else ''}")
 
 
 def test_a_route_to_what_is_starting_has_time(port: int) -> None:
@@ -170,8 +173,9 @@ def test_what_the_laptop_itself_cannot_do_is_not_the_macs_fault(port: int, monke
 def told(entry: str, asked: dict[str, str], *routes: Serve) -> list[str]:
     """Give what `macstate status` says of the endpoint, line by line."""
     seen = Status(wished(entry), found(asked, *routes, name="mac.ts.net"), Plan(()), in_tailnet=False)
-    lines = [f"{about.rstrip()} {state.text.strip()}{text}" for about, state, text in seen.lines()]
-    return lines[: lines.index("spec as is the Mac matches it")]
+    lines = [f"{about.rstrip()} {state.text.strip()}{text[1:]}" for about, state, text in seen.lines()]
+    assert not any(f"{about}{state.text}{text}".endswith(" ") for about, state, text in seen.lines())
+    return lines[: lines.index("spec matches")]
 
 
 def test_an_endpoint_is_told_with_its_addresses_its_models_and_for_how_long_it_runs() -> None:
@@ -182,13 +186,15 @@ def test_an_endpoint_is_told_with_its_addresses_its_models_and_for_how_long_it_r
     entry = "engine: openai, serve: /c, funnel: {https: 8443}, health: /health"
     answers = {"health coder": "OK\n200", "served coder": f"{LISTS}\n200", "age coder": "1-02:03:04"}
 
-    assert told(entry, answers, *here, serve(443, "/old")) == [
+    assert told(entry, answers, *here, serve(443, "/old"), serve(443, "/llms.txt")) == [
         "coder up process 7 on 127.0.0.1:8000, for 26 h",
-        "  https://mac.ts.net/c there",
-        "  https://mac.ts.net:8443/ there for the internet",
+        "  tailnet set up https://mac.ts.net/c",
+        "  internet set up https://mac.ts.net:8443/",
         "  models served a/b",
-        "routes unasked this laptop is not in the Mac's tailnet",
-        "https://mac.ts.net/old stray leads to no endpoint of the spec",
+        "gateway down not set up yet",
+        "routes not checked this laptop is not in the Mac's tailnet",
+        "tailnet stray https://mac.ts.net/old leads to no endpoint of the spec",
+        "tailnet set up https://mac.ts.net/llms.txt",
     ]
 
 
@@ -212,6 +218,50 @@ def test_what_an_ollama_has_in_memory(until: str, said: str) -> None:
 def test_what_is_no_list_of_loaded_models_is_not_told(body: str) -> None:
     was = found({"loaded coder": f"{body}\n200"})
     assert [each.name for each in usage.loaded("coder", was)] in ([], ["1"])
+
+
+@pytest.mark.parametrize("count", ["1" + "0" * 400, "-5", "true", "1e999", "0", '"5"'])
+def test_a_size_that_cannot_be_is_unknown(count: str) -> None:
+    body = f'{{"models": [{{"name": "a", "size": {count}, "expires_at": "0001-01-01T00:00:00Z"}}]}}'
+    lines = told("engine: ollama", {"health coder": "x\n200", "loaded coder": f"{body}\n200"})
+    assert lines[1] == "  a loaded in memory, its size is unknown"
+    [model] = Model.parse({"curl /api/tags coder 8000": body})
+    assert model.size is None
+    line = "working\na\t5\tpulling\t0\t0\t5\t" + json.dumps({"total": 10**400, "completed": -(10**400)})
+    [(_, pull)] = pulls.pulls({"pulls coder": line})
+    assert str(pull).startswith("0.0 of ")
+
+
+def test_the_gateway_has_a_line_where_it_does_not_run() -> None:
+    wishes = spec.parse(GATED, "macs.yml").for_host("studio")
+    port = (
+        spec.parse(GATED, "macs.yml")
+        .for_host("studio")
+        .scope(Facts())
+        .one("gateway")
+        .listens_on(wishes.scope(Facts()))[0]
+    )
+
+    def lines(job: Launchd | None, *listeners: Listener) -> list[str]:
+        facts = Facts(machine=Machine(listeners=listeners))
+        seen = Status(wishes, Found(facts, {job.id: job} if job else {}, Record({})), Plan(()), in_tailnet=False)
+        return [f"{about}{state.text}{text}" for about, state, text in seen.lines() if about.startswith("gateway")]
+
+    down = Launchd(key="system/macstate.gateway", loaded={"x": 1}, running=False)
+    assert lines(down, Listener(port, "127.0.0.1", 9, 9, "/opt/node")) == [
+        f"gateway  down     {port} is in use by {Listener(port, '127.0.0.1', 9, 9, '/opt/node')}"
+    ]
+    assert lines(down) == ["gateway  down     its job is not running"]
+    assert lines(None) == ["gateway  down     not set up yet"]
+    assert lines(Launchd(key="system/macstate.gateway", loaded={"x": 1}, running=True, pid=7)) == []
+
+
+def test_a_pull_of_an_ollama_that_is_down_waits() -> None:
+    was = found({"health coder": "x\n000"})
+    model = Model(key="coder/qwen3:8b", pulled=False, pull=pulls.Pull("pulling", alive=True))
+    seen = Status(wished("engine: ollama"), Found(was.facts, {model.id: model}, was.record), Plan(()), in_tailnet=False)
+    lines = [f"{about}{state.text}{text}" for about, state, text in seen.lines()]
+    assert lines[1] == "coder/qwen3:8b  waiting  its pull goes on when coder runs"
 
 
 GATED = "macs: {studio: {hostname: h, user: anna}}\ngateway: {server: nginx, keys: {me: env:X}}\nendpoints:\n"

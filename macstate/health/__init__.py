@@ -112,10 +112,26 @@ def served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
 def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Health:
     if job and job.is_off and (line := found.record.lines.get(job.id)) and line.state == STOPPED:
         return Health(name, "stopped", f"by `macstate stop`; `macstate start {name}` or the next apply starts it")
-    if job and endpoint.waits_for and found.facts.machine.is_away(endpoint.waits_for):
+    if job and getattr(endpoint, "waits_for", None) and found.facts.machine.is_away(endpoint.waits_for):
         return Health(name, "waiting", f"it waits for {endpoint.waits_for}, which is not mounted")
-    said = f"its job is not running{f' ({job.last_failure})' if job and job.last_failure else ''}"
-    return Health(name, "down", said if job and job.loaded else "launchd does not know its job")
+    if job is None or not job.loaded:
+        return Health(name, "down", "launchd has not loaded its job" if job else "not set up yet")
+    return Health(name, "down", f"its job is not running{f' ({job.last_failure})' if job.last_failure else ''}")
+
+
+def ill_gateway(wishes: Wishes, found: Found) -> Health | None:
+    """Say what is wrong with the gateway, where it does not run."""
+    scope = wishes.scope(found.facts)
+    gateway = scope.one("gateway")
+    if gateway is None or (wishes.only and "gateway" not in wishes.only):
+        return None
+    job = next((job for job in _jobs(found) if job.label == gateway.label), None)
+    if job and job.pid is not None:
+        return None
+    holders = ((port, holder) for port in gateway.listens_on(scope) for holder in found.facts.machine.at(port))
+    if held := next(holders, None):
+        return Health("gateway", "down", f"{held[0]} is in use by {held[1]}", gateway.label)
+    return _stopped("gateway", gateway, job, found)
 
 
 def _wrong(endpoint: Any, job: Launchd, found: Found) -> Iterator[str]:

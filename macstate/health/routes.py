@@ -15,6 +15,7 @@ from typing import Any
 from macstate.found import Found
 from macstate.health import SERVER_ERROR, healths
 from macstate.resources.serve import Serve
+from macstate.services import pages
 from macstate.wishes import Wishes
 
 PATIENCE = 10
@@ -35,15 +36,21 @@ class Route:
     """Whose it is; empty: the spec has no endpoint for it."""
     public: bool = False
     """Whether the internet reaches it."""
+    stray: bool = False
+    """Whether nothing in the spec asks for it."""
 
 
 def known(wishes: Wishes, found: Found) -> list[Route]:
     """Give every route that macstate made, and those of the spec that are not there, without asking."""
     name = found.facts.node.name
     here = {was.key: was for was in _mine(wishes, found)}
+    guide = _guide(wishes, found)
     wished = {key: (each, funnel) for key, (each, _, funnel) in _endpoints(wishes).items()}
     return [
-        *(Route(_url(name, key), "", "", wished.get(key, ("", False))[0], was.public) for key, was in here.items()),
+        *(
+            Route(_url(name, key), "", "", wished.get(key, ("", False))[0], was.public, key not in {*wished, *guide})
+            for key, was in here.items()
+        ),
         *(
             Route(_url(name, key), "missing", "not in Serve yet", each, funnel)
             for key, (each, funnel) in wished.items()
@@ -74,6 +81,13 @@ def _endpoints(wishes: Wishes) -> dict[str, tuple[str, Any, bool]]:
         for field in ("serve", "funnel")
         if (route := getattr(entry, field, None))
     }
+
+
+def _guide(wishes: Wishes, found: Found) -> set[str]:
+    """Give the keys of the routes to the guide."""
+    scope = wishes.scope(found.facts)
+    endpoints = scope.all("endpoints") if scope.one("gateway") else {}
+    return {f"{pages.page_port(endpoints)}{mount}" for mount in pages.mounts(endpoints)}
 
 
 def _mine(wishes: Wishes, found: Found) -> list[Serve]:

@@ -11,12 +11,14 @@ from typing import Any
 
 from macstate.found import Found
 from macstate.health import running, served
-from macstate.resources.model import size
+from macstate.resources.model import counted, size
 from macstate.services import doors
 from macstate.wishes import Wishes
 
 FOREVER = timedelta(days=365)
 """A model that stays for longer was told to stay (Ollama says so with a year in the 24th century)."""
+LATEST = 2000
+"""No model was unloaded before this year: what says so is no time."""
 COUNTED = re.compile(r" *([0-9]{1,9}) ([0-9T:+-]{8,22}) ([a-z]+/[0-9]{1,5}) (/\S*)")
 """How often, when (to the minute of nginx, to the 100 seconds of Caddy), by which door, and what."""
 
@@ -36,8 +38,8 @@ def loaded(name: str, found: Found) -> Iterator[Loaded]:
         models = json.loads(found.asked.get(f"loaded {name}", "").rpartition("\n")[0])["models"] or ()
         for model in models:
             until = _until(str(model.get("expires_at", "")))
-            count = model.get("size")
-            text = f"{size(count)} in memory" if isinstance(count, int) else "in memory"
+            count = counted(model.get("size"))
+            text = f"{size(count)} in memory" if count else "in memory, its size is unknown"
             yield Loaded(str(model["name"]), text + until)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
@@ -52,6 +54,8 @@ def _until(text: str) -> str:
     except (ValueError, OverflowError):
         return ""
     now = datetime.now().astimezone()
+    if end.year < LATEST:
+        return ""
     if end - now > FOREVER:
         return ", until it is unloaded"
     return f", until {end:%Y-%m-%d }{end:%H:%M}" if end.date() != now.date() else f", until {end:%H:%M}"

@@ -12,6 +12,10 @@ FIELDS = ("bytes", "state", "since", "first", "time", "answer")
 """What stands behind the name in a line of a queue."""
 
 
+MOST = 10**18
+"""Bytes; what claims to be larger is no model."""
+
+
 @dataclass(frozen=True)
 class Pull:
     """One model on its way."""
@@ -71,7 +75,7 @@ def _pull(line: dict[str, str], alive: bool) -> Pull:
     answer, total, completed = line["answer"], 0, 0
     try:
         said = json.loads(answer)
-        total, completed = int(said.get("total", 0)), int(said.get("completed", 0))
+        total, completed = (min(max(int(said.get(name, 0)), 0), MOST) for name in ("total", "completed"))
         answer = str(said.get("error") or said.get("status", ""))
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         pass  # our own words

@@ -136,7 +136,7 @@ def spawn(mac: Mac, job: Job) -> None:
     elif TRIGGERS & set(job["plist"]) or program(job) in ERRANDS:  # done at once
         job["state"], job["last_exit"] = "not running", "0"
     else:
-        job["state"], job["pid"] = "running", next_pid(mac)
+        job["state"], job["pid"], job["began"] = "running", next_pid(mac), time.time()
 
 
 def crash(job: Job) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from itertools import pairwise
 
 from . import launchd
 from .fresh import FIRST_PID
 from .machine import Mac, out
 
-WIDTHS = {"pid": 5, "ppid": 5, "pgid": 5, "comm": 0}
+WIDTHS = {"pid": 5, "ppid": 5, "pgid": 5, "etime": 11, "comm": 0}
 REAL = "/bin/ps"
 
 
@@ -20,9 +21,16 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     pids = [int(pid) for word in _after(words, "-p") for pid in word.split(",") if pid.isdigit()]
     known = programs(mac)
     mac.save()
+    ages = {job["pid"]: job["began"] for job in mac.state["launchd"]["jobs"].values() if "began" in job}
     found = [pid for pid in pids if pid in known] if {part.rstrip("=") for part in columns} <= set(WIDTHS) else []
     for pid in found:
-        values = {"pid": pid, "ppid": 1, "pgid": pid, "comm": known[pid]}
+        values = {
+            "pid": pid,
+            "ppid": 1,
+            "pgid": pid,
+            "etime": _clock(ages.get(pid, mac.state["born"])),
+            "comm": known[pid],
+        }
         names = [column.rstrip("=") for column in columns]
         out(" ".join(f"{values[name]:>{WIDTHS[name] or 1}}" for name in names))
     sys.stdout.flush()
@@ -36,6 +44,15 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
         subprocess.run(asked, check=False)
     return 0 if found else 1
+
+
+def _clock(since: float) -> str:
+    """Say for how long something runs, as [[DD-]HH:]MM:SS."""
+    minutes, seconds = divmod(max(0, int(time.time() - since)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = f"{hours:02}:" if hours or days else ""
+    return f"{f'{days}-' if days else ''}{parts}{minutes:02}:{seconds:02}"
 
 
 def programs(mac: Mac) -> dict[int, str]:
