@@ -276,3 +276,23 @@ def test_a_port_that_somebody_holds_is_no_lost_key(keyed: Laptop) -> None:
     assert any(re.match("left: endpoints.coder: port 8091 is .* /opt/python3 ", line) for line in lines), lines
     assert seen.refusals == []
     keyed.put_back(before)
+
+
+def test_doctor_says_that_nothing_was_applied_yet_and_what_servers_download(tmp_path: Path) -> None:
+    laptop = Laptop(tmp_path)
+    mlx = "mlx: {engine: mlx, model: mlx-community/Qwen3-8B-4bit}"
+    spec = "macs: {macstudio: {hostname: studio, user: anna}}\n"
+    spec += f"endpoints: {{ollama: {{engine: ollama, models: [qwen3]}}, {mlx}}}\n"
+    code, said = doctor(laptop, spec)
+    assert code == 0
+    text = str(said)
+    count = len(laptop.run(spec, dry=True).shown[0].plan.changes)
+    assert f"not applied yet: {count} changes are pending" in text
+    assert "its server downloads mlx-community/Qwen3-8B-4bit at its first start" in text
+    assert text.count("free below") == 1, text
+    assert not laptop.run(spec).failed
+    laptop.wait_for_models()
+    text = str(doctor(laptop, spec))
+    assert "not applied" not in text
+    assert "downloads" not in text
+    assert text.count("free below") == 1

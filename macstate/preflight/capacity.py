@@ -155,20 +155,38 @@ def downloads(flight: Flight) -> Iterator[Finding]:
     yield Finding("models", text, "note")
 
 
+def fetched(flight: Flight) -> Iterator[Finding]:
+    """What a server downloads by itself; macstate neither pulls nor measures it."""
+    coming = {change.id for change in flight.plan.changes if change.action == "create"}
+    for place, entry in flight.entries("endpoints").items():
+        job = f"launchd/system/{entry.job_label(place.partition('.')[2])}"
+        if entry.engine == "mlx" and entry.model and not entry.model.startswith("/") and job in coming:
+            text = f"its server downloads {entry.model} at its first start, unless it is here; its size is not known"
+            yield Finding(place, text, "note")
+
+
 def _free(machine: Machine, folder: str) -> int | None:
     """Give what is free on the disk of a folder: every home lies on one disk."""
     if machine.is_away(folder):
         return None
-    known = machine.free or {}
-    return known.get(folder, known.get("/Users"))
+    return (machine.free or {}).get(_disk(machine, folder))
+
+
+def _disk(machine: Machine, folder: str) -> str:
+    """Give the folder by which the disk of another one is known."""
+    return folder if folder in (machine.free or {}) else "/Users"
 
 
 def disk(flight: Flight) -> Iterator[Finding]:
     """Room on the disk."""
     machine = flight.found.facts.machine
+    models = (change.wish for change in flight.plan.changes if isinstance(change.wish, Model))
+    coming = {wish.folder for wish in models if not machine.is_away(wish.folder)}
     for folder, free in (machine.free or {}).items():
         if machine.is_away(folder):
             continue  # its disk is not mounted, and what is free elsewhere is no answer
+        if free >= LITTLE * 10**9 and any(folder == _disk(machine, each) for each in coming):
+            continue  # told with what is to be downloaded
         level = "warning" if free < LITTLE * 10**9 else "ok"
         yield Finding("disk", f"{size(free)} free below {folder}", level, "disk")
 
@@ -187,4 +205,4 @@ def ways(flight: Flight) -> Iterator[Finding]:
             yield Finding(place, text, "warning", "root-program")
 
 
-RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, disk)
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, fetched, disk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from macstate import report
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths
@@ -22,6 +23,8 @@ YOUNG = 60
 
 def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
     """Tell which endpoints are down and which jobs are started again and again; and in one line, how the others are."""
+    if plan.changes and not found.record.lines:
+        yield Finding("spec", f"not applied yet: {report.pending(plan)}", "note")
     coming = {change.id for change in plan.changes if change.action == "create"} | {*plan.left}
     stopped = {each.id for each in plan.changes if "running" in (field for field, _, _ in each.fields)} - coming
     told: set[str] = set()
