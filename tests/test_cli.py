@@ -640,3 +640,18 @@ def test_one_of_two_macs_that_is_down_asks_nobody(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in said
     assert "Plan: " in said
+
+
+def test_a_log_that_cannot_be_there_says_why(terminal: Terminal) -> None:
+    for words in ((TARGET, "coder.watchdog"), ("coder.watchdog",)):
+        done = terminal.macstate("logs", *words)
+        assert done.returncode == 1
+        assert "endpoints.coder has no watchdog; `watchdog: true` there gives it one" in done.stderr
+    played = terminal.macstate("logs", TARGET, "pictures")
+    assert "a rehearsal's jobs write logs once `rehearse run-jobs on` (inside it) lets them really run" in played.stderr
+
+
+def test_status_says_for_how_long_a_rehearsed_server_runs(terminal: Terminal) -> None:
+    lines = terminal.macstate("status", TARGET).stdout.splitlines()
+    assert re.search(r"^coder +up +process [0-9]+ on 127\.0\.0\.1:8001, for [0-9]+ (s|min)", lines[0]), lines
+    assert [line for line in lines if line.endswith(" ")] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from macstate import spec
 from macstate.document.mistakes import near
@@ -31,8 +31,17 @@ def label(name: str, known: Mapping[str, str]) -> str:
     """
     if _knows(known, name):
         return known.get(name, name)
+    if why := lacks_watchdog(name, known):
+        raise MacstateError(why)
     said = f"{name}: no endpoint and no job of this Mac is called that"
     raise MacstateError(f"{said}; there are {', '.join(sorted(known)) or 'none'}{near(name, known)}")
+
+
+def lacks_watchdog(name: str, known: Iterable[str]) -> str:
+    """Say that a job has no watchdog, where that was asked for; empty: it was not."""
+    owner, dot, word = name.rpartition(".")
+    asked = dot and word == "watchdog" and owner in known
+    return f"{name}: endpoints.{owner} has no watchdog; `watchdog: true` there gives it one" if asked else ""
 
 
 def macs_with(name: str, names: Names) -> list[str]:

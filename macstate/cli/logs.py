@@ -39,6 +39,7 @@ echo
 """
 )
 """Prints how long the file is, and a piece of it in base64: a log may hold any bytes, and a line without an end."""
+RUN_JOBS = "`rehearse run-jobs on` (inside it)"
 FIELDS = {".error": "StandardErrorPath", ".access": ""}
 """What stands behind a job's name for another log than that of its output, and the plist's key for it."""
 
@@ -73,7 +74,10 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
     while True:
         size, *body = connect.ask(host, READ, path, place, str(lines)) if path else [""]
         if not size.isdecimal():
-            raise MacstateError(f"{path or name} cannot be read; it is there once {name} has run")
+            when = f"it is there once {name} has run"
+            if connect.is_rehearsal(host):
+                when = f"a rehearsal's jobs write logs once {RUN_JOBS} lets them really run"
+            raise MacstateError(f"{path or name} cannot be read; {when}")
         text += decode(b64decode("".join(body)), final=pause is None)
         if pause is None:
             yield text

@@ -104,5 +104,7 @@ def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Nam
     known = jobs.everywhere(names)
     if is_target(name):
         raise MacstateError(f"{name}: a Mac, and of it what? Type `{command} {name} NAME`, one of {', '.join(known)}")
+    if why := jobs.lacks_watchdog(name, known):
+        raise MacstateError(why)
     hint = near(name, [*spec.load().macs, *known]) or f"; there are {', '.join(known) or 'none'}"
     raise MacstateError(f"{name}: no Mac and no endpoint is called that{hint}")
