@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -16,6 +18,7 @@ from laptop import Laptop
 from test_cli import BIN, Terminal
 from test_docs import commands
 
+from macstate.cli import folder
 from macstate.rehearsal.mac import birth
 
 SPEC = """
@@ -172,29 +175,105 @@ def test_without_an_inventory_the_line_says_what_to_type(project: Project) -> No
     assert len(reached.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_what_somebody_else_has_put_above_is_not_run(project: Project) -> None:
+GIVES = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+STRANGERS = {
+    "the folder": ".",
+    "the inventory": "inventory.py",
+    "group_data": "group_data",
+    "the spec": "group_data/macs.yml",
+    "Python in it": "group_data/all.py",
+    "Python beside it": "other.py",
+}
+
+
+@pytest.fixture
+def trapped(project: Project) -> Project:
+    """Give a folder that tells when anything in it is run as Python."""
+    for name in ("inventory.py", "group_data/all.py", "other.py"):
+        (project.top / name).write_text(TRAP)
+    return project
+
+
+def refused(project: Project, said: str, *, at: Path) -> None:
+    """See that nothing there is run, whatever is typed but the file itself."""
+    go = "" if at == project.top else f"go to {project.top} and "
+    for words in (("plan",), ("logs", "ollama"), ("plan", "studio"), ("plan", "@rehearsal/studio")):
+        done = project.do(*words, at=at)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1), words
+        assert done.stderr.startswith(said), f"{words}: {done.stderr}"
+        if go or len(words) == 1:
+            named = " ".join((f"macstate {words[0]} ./inventory.py", *words[1:] * (words[0] == "logs")))
+            assert done.stderr.endswith(
+                f", so nothing there is run unasked; if you trust it, {go}name it: `{named}`\n"
+            ), done.stderr
+
+
+@GIVES
+def test_what_somebody_else_may_have_put_there_is_not_run(trapped: Project) -> None:
+    os.chown(trapped.top / "group_data/all.py", 4321, 4321)
+
+    for at in (trapped.top, trapped.below):
+        refused(trapped, f"{trapped.top}/group_data/all.py belongs to uid 4321, not to you", at=at)
+    assert "it was run as Python" in trapped.do("plan", "./inventory.py").stderr  # named, it is meant
+
+
+def test_where_others_may_write_nothing_is_run(trapped: Project) -> None:
+    trapped.top.chmod(0o1777)
+
+    refused(trapped, f"others may write to {trapped.top} (`chmod go-w` ends that)", at=trapped.below)
+
+
+@pytest.mark.parametrize("path", STRANGERS.values(), ids=STRANGERS)
+def test_all_that_is_run_or_read_must_be_ours_alone(trapped: Project, path: str) -> None:
+    place = trapped.top / path
+    assert folder.doubt(trapped.top) == ""
+    place.chmod(0o757)
+    assert folder.doubt(trapped.top) == f"others may write to {place} (`chmod go-w` ends that)"
+    place.chmod(0o775)
+    os.chown(place, -1, os.getgid())
+    assert bool(folder.doubt(trapped.top)) is not is_alone(os.getgid())
+    place.chmod(0o755)
+    if os.geteuid() == 0:
+        os.chown(place, 4321, -1)
+        assert folder.doubt(trapped.top) == f"{place} belongs to uid 4321, not to you"
+
+
+def is_alone(group: int) -> bool:
+    """Say whether a group is the user's own."""
+    user, its = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    return its.gr_name == user.pw_name and {*its.gr_mem} <= {user.pw_name}
+
+
+@GIVES
+def test_a_clone_of_somebody_else_works_by_the_inventorys_name(project: Project) -> None:
+    subprocess.run(["chown", "-R", "4321", project.top], check=True)
+
+    assert project.do("plan").returncode == 1
+    for words in (("plan", "./inventory.py"), ("plan", "inventory.py"), ("plan", "@rehearsal/studio")):
+        done = project.do(*words)
+        assert (done.returncode, done.stderr) == (0, ""), words
+    assert project.do("logs", "./inventory.py", "ollama").returncode == 0
+    assert project.do("plan", SUDO_UID="4321").returncode == 0  # root, by sudo of whom it belongs to
+    assert project.do("plan", at=project.below, SUDO_UID="4321").returncode == 0
+
+
+def test_where_others_may_write_no_file_stands_for_a_rehearsal(project: Project) -> None:
     shared = project.folder / "shared"
-    mine = shared / "mine"
-    mine.mkdir(parents=True)
-    (shared / "inventory.py").write_text(TRAP)
-    os.chown(shared / "inventory.py", 4321, 4321)
+    (shared / "@rehearsal/group_data").mkdir(parents=True)
+    (shared / "@rehearsal/studio").write_text(TRAP)
+    (shared / "@rehearsal/group_data/all.py").write_text(TRAP)
+    (shared / "pwd.py").write_text(TRAP)
+    shared.chmod(0o1777)
+    named = {"MACSTATE_SPEC": str(project.top / "group_data/macs.yml")}
 
-    linked = project.folder / "linked"  # the spec is mine, but not what lies beside it
-    (linked / "group_data").mkdir(parents=True)
-    (linked / "group_data/all.py").write_text(TRAP)
-    (linked / "group_data/macs.yml").symlink_to(project.top / "group_data/macs.yml")
-    (linked / "mine").mkdir()
-    os.chown(linked / "group_data", 4321, 4321)
-
-    done = project.do("plan", at=mine)
-    here = project.do("plan", at=shared)
-    beside = project.do("plan", "@rehearsal/studio", at=linked / "mine")
-
-    assert beside.stderr.startswith("group_data/macs.yml: No such file"), beside.stderr
-    for each in (done, here):
-        assert each.stderr.startswith("there is no inventory.py here"), each.stderr
-    assert project.do("plan", "./inventory.py", at=shared).stderr != done.stderr  # named, it is meant
+    done = project.do("plan", "@rehearsal/studio", at=shared, **named)
+    assert (done.returncode, done.stderr) == (0, "")
+    (shared / "group_data").mkdir()
+    (shared / "group_data/all.py").write_text(TRAP)
+    for target in ("@rehearsal/studio", str(project.top / "inventory.py")):
+        done = project.do("plan", target, at=shared, **named)
+        assert done.stderr.startswith(f"others may write to {shared}"), done.stderr
+        assert f", and for {target} pyinfra would run group_data/*.py there; go to a folder of" in done.stderr
 
 
 @pytest.mark.slow

@@ -72,7 +72,6 @@ for command in (show_plan, *COMMANDS, *hands.COMMANDS, try_endpoint, show_guide,
 
 def main(run: Callable[..., Any] = macstate) -> None:
     """Run the command; what a user can fix is one line. ``--debug`` may stand anywhere."""
-    sys.path.append(".")
     try:
         run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
     except click.UsageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from macstate import spec, terminal
+from macstate.cli import folder
 from macstate.cli.target import hosts_of, limited
 from macstate.cli.words import meant, targeted
 from macstate.errors import MacstateError
@@ -24,6 +25,7 @@ def show_guide(target: str | None, *, form: str, limit: tuple[str, ...]) -> None
 
     It comes from the spec alone; without TARGET it is about all Macs there.
     """
+    folder.check_spec()
     known = spec.load()
     names = list(known.macs)
     if target is not None or limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -27,6 +28,7 @@ from pyinfra_cli.exceptions import UnexpectedExternalError  # noqa: E402
 from pyinfra_cli.inventory import make_inventory  # noqa: E402
 from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 
+from macstate.cli.folder import check_data  # noqa: E402
 from macstate.cli.words import Target, meant  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.hosts import LAPTOP  # noqa: E402
@@ -115,8 +117,14 @@ def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory
     if not (target.startswith("@") or os.path.isfile(target)):  # noqa: PTH113 - pathlib's fails on what cannot be a name
         said = f"{target}: no such inventory file"
         raise MacstateError(f"{said}; type a Mac's name, @rehearsal/NAME for a rehearsal, or a path to an inventory")
+    beside = target.startswith("@") or Path(target).resolve().parent != Path(folder).resolve()
+    ours = not beside or check_data(target)
+    if not ours and target.startswith("@"):  # pyinfra would take a file of that name for an inventory, and run it
+        return Inventory(([target], {}), override_data=overrides)
+    if ours and "." not in sys.path:
+        sys.path.append(".")
     try:
-        found: Inventory = make_inventory(target, cwd=folder, override_data=overrides)
+        found: Inventory = make_inventory(target, cwd=folder if ours else None, override_data=overrides)
     except SyntaxError as error:
         where = f"{error.filename or target}:{error.lineno or 1}"
         raise MacstateError(f"{where}: this is no Python ({error.msg}), as an inventory has to be") from error

@@ -54,7 +54,12 @@ def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..
 
 def is_target(word: str) -> bool:
     """Say whether a word is what may stand for TARGET; a file is what ends in .py or holds a slash."""
-    return _is_place(word) or word in spec.load().macs
+    return _is_place(word) or word in _spec().macs
+
+
+def _spec() -> spec.Spec:
+    folder.check_spec()
+    return spec.load()
 
 
 def _is_place(word: str) -> bool:
@@ -70,11 +75,15 @@ def meant(word: str | None) -> Target:
     if word is None and folder.has_inventory():
         return Target(folder.INVENTORY)
     if word is None:
+        folder.check()
         why = f"there is no {folder.INVENTORY} here or in a folder above that is yours"
         raise MacstateError(f"{why}; go to where it is, or name a Mac of the spec, @rehearsal/NAME or a file")
+    if word.startswith("@"):
+        folder.check_spec()
+        return Target(word)
     if _is_place(word):
-        return Target(word if word.startswith("@") else str(folder.typed(word)))
-    known = spec.load()
+        return Target(str(folder.typed(word)))
+    known = _spec()
     if word not in known.macs:
         there = os.path.isfile(folder.typed(word))  # noqa: PTH113 - pathlib's fails on what cannot be a name
         file = f"; an inventory of that name is typed with its path: ./{word}" if there else ""
@@ -92,6 +101,7 @@ def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Nam
     target, name = words
     if target is not None:
         return meant(target)
+    folder.check(name)
     macs = jobs.macs_with(name, names)
     if len(macs) == 1:
         return meant(macs[0])
