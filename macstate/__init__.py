@@ -18,8 +18,8 @@ carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts``
                ``journal`` what was done; ``hand`` stops and starts a job
 tried          ``trial``: a chat from this laptop, link by link
 the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``
-the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``cli`` and
-               ``status``; ``render`` and ``blocks`` write texts, ``files`` reads and writes the laptop's own
+the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``hint``,
+               ``cli`` and ``status``; ``render`` and ``blocks`` write texts, ``files`` has the laptop's own
 without a Mac  ``rehearsal``
 =============  =====================================================================================================
 """

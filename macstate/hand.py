@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from macstate import journal
+from macstate import hint, journal
 from macstate.change import Plan
 from macstate.errors import MacstateError
 from macstate.found import Found
@@ -102,10 +102,10 @@ class Deed:
         )
 
 
-def deed(verb: str, typed: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
+def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
     """Say what is to be done, and to which jobs: ``labels`` are theirs by name, a server's first, its watchdog's last.
 
-    ``typed`` is what stood behind the command; ``off``: the spec itself keeps them off.
+    ``off``: the spec itself keeps them off.
 
     Raises:
         MacstateError: that cannot be done to them.
@@ -117,9 +117,8 @@ def deed(verb: str, typed: str, labels: dict[str, str], found: Found, *, off: bo
             each for each in found.record.lines if each.startswith("launchd/") and each.endswith(f"/{labels[name]}")
         ]
         hidden = [why for start, why in found.unreadable.items() for each in ours if each.startswith(start)]
-        absent = (
-            "its job is not on this Mac, or macstate did not make it; `macstate plan` shows what the next apply makes"
-        )
+        makes = f"{hint.command('plan')} shows what the next apply makes"
+        absent = f"its job is not on this Mac, or macstate did not make it; {makes}"
         raise MacstateError(f"{name}: {next(iter(hidden), absent)}")
     if any(job.was.loaded is None or job.was.enabled is None for job in jobs):
         raise MacstateError(f"{name}: {Launchd.help[NO_DOMAIN]}")
@@ -129,14 +128,14 @@ def deed(verb: str, typed: str, labels: dict[str, str], found: Found, *, off: bo
         case "stop":
             todo = [job for job in reversed(jobs) if not (job.is_off and job.state != "owned")]
             them = "them" if len(todo) > 1 else "it"
-            again = f"`macstate start {typed}` or the next apply starts {them} again"
+            again = f"{hint.command('start', name)} or the next apply starts {them} again"
             return Deed(verb, tuple(todo), f"stopped {_both(todo)}; {again}" if todo else f"{name} is stopped; {again}")
         case "start":
             todo = [job for job in jobs if not job.is_on or job.state == STOPPED]
             return Deed(verb, tuple(todo), f"started {_both(todo)}" if todo else f"{name} runs already")
         case _:
             if not jobs[0].was.enabled:
-                raise MacstateError(f"{name} is stopped; `macstate start {typed}` starts it")
+                raise MacstateError(f"{name} is stopped; {hint.command('start', name)} starts it")
             return Deed(verb, (jobs[0],), f"restarted {name}")
 
 
@@ -178,7 +177,7 @@ def _restart(job: Job) -> Iterator[Step]:
 
 def _proof(job: Job) -> Iterator[Step]:
     if job.stays:
-        told = f"{job.name} was started, and does not stay up; `macstate logs` shows why"
+        told = f"{job.name} was started, and does not stay up; {hint.command('logs', job.name)} shows why"
         yield Run(("sh", "-c", RUNS, "sh", job.was.target, str(job.was.pid or "")), refusal=("it does not run", told))
 
 

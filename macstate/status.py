@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from macstate import report
+from macstate import hint, report
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths, ill_gateway, usage
@@ -128,7 +128,7 @@ class Status:
         for why in report.left(self.plan):
             yield "spec", "left", why, "red"
         if self.plan.changes:
-            yield "spec", "differs", f"{report.pending(self.plan)}: `macstate plan`", "yellow"
+            yield "spec", "differs", f"{report.pending(self.plan)}: {hint.command('plan')}", "yellow"
         elif not self.plan.left:
             yield "spec", "matches", "", "green"
 

@@ -401,3 +401,17 @@ def test_the_plan_is_the_same_by_whichever_name(project: Project) -> None:
     assert [done.returncode for done in plans] == [0, 0, 0], plans[0].stderr
     assert len({done.stdout for done in plans}) == 1
     assert list(json.loads(plans[0].stdout)["hosts"]) == ["studio"]
+
+
+def test_what_there_is_to_type_is_about_the_target_that_was_typed(project: Project) -> None:
+    for target in ("@rehearsal/studio", "./inventory.py"):
+        stop, again = project.do("stop", target, "ollama"), project.do("restart", "ollama", target)
+        status, doctor = project.do("status", target), project.do("doctor", target)
+
+        assert f"; `macstate start {target} ollama` or the next apply" in stop.stdout, stop.stderr
+        assert f"`macstate start {target} ollama` starts it" in again.stderr
+        assert f"`macstate start {target} ollama` or the next apply" in status.stdout
+        assert re.search(rf"pending: `macstate plan {re.escape(target)}`$", status.stdout, re.MULTILINE), status.stdout
+        told = stop.stdout + again.stderr + status.stdout + doctor.stdout
+        assert {*re.findall(r"`macstate \w+ (\S+) ?.*?`", told)} <= {target}, told
+    assert "`macstate start ollama` or" in project.do("status").stdout

@@ -31,14 +31,13 @@ def _command(verb: str) -> click.Command:
     @limited
     def command(words: tuple[str | None, str], *, limit: tuple[str, ...]) -> None:
         target, name = about(words, limit, jobs.named), words[1]
-        typed = " ".join(filter(None, words))
 
         def do(state: State, host: Host) -> None:
             wishes = spec.load().for_host(host.name)
             known = jobs.named(wishes)
             label = jobs.label(name, known)
             found = connect.look(host, wishes)
-            deed = hand.deed(verb, typed, _with_watchdog(name, label, known), found, off=_is_off(label, wishes))
+            deed = hand.deed(verb, _with_watchdog(name, label, known), found, off=_is_off(label, wishes))
             if deed.jobs:
                 session = deed.session(found, spec.load().digest)
                 ops.sent(host, session, deed.payload(session, connect.me(host)), root=deed.root)

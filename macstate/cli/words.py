@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from macstate import spec
+from macstate import hint, spec
 from macstate.cli import complete, folder, jobs
 from macstate.document.mistakes import near
 from macstate.errors import MacstateError
@@ -27,7 +27,12 @@ class Target:
 
 def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command its TARGET."""
-    return click.argument("target", required=False, shell_complete=complete.targets)(command)
+
+    def noted(_context: click.Context, _parameter: click.Parameter, word: str | None) -> str | None:
+        hint.about(word)
+        return word
+
+    return click.argument("target", required=False, callback=noted, shell_complete=complete.targets)(command)
 
 
 def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..., Any]:
@@ -41,10 +46,11 @@ def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..
             raise click.UsageError(f"Missing argument '{name}'.", context)
         if len(words) > 2:  # noqa: PLR2004 - TARGET and the word
             raise click.UsageError(f"Got unexpected extra argument ({words[2]})", context)
-        if len(words) == 1:
-            return None, words[0]
-        first, second = words
-        return (second, first) if is_target(second) and not is_target(first) else (first, second)
+        first, second = words if len(words) > 1 else (None, words[0])
+        if first is not None and is_target(second) and not is_target(first):
+            first, second = second, first
+        hint.about(first)
+        return first, second
 
     metavar = f"[TARGET] {name}"
     return click.argument(
@@ -116,5 +122,5 @@ def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Nam
         raise MacstateError(f"{name}: a Mac, and of it what? Type `{command} {name} NAME`, one of {', '.join(known)}")
     if why := jobs.lacks_watchdog(name, known):
         raise MacstateError(why)
-    hint = near(name, [*spec.load().macs, *known]) or f"; there are {', '.join(known) or 'none'}"
-    raise MacstateError(f"{name}: no Mac and no endpoint is called that{hint}")
+    advice = near(name, [*spec.load().macs, *known]) or f"; there are {', '.join(known) or 'none'}"
+    raise MacstateError(f"{name}: no Mac and no endpoint is called that{advice}")

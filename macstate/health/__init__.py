@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from macstate import hint
 from macstate.found import Found
 from macstate.ollama.names import full
 from macstate.record import STOPPED
@@ -111,7 +112,7 @@ def served(name: str, endpoint: Any, found: Found) -> Collection[str] | str:
 
 def _stopped(name: str, endpoint: Any, job: Launchd | None, found: Found) -> Health:
     if job and job.is_off and (line := found.record.lines.get(job.id)) and line.state == STOPPED:
-        return Health(name, "stopped", f"by `macstate stop`; `macstate start {name}` or the next apply starts it")
+        return Health(name, "stopped", f"by `macstate stop`; {hint.command('start', name)} or the next apply starts it")
     if job and getattr(endpoint, "waits_for", None) and found.facts.machine.is_away(endpoint.waits_for):
         return Health(name, "waiting", f"it waits for {endpoint.waits_for}, which is not mounted")
     if job is None or not job.loaded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from macstate import report
+from macstate import hint, report
 from macstate.change import Plan
 from macstate.found import Found
 from macstate.health import Health, healths
@@ -40,13 +40,13 @@ def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
         if again or (job.id in stopped and entry.section != "endpoints"):
             text = f"its job was started {job.runs} times" if again else "its job is not running"
             why = f"; {job.last_failure}" if job.last_failure else ""
-            yield Finding(place(name, entry), f"{text}{why}; `macstate logs {name}` shows why", "error")
+            yield Finding(place(name, entry), f"{text}{why}; {hint.command('logs', name)} shows why", "error")
             told.add(name)
     seen = [each for each in healths(wishes, found) if not _is_to_come(each, coming)]
     for each in seen:
         if not (each.fine or each.state == STOPPED or each.name in told):
-            hint = f"; `macstate logs {each.name}` shows why" if each.state == "down" else ""
-            yield Finding(f"endpoints.{each.name}", f"{each.state}: {each.text}{hint}", "error")
+            advice = f"; {hint.command('logs', each.name)} shows why" if each.state == "down" else ""
+            yield Finding(f"endpoints.{each.name}", f"{each.state}: {each.text}{advice}", "error")
     if well := [f"{each.name} {each.state}" for each in seen if each.fine or each.state == STOPPED]:
         yield Finding("endpoints", ", ".join(well))
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from macstate import hint
 from macstate.change import SIGNS, Batch, Change, Plan
 from macstate.found import Found
 from macstate.health import Health
@@ -208,7 +209,7 @@ def proven(plan: Plan, seen: Iterable[Health]) -> str:
     waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
     if pulls := sum(note.startswith("is on its way: ") for _, note in plan.notes):
         waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
-    rest = f"; {', '.join(waits)}: `macstate status` tells how far" if waits else ""
+    rest = f"; {', '.join(waits)}: {hint.command('status')} tells how far" if waits else ""
     return f"nothing is left to change{rest}"
 
 

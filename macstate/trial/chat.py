@@ -11,6 +11,7 @@ from typing import Any
 
 from dns.nameserver import Nameserver
 
+from macstate import hint
 from macstate.ollama.names import full
 from macstate.trial import names, stream, verdict
 from macstate.trial.door import BrokenError, Door, Outcome, UnaskedError
@@ -89,7 +90,7 @@ class Trial:
             kind = answer.getheader("Content-Type", "").partition(";")[0].strip().lower()
             if kind == "application/json":
                 said = verdict.error_text(answer.read(verdict.READ))
-                logs = f"`macstate logs {door.endpoint}`"
+                logs = f"{hint.command('logs', door.endpoint)}"
                 raise BrokenError("server", f"it answers at once and not as a stream: {door.told(said)}; {logs}")
             return stream.heard(door, self.model, answer, wire), wire.begun
 
@@ -113,7 +114,7 @@ class Trial:
         if found := self._list(door, MODELS, "data", "id"):
             return found[0]
         raise BrokenError(
-            "model", f"the server has none; name one in `models`, or look at `macstate logs {door.endpoint}`"
+            "model", f"the server has none; name one in `models`, or look at {hint.command('logs', door.endpoint)}"
         )
 
     def _list(self, door: Door, path: str, several: str, one: str) -> list[str]:
@@ -142,7 +143,7 @@ class Trial:
             return error
         has = ", ".join(found[:LISTED]) + (", …" if len(found) > LISTED else "") or "none"
         said = f"{door.told(self.model)} is not there; the server has {door.told(has)}"
-        return BrokenError("model", f"{said}; `macstate status` shows what is on its way")
+        return BrokenError("model", f"{said}; {hint.command('status')} shows what is on its way")
 
     @contextmanager
     def _asked(
@@ -155,18 +156,22 @@ class Trial:
         except TimeoutError:
             raise self._silent(door, patience, chat=body is not None) from None
         except TooMuchError:
-            raise BrokenError("server", f"its answer to {path} does not end; `macstate logs {door.endpoint}`") from None
+            raise BrokenError(
+                "server", f"its answer to {path} does not end; {hint.command('logs', door.endpoint)}"
+            ) from None
         except LOST as error:
             why = door.told(str(error)) or type(error).__name__
-            raise BrokenError("server", f"it hangs up in the middle ({why}); `macstate logs {door.endpoint}`") from None
+            raise BrokenError(
+                "server", f"it hangs up in the middle ({why}); {hint.command('logs', door.endpoint)}"
+            ) from None
 
     def _silent(self, door: Door, patience: float, *, chat: bool) -> BrokenError:
         """Look who it is that says nothing: the gate, the server, or its model."""
         if door.gated and not self._says(door, CROOKED):
             return BrokenError(
-                "gate", f"Serve is there, and the gate says nothing within {SOON} s; `macstate logs gateway`"
+                "gate", f"Serve is there, and the gate says nothing within {SOON} s; {hint.command('logs', 'gateway')}"
             )
-        logs = f"`macstate logs {door.endpoint}`"
+        logs = f"{hint.command('logs', door.endpoint)}"
         if chat and self._says(door, MODELS):
             said = f"{door.told(self.model)} gives no token within {patience:g} s, though the server answers"
             return BrokenError("model", f"{said}: it loads, or others wait before; --timeout waits longer; {logs}")

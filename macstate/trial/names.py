@@ -10,6 +10,7 @@ import dns.exception
 import dns.nameserver
 import dns.resolver
 
+from macstate import hint
 from macstate.errors import MacstateError
 from macstate.trial.door import RESOLVERS, BrokenError, Door, UnaskedError
 
@@ -89,7 +90,7 @@ def _public(door: Door, resolvers: tuple[dns.nameserver.Nameserver, ...]) -> str
             raise BrokenError(
                 "name",
                 f"public DNS has no address of {door.name}: Funnel is off there, or on for less than 10 minutes; "
-                "`macstate status` shows the routes",
+                f"{hint.command('status')} shows the routes",
             )
         for one in found:
             if is_public(one):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
 
+from macstate import hint
 from macstate.trial.door import BrokenError, Door
 from macstate.trial.verdict import error_text
 from macstate.trial.wire import LOST, TooMuchError, Wire
@@ -102,7 +103,7 @@ def heard(door: Door, model: str, answer: HTTPResponse, wire: Wire) -> Heard:
         cut = "" if answer.length in {None, 0} else "the connection ends early"
     except TooMuchError:
         said = f"its answer does not end, though it was asked for {WANTED} tokens ({_tokens(found.chunks)} came)"
-        raise BrokenError("server", f"{said}; `macstate logs {door.endpoint}`") from None
+        raise BrokenError("server", f"{said}; {hint.command('logs', door.endpoint)}") from None
     except TimeoutError:
         if not found.chunks:
             raise
@@ -133,7 +134,7 @@ def _listen(found: Heard, answer: HTTPResponse, wire: Wire) -> None:
 
 
 def _check(door: Door, model: str, found: Heard, cut: str) -> None:
-    logs = f"`macstate logs {door.endpoint}`"
+    logs = f"{hint.command('logs', door.endpoint)}"
     if found.error:
         after = f" after {_tokens(found.chunks)}" if found.chunks else ""
         raise BrokenError("model", f"{door.told(model)} ends with an error{after}: {door.told(found.error)}; {logs}")

@@ -7,6 +7,7 @@ import re
 from http.client import HTTPResponse
 from typing import Any
 
+from macstate import hint
 from macstate.services.gate import ERRORS, REFUSALS
 from macstate.trial.door import BrokenError, Door
 
@@ -27,17 +28,17 @@ def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
     if status == NOT_FOUND and not (door.gated and passed) and _is_serves(answer, said):
         where = f"{door.mount or '/'} at port {door.port}"
         return BrokenError(
-            "Serve", f"it has no route for {where} (HTTP 404); `macstate plan` shows how to bring it back"
+            "Serve", f"it has no route for {where} (HTTP 404); {hint.command('plan')} shows how to bring it back"
         )
     if passed:
         return _by_server(door, status, said, model)
-    logs = "`macstate status`, `macstate logs gateway`"
+    logs = f"{hint.command('status')}, {hint.command('logs', 'gateway')}"
     return BrokenError("gate", f"HTTP {status}, and not by the gate: it does not run where the route leads; {logs}")
 
 
 def _by_server(door: Door, status: int, said: str, model: str) -> BrokenError:
     words = f": {door.told(said)}" if said else ""
-    logs = f"`macstate logs {door.endpoint}`"
+    logs = f"{hint.command('logs', door.endpoint)}"
     if status < ERROR:
         return BrokenError("server", f"HTTP {status}: it sends elsewhere, which a key does not follow; {logs}")
     if status in {UNAUTHORIZED, FORBIDDEN}:
@@ -50,18 +51,17 @@ def _by_server(door: Door, status: int, said: str, model: str) -> BrokenError:
 def _by_gate(door: Door, status: int, said: str, wait: str) -> BrokenError:
     match status:
         case 401 if door.key:
-            why = (
-                f"HTTP 401: it does not know the key {door.key_name} of this laptop; `macstate plan` shows what differs"
-            )
+            lacks = f"HTTP 401: it does not know the key {door.key_name} of this laptop"
+            why = f"{lacks}; {hint.command('plan')} shows what differs"
         case 401:
-            why = "HTTP 401: it wants a key here, and the spec does not; `macstate plan` shows what differs"
+            why = f"HTTP 401: it wants a key here, and the spec does not; {hint.command('plan')} shows what differs"
         case 429:
             seconds = f", in {wait} s" if re.fullmatch(r"\d{1,6}", wait) else ""
             why = f"HTTP 429: more requests than `rate_limit` lets through; try again later{seconds}"
         case 502 | 504:
-            return BrokenError("server", f"HTTP {status} by the gate: {said}; `macstate logs {door.endpoint}`")
+            return BrokenError("server", f"HTTP {status} by the gate: {said}; {hint.command('logs', door.endpoint)}")
         case 404 | 405:
-            why = f"HTTP {status}: {said}; its configuration is not the spec's: `macstate plan`"
+            why = f"HTTP {status}: {said}; its configuration is not the spec's: {hint.command('plan')}"
         case _:
             why = f"HTTP {status}: {said}"
     return BrokenError("gate", why)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
+from macstate import hint
 from macstate.errors import MacstateError
 from macstate.services.pages import HTTPS
 from macstate.ssh import tailnet
@@ -177,11 +178,13 @@ def _nobody(door: Door, error: OSError, *, connected: bool) -> BrokenError:
         return BrokenError("Serve", f"no TLS within {HANDSHAKE} s: its certificate may be on its way; try again soon")
     if door.public:
         off = "Funnel is off at this port, or the Mac is"
-        return BrokenError("Serve", f"Funnel's ingress hangs up ({why}): {off}; `macstate status` shows the routes")
+        return BrokenError(
+            "Serve", f"Funnel's ingress hangs up ({why}): {off}; {hint.command('status')} shows the routes"
+        )
     if isinstance(error, TimeoutError):
         said = (
             f"{door.name} is there, but its port {door.port} does not answer: the tailnet's policy does not let this "
         )
         return BrokenError("tailnet", f"{said}laptop in, or nothing is served, and a firewall hides that")
     served = f"the Mac is there, but nothing is served at its port {door.port} ({why})"
-    return BrokenError("Serve", f"{served}; `macstate plan` shows how to bring the route back")
+    return BrokenError("Serve", f"{served}; {hint.command('plan')} shows how to bring the route back")
