@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -331,6 +332,33 @@ def test_a_key_in_the_form_of_a_url_is_not_shown(front: Front, form: str) -> Non
     assert through(front, error("400 No", f"no /x?key={form}&y")).text.startswith(
         "model: m: HTTP 400: no /x?key=(key)&y;"
     )
+
+
+FORMS = {
+    "capitals": KEY.upper(),
+    "hex": KEY.encode().hex(),
+    "HEX, parted": KEY.encode().hex(":").upper(),
+    "base64": b64encode(KEY.encode()).decode(),
+    "base64 of the header": b64encode(f"Bearer {KEY}".encode()).decode(),
+    "base64 of the password": b64encode(f"me:{KEY}".encode()).decode(),
+    "base64 for URLs": urlsafe_b64encode(f"x{KEY}".encode()).decode(),
+    "HTML": "".join(f"&#{ord(each)};" for each in KEY),
+    "HTML, in hex": "".join(f"&#x{ord(each):02X};" for each in KEY),
+    "a text of C": "".join(f"\\x{ord(each):02x}" for each in KEY),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_key_in_another_form_is_not_shown(front: Front, form: str) -> None:
+    text = through(front, error("400 No", f"no {form} here")).text
+
+    assert "(key)" in text
+    assert [form[start : start + 14] for start in range(len(form) - 13) if form[start : start + 14] in text] == [], text
+
+
+@pytest.mark.parametrize("status", ["204 No", "202 No"])
+def test_a_success_without_an_answer_says_nothing_against_the_gate(front: Front, status: str) -> None:
+    assert through(front, head(status), gated=True).text.startswith(f"server: HTTP {status[:3]}, which is no answer")
 
 
 PIECES = some.one_of(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -97,8 +99,8 @@ def _without(text: str, key: str) -> str:
     """Hide a key, and every piece of it, whatever stands between its characters."""
     places = [place for place, character in enumerate(text) if not FOREIGN.match(character)]
     bare = "".join(text[place] for place in places)
-    forms = (key, quote(key, safe=""), re.sub("%..", lambda found: found[0].lower(), quote(key, safe="")))
-    pieces = {form[start : start + PIECE] for form in forms for start in range(len(form) - PIECE + 1)}
+    bare = bare.lower()
+    pieces = {form[start : start + PIECE] for form in _forms(key) for start in range(len(form) - PIECE + 1)}
     hidden: set[int] = set()
     for start in range(len(bare) - PIECE + 1):
         if bare[start : start + PIECE] in pieces:
@@ -108,3 +110,16 @@ def _without(text: str, key: str) -> str:
         for place, character in enumerate(text)
     )
     return "".join(shown)
+
+
+def _forms(key: str) -> Iterator[str]:
+    """Give a key as a server may say it: as it is, as in a URL, in hex, as characters of HTML, and in base64.
+
+    All in small letters, and without what is skipped in a text. In base64 it looks different by what stands before it,
+    which is the length of that, of three.
+    """
+    yield from (key.lower(), quote(key, safe="").lower(), key.encode().hex())
+    yield from ("".join(map(str, key.encode())), "".join(f"x{byte:x}" for byte in key.encode()))
+    for before in range(3):
+        coded = b64encode(b" " * before + key.encode())[4 * bool(before) :].decode().rstrip("=").lower()
+        yield from (coded, coded.translate(str.maketrans("+/", "-_")))

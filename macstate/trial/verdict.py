@@ -14,7 +14,7 @@ from macstate.trial.door import BrokenError, Door
 GATE = {(status, text) for status, (_, text) in ERRORS.items()} | set(REFUSALS.values())
 """The gate's own answers; whatever else comes with such a status comes from behind it."""
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
-ERROR = 400
+REDIRECTS, ERROR = 300, 400
 READ = 65_536
 """Bytes of an error that are looked at."""
 
@@ -24,7 +24,7 @@ def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
     status, said = answer.status, error_text(answer.read(READ))
     if (status, said) in GATE:
         return _by_gate(door, status, said, answer.getheader("Retry-After", ""))
-    passed = not door.gated or _passed_gate(answer)
+    passed = not door.gated or status < REDIRECTS or _passed_gate(answer)  # the gate itself makes no success
     if status == NOT_FOUND and not (door.gated and passed) and _is_serves(answer, said):
         where = f"{door.mount or '/'} at port {door.port}"
         return BrokenError(
@@ -39,6 +39,8 @@ def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
 def _by_server(door: Door, status: int, said: str, model: str) -> BrokenError:
     words = f": {door.told(said)}" if said else ""
     logs = f"{hint.command('logs', door.endpoint)}"
+    if status < REDIRECTS:
+        return BrokenError("server", f"HTTP {status}, which is no answer to a chat; {logs}")
     if status < ERROR:
         return BrokenError("server", f"HTTP {status}: it sends elsewhere, which a key does not follow; {logs}")
     if status in {UNAUTHORIZED, FORBIDDEN}:
