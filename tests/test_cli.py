@@ -423,8 +423,8 @@ NO_MAC = "no Mac is called that; the spec has studio"
 MISTAKES = {
     ("plan", "./README.md"): r"README.md:\d+: this is no Python \(.*\), as an inventory has to be",
     ("plan", "README.md"): rf"README\.md: {NO_MAC}; an inventory of that name is typed with its path: \./README\.md",
-    ("plan", "."): rf"\.: {NO_MAC}",
-    ("plan", ""): rf"'': {NO_MAC}",
+    ("plan", "."): r"\.: no Mac; type e\.g\. studio, @rehearsal/studio or \./inventory\.py",
+    ("plan", ""): r"'': no Mac; type e\.g\. studio, @rehearsal/studio or \./inventory\.py",
     ("plan", "no.py"): rf"no\.py: {NOT_FOUND}",
     ("plan", "HOME/syntax.py"): r"HOME/syntax\.py:2: this is no Python \('\(' was never closed\), .*",
     ("plan", "HOME/raises.py"): r"HOME/raises\.py:2: ZeroDivisionError: division by zero",

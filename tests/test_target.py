@@ -344,7 +344,22 @@ def test_one_line_says_which_mac_to_name(pair: Project) -> None:
         ("logs", "studi", "both"): "studi: no Mac is called that; the spec has studio, mini; did you mean `studio`?",
         ("logs", "mini", "coder"): "mini: coder: no endpoint and no job of this Mac is called that; there are both",
         ("logs",): "macstate logs: Missing argument 'NAME'. `macstate logs --help` tells more",
-        ("logs", "a", "b", "c"): "macstate logs: Got unexpected extra argument (c) `macstate logs --help` tells more",
+        ("logs", "a", "b", "c"): "macstate logs: Got unexpected extra argument (c). `macstate logs --help` tells more",
+        ("plan", "@rehearsal"): "@rehearsal: no Mac is called that; type @rehearsal/studio or @rehearsal/mini",
+        ("plan", "@rehearsal/"): "@rehearsal/: no Mac is called that; type @rehearsal/studio or @rehearsal/mini",
+        ("plan", "@rehearsal/studi"): "@rehearsal/studi: no Mac is called that; type @rehearsal/studio or "
+        "@rehearsal/mini; did you mean `@rehearsal/studio`?",
+        ("plan", ""): "'': no Mac; type e.g. studio, @rehearsal/studio or ./inventory.py",
+        ("plan", ".."): "..: no Mac; type e.g. studio, @rehearsal/studio or ./inventory.py",
+        ("status", "coder"): "coder: an endpoint or a job, and this takes a Mac; type `macstate status`, or `macstate "
+        "logs coder`",
+        ("plan", "coder"): "coder: an endpoint or a job, and this takes a Mac; type `macstate plan --only "
+        "endpoints.coder`",
+        ("stauts",): "macstate: No such command 'stauts'; did you mean `status`? `macstate --help` tells more",
+        ("apply",): "macstate: `pyinfra inventory.py deploy.py` carries out what `macstate plan` shows. `macstate "
+        "--help` tells more",
+        ("completion",): "macstate completion: Missing argument '{zsh|bash}'. Choose from: zsh, bash. `macstate "
+        "completion --help` tells more",
         ("awake", "studio"): "'studio' is not a duration; type a number with its unit: `30s`, `5m` or `2h`",
         ("plan", "studi"): "studi: no Mac is called that; the spec has studio, mini; did you mean `studio`?",
     }

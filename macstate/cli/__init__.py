@@ -17,9 +17,12 @@ from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS
 from macstate.cli.plan import ERROR, show_plan
 from macstate.cli.trial import try_endpoint
+from macstate.document.mistakes import near
 from macstate.errors import lacking, oneline
 
 DEBUG = "--debug"
+APPLY = ("apply", "deploy", "up", "run")
+"""What a person may try that is pyinfra's own command."""
 DAILY = """\
 What there is to type, day by day:
   macstate plan                      what would change
@@ -31,7 +34,25 @@ What there is to type, day by day:
 """
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class Commands(click.Group):
+    """Ours by their names; whoever mistypes one is told which was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command.
+
+        Raises:
+            click.UsageError: there is none of that name.
+        """
+        if args and args[0] in APPLY:
+            raise click.UsageError(f"`pyinfra inventory.py deploy.py` carries out what `{self.name} plan` shows.", ctx)
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise click.UsageError(f"No such command {args[0]!r}{near(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="macstate")
 @click.option(DEBUG, is_flag=True, expose_value=False, help="Show the traceback of a defect.")
 @click.pass_context
@@ -76,7 +97,9 @@ def main(run: Callable[..., Any] = macstate) -> None:
         run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "macstate"
-        terminal.say(f"{name}: {oneline(error.format_message())} `{name} --help` tells more", err=True)
+        said = oneline(" ".join(error.format_message().split()))
+        stop = "" if said.endswith((".", "?", "!")) else "."
+        terminal.say(f"{name}: {said}{stop} `{name} --help` tells more", err=True)
         sys.exit(ERROR)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ERROR)

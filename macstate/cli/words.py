@@ -13,6 +13,10 @@ from macstate import hint, spec
 from macstate.cli import complete, folder, jobs
 from macstate.document.mistakes import near
 from macstate.errors import MacstateError
+from macstate.wishes import place
+
+OWN = ("@mac", "@rehearsal")
+"""Our own connectors, whose names are the spec's."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,45 @@ def meant(word: str | None) -> Target:
         why = f"there is no {folder.INVENTORY} here or in a folder above that is yours"
         raise MacstateError(f"{why}; go to where it is, or name a Mac of the spec, @rehearsal/NAME or a file")
     if word.startswith("@"):
-        folder.check_spec()
+        _check_own(word)
         return Target(word)
     if _is_place(word):
         return Target(str(folder.typed(word)))
     known = _spec()
     if word not in known.macs:
+        if not word.strip("."):
+            first = next(iter(known.macs))
+            raise MacstateError(
+                f"{word or repr(word)}: no Mac; type e.g. {first}, @rehearsal/{first} or ./{folder.INVENTORY}"
+            )
+        if word in jobs.everywhere(jobs.named):
+            raise MacstateError(f"{word}: an endpoint or a job, and this takes a Mac; type {_of_a_job(word, known)}")
         there = os.path.isfile(folder.typed(word))  # noqa: PTH113 - pathlib's fails on what cannot be a name
         file = f"; an inventory of that name is typed with its path: ./{word}" if there else ""
         said = f"{word or repr(word)}: no Mac is called that; the spec has {', '.join(known.macs)}"
         raise MacstateError(f"{said}{near(word, known.macs)}{file}")
     return Target(folder.INVENTORY if folder.has_inventory() else f"@mac/{word}", word)
+
+
+def _check_own(word: str) -> None:
+    """Refuse a rehearsal, or one of the spec's Macs, that the spec lacks; pyinfra takes several, with commas."""
+    known = _spec()
+    for each in word.split(","):
+        kind, _, name = each.partition("/")
+        if kind in OWN and name not in known.macs:
+            there = [f"{kind}/{mac}" for mac in known.macs]
+            raise MacstateError(
+                f"{each}: no Mac is called that; type {' or '.join(there)}{near(each, there) if name else ''}"
+            )
+
+
+def _of_a_job(name: str, known: spec.Spec) -> str:
+    """Give the command about a job that was probably meant."""
+    command = click.get_current_context().command_path
+    places = {pair[0]: place(*pair) for mac in known.macs for pair in known.for_host(mac).entries}
+    if command.endswith(" plan") and name in places:
+        return f"`{command} --only {places[name]}`"
+    return f"`{command}`, or `macstate logs {name}`"
 
 
 def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Names) -> Target:
