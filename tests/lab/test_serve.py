@@ -55,13 +55,13 @@ def test_each_route_is_asked_for_by_verify_and_by_status(lab: Lab) -> None:
     assert code == 0, said
     code, said = lab.type("macstate", "status", "inventory.py", spec=REFERENCE)
     assert code == 0, said
-    routes = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.startswith("https://")}
+    routes = {" ".join(line.split()) for line in said.splitlines() if "https://" in line}
     host = f"https://{lab.tailnet.name}"
     assert routes == {
-        f"{host}/": ["answers", "200"],
-        f"{host}/vllm": ["answers", "200"],
-        f"{host}:7860/": ["answers", "200"],
-        f"{host}:8443/": ["answers", "401"],  # it wants a key
+        f"tailnet answers {host}/, 200",
+        f"tailnet answers {host}/vllm, 200",
+        f"tailnet answers {host}:7860/, 200",
+        f"internet answers {host}:8443/, 401",  # it wants a key
     }
 
 
