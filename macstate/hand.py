@@ -128,8 +128,12 @@ def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
         case "stop":
             todo = [job for job in reversed(jobs) if not (job.is_off and job.state != "owned")]
             them = "them" if len(todo) > 1 else "it"
-            again = f"{hint.command('start', name)} or the next apply starts {them} again"
-            return Deed(verb, tuple(todo), f"stopped {_both(todo)}; {again}" if todo else f"{name} is stopped; {again}")
+            again = f"{hint.command('start', name)} or the next apply starts {them}"
+            return Deed(
+                verb,
+                tuple(todo),
+                f"stopped {_both(todo)}; {again} again" if todo else f"{name} was stopped already; {again}",
+            )
         case "start":
             todo = [job for job in jobs if not job.is_on or job.state == STOPPED]
             return Deed(verb, tuple(todo), f"started {_both(todo)}" if todo else f"{name} runs already")

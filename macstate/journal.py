@@ -22,6 +22,8 @@ from macstate.record import FOLDERS
 FILE = "journal"
 """Its name, beside the record."""
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+BY_HAND = {"stop": "stopped", "start": "started", "restart": "restarted"}
+"""How a run has ended that was one of these; their titles begin with the verb."""
 WIDTH = 80
 """Columns of what tells why a run has failed."""
 LARGEST = 4_000_000
@@ -91,6 +93,11 @@ def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
 def told(entry: dict[str, Any]) -> Iterator[str]:
     """Give the short lines that tell of a run: when (by this laptop's clock), how it ended, by whom; and what of it."""
     word, _, why = str(entry.get("outcome", "")).partition(": ")
+    verbs = {title.partition(" ")[0] for title in entry["done"]}
+    if word == "applied" and len(verbs) == 1 and (by_hand := BY_HAND.get(*verbs)):
+        word = by_hand
+        labels = [title.rpartition("/")[2].removeprefix("macstate.") for title in entry["done"]]
+        entry = {**entry, "done": labels, "changes": []}
     yield oneline("  ".join((_local(str(entry.get("when", ""))), word, str(entry.get("who", "")))))
     done = entry["done"]
     yield from (oneline(f"    {title}") for title in done)

@@ -524,8 +524,8 @@ def test_a_run_is_told_in_short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = {**line, "done": ["~ power/ac"], "changes": ["~ power/ac", "+ serve/443/x", "+ serve/443/y"]}
     try:
         assert [*journal.told({**line, "done": ["stop launchd/system/macstate.coder"]})] == [
-            "2026-11-26 21:04  applied  anna@laptop (anna@github)",
-            "    stop launchd/system/macstate.coder",
+            "2026-11-26 21:04  stopped  anna@laptop (anna@github)",
+            "    coder",
         ]
         told = [*journal.told({**failed, "outcome": f"failed: {why}"})]
         assert told[:4] == [

@@ -108,7 +108,11 @@ def test_a_stop_holds_until_the_start_and_says_so(desk: Desk) -> None:
     for label in (SERVER, DOG):
         assert f"~ launchd/system/{label}  # stopped by `macstate stop`\n    enabled: false -> true\n" in plan.stdout
     assert "Plan: 0 to add, 2 to change, 0 to remove.\n" in plan.stdout
-    assert said(desk.do("stop", "ollama")) == (0, f"ollama is stopped; {AGAIN.replace('them', 'it')}\n", "")
+    assert said(desk.do("stop", "ollama")) == (
+        0,
+        f"ollama was stopped already; {AGAIN.replace('them again', 'it')}\n",
+        "",
+    )
     assert said(desk.do("restart", "ollama")) == (
         1,
         "",
@@ -162,7 +166,7 @@ def test_a_restart_is_another_process_and_nothing_else(desk: Desk) -> None:
 
     assert desk.pid(SERVER) not in {"", pid}
     assert (desk.record(), desk.on_the_mac(f"launchctl print system/{DOG}")) == (before, dog)
-    assert "restart launchd/system/com.ollama.server" in desk.do("log").stdout
+    assert re.search(r"  restarted  .*\n    com\.ollama\.server\n", desk.do("log").stdout)
     desk.on_the_mac(f"sudo launchctl bootout --wait system/{SERVER}")
     assert said(desk.do("restart", "ollama")) == (0, "restarted ollama\n", "")  # where it was not loaded
     assert desk.pid(SERVER)
