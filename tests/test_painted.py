@@ -120,7 +120,7 @@ def mac(evil: Path, tmp_path: Path) -> Terminal:
 COMMANDS = {
     "plan -v": (f"- file/etc/evil{SHOWN}", f"unmanaged: launchd/system/com.evil{SHOWN}", f">{SHOWN}</string>"),
     "plan --only endpoints.coder": (f"file/etc/evil{SHOWN} is no longer", f"/opt/evil{SHOWN} (process"),
-    "status": (f"failed   the last pull failed: no{SHOWN}",),
+    "status": (f"the last pull failed: no{SHOWN}",),
     "doctor": (f"port 8001 is in use by /opt/evil{SHOWN} (process",),
     "log": (f"2026{SHOWN}    eve{SHOWN}", rf"    + {SHOWN}\n~ power/ac"),
     "logs coder": (f"one {SHOWN}", r"in \x1b[31mred\x1b[0m, 漢", "10 %\n20 %\n", r"no UTF-8: \xff"),
