@@ -238,7 +238,7 @@ def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
 
     keyed.command("rehearse crash macstate.coder; sudo launchctl kill TERM system/macstate.ollama")
     code, said = doctor(keyed, KEYED)
-    down = "endpoints.coder: down: its job is not running (last exit: 1); `macstate logs coder` shows why"
+    down = "endpoints.coder: down: its job is not running (last exit: 1); `macstate logs @rehearsal/macstudio coder` shows why"
     assert (code, down in said["error"]) == (1, True), said
     keyed.put_back(before)
 
@@ -250,7 +250,8 @@ def test_a_job_that_is_started_again_and_again_is_told(keyed: Laptop) -> None:
     assert code == 1
     assert any(
         re.fullmatch(
-            r"gateway: its job (is not running|was started \d+ times); last exit: 1; `macstate logs gateway` .*", line
+            r"gateway: its job (is not running|was started \d+ times); last exit: 1; `macstate logs @rehearsal/macstudio gateway` .*",
+            line,
         )
         for line in said["error"]
     ), said
