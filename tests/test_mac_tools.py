@@ -243,7 +243,8 @@ def test_who_listens_as_netstat_and_ps_say(run: Run) -> None:
     made_up, own = run("ps -o pid=,pgid=,comm= -p 5000002,0; ps -o pid=,comm= -p $$,0").out.splitlines()
     assert made_up == f"5000002 5000002 {app}"
     assert own.split()[1].rpartition("/")[2] in {"sh", "dash", "bash"}
-    assert run("ps -o etime= -p 5000002") == (1, "", "")
+    assert re.fullmatch(r" +00:\d\d\n", run("ps -o etime= -p 5000002").out)
+    assert run("ps -o rss= -p 5000002") == (1, "", "")
 
 
 def test_the_penalty_box_is_left_by_loading_anew(run: Run) -> None:

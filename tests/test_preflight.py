@@ -231,6 +231,9 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
     return laptop
 
 
+LOGS = "`macstate logs @rehearsal/macstudio"
+
+
 def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
     before = keyed.keep()
     code, said = doctor(keyed, KEYED)
@@ -238,7 +241,7 @@ def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
 
     keyed.command("rehearse crash macstate.coder; sudo launchctl kill TERM system/macstate.ollama")
     code, said = doctor(keyed, KEYED)
-    down = "endpoints.coder: down: its job is not running (last exit: 1); `macstate logs @rehearsal/macstudio coder` shows why"
+    down = f"endpoints.coder: down: its job is not running (last exit: 1); {LOGS} coder` shows why"
     assert (code, down in said["error"]) == (1, True), said
     keyed.put_back(before)
 
@@ -248,13 +251,8 @@ def test_a_job_that_is_started_again_and_again_is_told(keyed: Laptop) -> None:
     keyed.command("rehearse crash-loop macstate.gateway; rehearse crash macstate.gateway")
     code, said = doctor(keyed, KEYED)
     assert code == 1
-    assert any(
-        re.fullmatch(
-            r"gateway: its job (is not running|was started \d+ times); last exit: 1; `macstate logs @rehearsal/macstudio gateway` .*",
-            line,
-        )
-        for line in said["error"]
-    ), said
+    why = rf"gateway: its job (is not running|was started \d+ times); last exit: 1; {LOGS} gateway` .*"
+    assert any(re.fullmatch(why, line) for line in said["error"]), said
     keyed.put_back(before)
 
 
