@@ -46,7 +46,7 @@ class Tried:
                 **more,
             }
             try:
-                code, said = lab.type("macstate", "try", "inventory.py", *(words or ("ollama",)))
+                code, said = lab.type("macstate", "try", *(words or ("ollama",)))
             finally:
                 lab.more = {}
         found = list(map(columns, said.splitlines()))
