@@ -16,6 +16,8 @@ monkey.patch_all = lambda **_: None
 import shells  # noqa: E402 - the lab imports what it patches
 from laptop import REFERENCE, Laptop, Outcome  # noqa: E402 - it imports pyinfra
 
+from macstate import hint  # noqa: E402 - the same
+
 TOGETHER = (
     *("tests/test_interrupted.py", "tests/test_cli.py", "tests/test_screen.py", "tests/test_preflight.py"),
     "tests/test_painted.py",
@@ -75,6 +77,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if left := left_out(config):
         terminalreporter.write_line(f"left out: {'; '.join(left.values())}; have all of it with --lab")
+
+
+@pytest.fixture(autouse=True)
+def no_target() -> None:
+    """Forget the TARGET of a command that another test has typed in this process."""
+    hint.about(None)
 
 
 @pytest.fixture(scope="session")

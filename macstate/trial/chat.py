@@ -90,7 +90,7 @@ class Trial:
             kind = answer.getheader("Content-Type", "").partition(";")[0].strip().lower()
             if kind == "application/json":
                 said = verdict.error_text(answer.read(verdict.READ))
-                logs = f"{hint.command('logs', door.endpoint)}"
+                logs = hint.command("logs", door.endpoint)
                 raise BrokenError("server", f"it answers at once and not as a stream: {door.told(said)}; {logs}")
             return stream.heard(door, self.model, answer, wire), wire.begun
 
@@ -171,7 +171,7 @@ class Trial:
             return BrokenError(
                 "gate", f"Serve is there, and the gate says nothing within {SOON} s; {hint.command('logs', 'gateway')}"
             )
-        logs = f"{hint.command('logs', door.endpoint)}"
+        logs = hint.command("logs", door.endpoint)
         if chat and self._says(door, MODELS):
             said = f"{door.told(self.model)} gives no token within {patience:g} s, though the server answers"
             return BrokenError("model", f"{said}: it loads, or others wait before; --timeout waits longer; {logs}")

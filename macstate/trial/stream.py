@@ -134,7 +134,7 @@ def _listen(found: Heard, answer: HTTPResponse, wire: Wire) -> None:
 
 
 def _check(door: Door, model: str, found: Heard, cut: str) -> None:
-    logs = f"{hint.command('logs', door.endpoint)}"
+    logs = hint.command("logs", door.endpoint)
     if found.error:
         after = f" after {_tokens(found.chunks)}" if found.chunks else ""
         raise BrokenError("model", f"{door.told(model)} ends with an error{after}: {door.told(found.error)}; {logs}")

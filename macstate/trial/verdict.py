@@ -38,7 +38,7 @@ def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
 
 def _by_server(door: Door, status: int, said: str, model: str) -> BrokenError:
     words = f": {door.told(said)}" if said else ""
-    logs = f"{hint.command('logs', door.endpoint)}"
+    logs = hint.command("logs", door.endpoint)
     if status < REDIRECTS:
         return BrokenError("server", f"HTTP {status}, which is no answer to a chat; {logs}")
     if status < ERROR:
