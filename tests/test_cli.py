@@ -169,7 +169,7 @@ def test_awake_lasts_for_a_while(terminal: Terminal) -> None:
     for each in (today, later):
         terminal.inside(f"kill {each[3]}")  # it outlives the session, and would outlive the test
     assert nothing.stderr == "0s is no time at all; type 1s or more\n"
-    assert wrong.stderr == "'2' is not a duration; type a number with its unit: 30s, 5m or 2h\n"
+    assert wrong.stderr == "'2' is not a duration; type `2s`\n"
 
 
 @pytest.mark.slow
