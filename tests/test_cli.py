@@ -481,7 +481,7 @@ def test_colours_are_for_a_terminal_that_wants_them(terminal: Terminal) -> None:
     coloured, piped = terminal.see(*plan), terminal.type(*plan).stdout
     plain = terminal.see(*dry, NO_COLOR="1")  # pyinfra's own lines too
 
-    assert "\x1b[33m~ power/ac\x1b[0m" in coloured
+    assert "\x1b[33m~ power/ac  sleep: 5 -> 0\x1b[0m" in coloured
     for shown in (plain, piped, terminal.see(*plan, NO_COLOR="1")):
         assert "~ power/ac" in shown
         assert COLOUR.findall(shown) == []

@@ -179,7 +179,7 @@ def test_a_server_that_does_not_stay_up_is_told(desk: Desk) -> None:
 
     done = desk.do("start", "vllm")
 
-    told = "studio: vllm was started, and does not stay up; `macstate logs` shows why\n"
+    told = "studio: vllm was started, and does not stay up; `macstate logs vllm` shows why\n"
     assert said(done) == (1, "", told)
     runs = [json.loads(line) for line in desk.do("log", "--json").stdout.splitlines()]
     assert runs[-1]["outcome"].startswith("failed: vllm was started")
