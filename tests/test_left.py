@@ -209,10 +209,7 @@ def test_a_damaged_line_of_the_record_hides_nothing_else(laptop: Laptop, capsys:
 
     assert (outcome.failed, done(outcome)) == (False, {"~ power/ac", "verify: nothing left to change"})
     said = capsys.readouterr()
-    assert (
-        f"warning: record: /var/db/macstate/owned:{at}: a line that is damaged: what it named counts as nobody's"
-        in said.err
-    )
+    assert f"owned:{at}: a line is damaged: what it stood for is no longer macstate's" in said.err
     assert "unmanaged: serve/443/a (as wished, but not in macstate's record" in said.out
     assert "owne" in record.read_text().replace("owned", "")  # it is nobody's to take out
     assert not laptop.run(TWO.replace("sleep: 7", "sleep: 8"), data={"allow": "adopt"}).failed
@@ -284,7 +281,7 @@ def test_a_port_that_a_left_job_keeps_is_taken_by_no_other(laptop: Laptop) -> No
     outcome = laptop.run(two.replace("8002", "8003").replace("8001", "8002").replace("8003", "8001"))
 
     assert (outcome.failed, done(outcome)) == (True, set())
-    why = "endpoints.b: port 8001 is that of macstate.a, which stays as it is now"
+    why = "endpoints.b: port 8001 belongs to macstate.a, which stays as it is now"
     assert any(why in line for line in outcome.said), outcome.said
     assert laptop.output("tailscale serve status --json; launchctl print system | grep macstate") == before
 
