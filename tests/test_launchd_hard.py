@@ -64,7 +64,7 @@ def test_a_job_that_was_loaded_before_its_plist_changed(one: Laptop, capsys: pyt
         f"sudo launchctl bootstrap system {plist}; sudo cp kept {plist}"
     )
     assert changes(one.run(SPEC, dry=True)) == [f"~ {JOB}"]
-    assert "loaded.environment:" in capsys.readouterr().out
+    assert "loaded.environment.HOME: /old -> /Users/mmirvois" in capsys.readouterr().out
     assert not one.run(SPEC).failed
     assert one.run(SPEC).rows == []
 
