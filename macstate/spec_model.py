@@ -70,18 +70,6 @@ def _whole(entry: Any) -> Any:
     return dict[entry.named, entry] if entry.named else _one(entry)
 
 
-def chosen(root: Any, mac: Any, section: str) -> dict[str, Entry]:
-    """Give the entries of a collection that go to a Mac."""
-    del root
-    return getattr(mac, section) or {}
-
-
-def alone(root: Any, mac: Any, section: str) -> Any:
-    """Give a Mac's entry of a section without names."""
-    del root
-    return getattr(mac, section)
-
-
 def view(root: Any, name: str) -> MacView:
     """Give one Mac with all that goes to it."""
     mac = root.macs[name]

@@ -15,7 +15,7 @@ from macstate.document import Document, Mistake, Path, Placed, meant
 from macstate.document.masked import masked
 from macstate.ollama import names
 from macstate.services.doors import doors
-from macstate.spec_model import alone, by_itself, chosen
+from macstate.spec_model import by_itself
 
 ONE_WORD = re.compile(r"/s?bin/[^/\s]+\s|\s-|\s[^/]*$")
 """A program with what belongs behind it: a blank in its own name, behind a folder of programs, or before an option."""
@@ -59,7 +59,7 @@ def _said(rule: Callable[[Any], Placed], root: Any, name: str, document: Documen
 def ports(root: Any, is_written: Callable[[Path], bool]) -> Placed:
     """A loopback port has one owner."""
     for mac_name, mac in root.macs.items():
-        endpoints = {name: each for name, each in _endpoints(root, mac) if not each.is_off}
+        endpoints = {name: each for name, each in _endpoints(mac) if not each.is_off}
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
         for port, first, path in _twice(owners):
             why, name = f"is taken by {first}; two servers cannot listen on one port", str(path[1])
@@ -68,7 +68,7 @@ def ports(root: Any, is_written: Callable[[Path], bool]) -> Placed:
             free = servers.free(port, {port for port, _ in owners})
             text = f"none is typed, and {port}, {given}, {why}: add `port: {free}`" if given else f"{port} {why}: "
             yield (*path, "port"), f"port: {text if given else f'{text}type another, such as `{free}`'}"
-        gateway, held = alone(root, mac, "gateway"), dict(reversed(owners))
+        gateway, held = mac.gateway, dict(reversed(owners))
         for door in doors(gateway, endpoints) if gateway else ():
             first = held.setdefault(door.port, f"the door of {door.name}")
             if first != f"the door of {door.name}":
@@ -79,9 +79,7 @@ def ports(root: Any, is_written: Callable[[Path], bool]) -> Placed:
 def mounts(root: Any) -> Placed:
     """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount, and so that nobody errs ``/X`` is no other."""
     for mac, field in product(root.macs.values(), ("serve", "funnel")):
-        routes = {
-            name: route for name, each in _endpoints(root, mac) if not each.is_off and (route := getattr(each, field))
-        }
+        routes = {name: route for name, each in _endpoints(mac) if not each.is_off and (route := getattr(each, field))}
         owners = (((route.https, route.path.lower()), f"endpoints.{name}") for name, route in routes.items())
         for (https, _), first, path in _twice(owners):
             mount, other = routes[str(path[1])].path, routes[first.partition(".")[2]].path
@@ -93,10 +91,10 @@ def mounts(root: Any) -> Placed:
 def labels(root: Any) -> Placed:
     """A launchd label belongs to one entry."""
     for mac in root.macs.values():
-        jobs = [(label, f"launchd.{label}") for label in chosen(root, mac, "launchd")]
-        for name, endpoint in _endpoints(root, mac):
+        jobs = [(label, f"launchd.{label}") for label in mac.launchd or {}]
+        for name, endpoint in _endpoints(mac):
             jobs += [(label, f"endpoints.{name}") for label in endpoint.job_labels(name)]
-        if gateway := alone(root, mac, "gateway"):
+        if gateway := mac.gateway:
             jobs.append((gateway.label, "gateway"))
         for label, first, path in _twice(jobs):
             yield (*path, "label"), f"label: {label} is taken by {first}; type another"
@@ -169,7 +167,7 @@ def stores(root: Any) -> Placed:
     for mac in root.macs.values():
         named: dict[tuple[str, str, str], tuple[str, str]] = {}
         found = []
-        for name, each in _endpoints(root, mac):
+        for name, each in _endpoints(mac):
             if each.engine == "ollama" and not each.is_off:
                 user = each.user or mac.user
                 store = user, each.environment.get("OLLAMA_MODELS", f"/Users/{user}/.ollama/models").rstrip("/")
@@ -197,13 +195,13 @@ def way_in(root: Any) -> Placed:
             yield ("macs", name, "user"), f"user: {where} is the host, not the user's name there; type `{user}`"
         if mac.ssh and mac.via not in (None, mac.ssh):
             yield ("macs", name, "ssh"), f"ssh: it means the same as `via`, which says {mac.via}; take `ssh` out"
-        elif mac.login == "openssh" and (login := alone(root, mac, "remote_login")) and not login.enabled:
+        elif mac.login == "openssh" and (login := mac.remote_login) and not login.enabled:
             text = f"{field}: openssh is Remote Login, which remote_login turns off here; keep one"
             yield ("macs", name, field), text
 
 
-def _endpoints(root: Any, mac: Any) -> Iterable[tuple[str, Any]]:
-    return chosen(root, mac, "endpoints").items()
+def _endpoints(mac: Any) -> Iterable[tuple[str, Any]]:
+    return (mac.endpoints or {}).items()
 
 
 ERRORS: tuple[Callable[[Any], Placed], ...] = (

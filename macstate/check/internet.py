@@ -8,7 +8,6 @@ from typing import Any
 from macstate.document import Placed
 from macstate.services.doors import doors
 from macstate.services.engines import ENGINES
-from macstate.spec_model import alone, chosen
 
 PUBLIC = (443, 8443, 10000)
 """The only ports that Funnel has (its node capability says the same)."""
@@ -17,7 +16,7 @@ GATE = "gateway: {server: nginx, keys: {agents: generate}}"
 
 def _macs(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     for mac in root.macs.values():
-        yield alone(root, mac, "gateway"), chosen(root, mac, "endpoints")
+        yield mac.gateway, mac.endpoints or {}
 
 
 def funnel_without_a_key(root: Any) -> Placed:
