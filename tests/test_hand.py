@@ -277,7 +277,8 @@ def test_a_look_and_one_change_is_all_that_is_sent(
 
     monkeypatch.setattr(RehearsalConnector, "run_shell_command", counted)
     monkeypatch.chdir(desk.top)
-    for name, value in desk.environment().items():
+    own = {"MACSTATE_SPEC": str(desk.top / "group_data/macs.yml")}  # one process reads a path once
+    for name, value in (desk.environment() | own).items():
         monkeypatch.setenv(name, value)
     for verb in ("stop", "start", "restart"):
         monkeypatch.setattr(sys, "argv", ["macstate", verb, "ollama"])
