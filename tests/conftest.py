@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(autouse=True)
 def no_target() -> None:
-    """Forget the TARGET of a command that another test has typed in this process."""
+    """Forget the TARGET that another test has typed in this process, and the inventory.py that pyinfra read for it."""
     hint.about(None)
+    if pyinfra := sys.modules.get("pyinfra_cli.util"):  # it keeps a file's code by its name as typed
+        pyinfra.PYTHON_CODES.clear()
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,8 @@ def typed() -> Iterator[str]:
         program, *words = shlex.split(command.replace("NAME", "vllm"))
         mentioned = len(words) == 1 and words[0] in {"try", "logs", "awake", "stop", "start", "restart"}
         if program == "macstate" and words[:1] != ["completion"] and "…" not in words and not mentioned:
-            kept = [word for word in words if word not in {"inventory.py", "@rehearsal/macstudio", "-f"}]
+            left_out = {"inventory.py", "./inventory.py", "@rehearsal/macstudio", "-f"}
+            kept = [word for word in words if word not in left_out]
             yield shlex.join("studio" if word == "macstudio" else word for word in kept)
 
 

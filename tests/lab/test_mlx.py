@@ -99,9 +99,8 @@ def test_a_model_is_served_and_one_that_is_nowhere_is_down(studio: Studio) -> No
     assert re.search(rf"^mlx +up +process \d+ on 127\.0\.0\.1:{studio.port}\b", said, re.MULTILINE), said
     assert code == 0, said
 
-    code, said = studio.deploy("lab/nowhere")
-    assert code == 1, said
-    assert "mlx: it does not" in said
+    studio.deploy("lab/nowhere")  # a process of less than `ready_within` is starting, which is well
+    wait_for(lambda: studio.run("macstate", "status", "@rehearsal/macstudio")[0] == 1, "its being down", 60)
     wait_for(lambda: listens(studio.port), "mlx_lm.server", 60)
     code, said = studio.run("macstate", "status", "@rehearsal/macstudio")
     assert code == 1, said

@@ -213,4 +213,5 @@ def test_turning_tailscale_ssh_off_needs_its_override_and_comes_last(lab: Lab) -
     assert '"RunSSH": false' in lab.tailnet.mac.tailscale("debug", "prefs")
     record = (lab.mac.root / "private/var/db/macstate/owned").read_text().splitlines()
     assert record[-1] == "set\ttailscale/prefs\tssh"  # its script outlived the session
-    assert [kind.kind for kind in KINDS if not kind.laptop][-2:] == ["tailscale", "model"]  # which nothing hangs on
+    kinds = [kind.kind for kind in KINDS if not kind.laptop]
+    assert kinds[kinds.index("tailscale") + 1 :] == ["model", "alias"]  # which nothing hangs on

@@ -270,7 +270,7 @@ def test_an_idle_model_stays_as_it_is_and_goes_in_time(
 
         wait_for(is_gone, "the end of its keep-alive", seconds + 10)
         gone = time.monotonic()
-        assert gone - asking > seconds
+        assert gone - asking > seconds - 1  # the watchdog counts whole seconds, and may cut one short
         assert gone - answered < seconds + 3
         assert seen == {context}
         lines = studio.run(log).removeprefix(before).splitlines()
