@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext
 
 import pytest
 from lab.registry import certificate
+from ports import free_port
 
 from macstate import health, spec
 from macstate.change import Plan
@@ -111,11 +111,6 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def serve(port: int, path: str) -> Serve:
     return Serve.to(port, path, "http://127.0.0.1:8000", funnel=False)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
 
 
 def asked(wishes: Wishes, was: Found) -> dict[str, tuple[str, str]]:

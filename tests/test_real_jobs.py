@@ -8,7 +8,6 @@ import plistlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from macstate.rehearsal.mac import birth, keepalive, processes
 
@@ -107,12 +107,6 @@ def is_alive(pid: int) -> bool:
     return processes.began(pid) != ""
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
-
-
 @pytest.fixture
 def mac(tmp_path: Path) -> Iterator[Machine]:
     """A fresh Mac, whose jobs really run; none of them is left."""
@@ -126,7 +120,7 @@ def mac(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_a_daemon_serves_and_its_caller_goes_on(mac: Machine) -> None:
-    port = free_port()
+    port = str(free_port())
     began = time.monotonic()
     loaded = mac.load(
         SERVER,

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from lab import build
 from lab.labmac import USER, LabMac
-from lab.tailnet import DOMAIN, Forwarder, Tailnet, free_port, listens, wait_for
+from lab.tailnet import DOMAIN, Forwarder, Tailnet, listens, wait_for
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 HOST = "studio.local"

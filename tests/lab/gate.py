@@ -20,7 +20,8 @@ from typing import Any, Self
 
 import yaml
 from lab import build
-from lab.tailnet import free_port, listens, wait_for
+from lab.tailnet import listens, wait_for
+from ports import free_port
 
 from macstate import spec
 from macstate.facts import Facts, Node

@@ -9,8 +9,9 @@ from pathlib import Path
 from lab import build, tinymodel
 from lab.conftest import Lab, fresh
 from lab.labmac import MODELS, USER
-from lab.tailnet import free_port, listens, wait_for
+from lab.tailnet import listens, wait_for
 from laptop import REFERENCE
+from ports import free_port
 
 SPECS = {
     "nginx": REFERENCE,

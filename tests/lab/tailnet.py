@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ports import free_port
 from python_socks.sync import Proxy
 
 DOMAIN = "tail174e9b.ts.net"
@@ -26,18 +27,6 @@ VISITOR = "203.0.113.9:5555"
 
 
 Got = TypeVar("Got")
-GIVEN: set[int] = set()
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on now, and that was not given before: its taker may listen later."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in GIVEN:
-            GIVEN.add(port)
-            return port
 
 
 def listens(port: int) -> bool:

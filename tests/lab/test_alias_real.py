@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from lab import build, tinymodel
-from lab.tailnet import free_port, listens, wait_for
+from lab.tailnet import listens, wait_for
+from ports import free_port
 
 from macstate.rehearsal.mac import birth
 

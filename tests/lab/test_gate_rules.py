@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lab.gate import KEYS, NAME, AnyGate, Backend, ask, bearer, until
 from lab.hostile_paths import ENDPOINTS, Attacker, Door, Shot, missing, respelt, strays
-from lab.tailnet import free_port, wait_for
+from lab.tailnet import wait_for
+from ports import free_port
 
 pytestmark = pytest.mark.lab
 HOSTILE = 20_000

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from lab import build
 from lab.registry import BadLine, Registry, certificate
-from lab.tailnet import free_port, listens, wait_for
+from lab.tailnet import listens, wait_for
+from ports import free_port
 from test_sizes_script import AROUND
 
 from macstate import scripts

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from lab import build, tinymodel
-from lab.tailnet import free_port, listens, wait_for
+from lab.tailnet import listens, wait_for
+from ports import free_port
 
 from macstate.rehearsal.mac import birth
 
