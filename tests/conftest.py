@@ -21,7 +21,7 @@ from macstate import hint  # noqa: E402 - the same
 
 TOGETHER = (
     *("tests/test_interrupted.py", "tests/test_cli.py", "tests/test_screen.py", "tests/test_preflight.py"),
-    "tests/test_painted.py",
+    *("tests/test_painted.py", "tests/test_target.py"),
     *(
         "tests/lab/test_gate.py",
         "tests/lab/test_gate_rules.py",
@@ -30,7 +30,7 @@ TOGETHER = (
         "tests/lab/test_sudo.py",
     ),
 )
-SLOW = "what is slow (a kill between any two steps, many random Macs)"
+SLOW = "what is slow (many whole runs, a kill between any two steps, many random Macs)"
 LAB = "the lab (a real tailnet, real sudo, real servers, further shells)"
 
 

@@ -51,6 +51,7 @@ def test_a_first_run_says_that_a_name_waits_for_its_model(tmp_path: Path) -> Non
     assert changes(second) == [f"+ {MINI}", f"+ {SMALL}"]
 
 
+@pytest.mark.slow
 def test_names_are_made_moved_and_taken_away(laptop: Laptop) -> None:
     made = laptop.run(SPEC)
     assert not made.failed, made.said
@@ -72,6 +73,7 @@ def test_names_are_made_moved_and_taken_away(laptop: Laptop) -> None:
     assert {*digests(laptop)} == {"all-minilm:latest", "llama3.2:1b"}
 
 
+@pytest.mark.slow
 def test_a_name_that_somebody_else_gave_away_is_not_taken(laptop: Laptop) -> None:
     ollama(laptop, "pull llama3.2:1b", "cp llama3.2:1b mini")
     was = digests(laptop)
@@ -154,6 +156,7 @@ BOTH = SPEC.replace("{all-minilm: {alias: [mini, 'small:1']}}", "{all-minilm: , 
 OLD = SPEC.replace("[mini, 'small:1']", "'llama3.2:1b'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prune", ["", "prune_models: true, "])
 def test_the_name_of_a_model_that_macstate_pulled_becomes_anothers(tmp_path: Path, prune: str) -> None:
     laptop = Laptop(tmp_path)
@@ -175,6 +178,7 @@ def test_the_name_of_a_model_that_macstate_pulled_becomes_anothers(tmp_path: Pat
     assert "gone" not in "\n".join(again.shown[0].text(steps=False))
 
 
+@pytest.mark.slow
 def test_an_old_name_stays_what_it_is_until_the_new_model_has_come(laptop: Laptop) -> None:
     moved = SPEC.replace("{all-minilm: {alias: [mini, 'small:1']}}", "{'qwen3:8b': {alias: all-minilm}}")
     first = laptop.run(moved, dry=True)
@@ -187,6 +191,7 @@ def test_an_old_name_stays_what_it_is_until_the_new_model_has_come(laptop: Lapto
     assert (laptop.run(moved).commands, laptop.run(moved).rows) == (1, [])
 
 
+@pytest.mark.slow
 def test_a_model_whose_name_was_given_to_another_by_hand_frees_nothing(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     assert not laptop.run(BOTH).failed

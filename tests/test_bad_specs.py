@@ -146,6 +146,7 @@ def test_the_installed_commands_refuse_it(name: str, tmp_path: Path) -> None:
     assert not rehearsals.exists()
 
 
+@pytest.mark.slow
 def test_a_good_spec_does_get_further(tmp_path: Path) -> None:
     """Without this the tests above would pass if nothing ever connected."""
     file, rehearsals = tmp_path / "macs.yml", tmp_path / "rehearsals"

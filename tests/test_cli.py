@@ -121,6 +121,7 @@ def terminal(applied: Path, tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)
 
 
+@pytest.mark.slow
 def test_status_is_fine(terminal: Terminal) -> None:
     done = terminal.macstate("status", TARGET)
 
@@ -129,6 +130,7 @@ def test_status_is_fine(terminal: Terminal) -> None:
     assert re.search(r"pictures +up", done.stdout)
 
 
+@pytest.mark.slow
 def test_status_names_what_is_down(terminal: Terminal) -> None:
     terminal.inside("sudo launchctl bootout system/macstate.coder")
 
@@ -139,6 +141,7 @@ def test_status_names_what_is_down(terminal: Terminal) -> None:
     assert re.search(r"pictures +up", done.stdout)
 
 
+@pytest.mark.slow
 def test_logs_show_an_endpoints_log(terminal: Terminal) -> None:
     terminal.inside('echo "a line of its own" >> "$HOME/Library/Logs/macstate.coder.log"')
 
@@ -249,6 +252,7 @@ def test_an_unreachable_mac_is_an_error_and_not_no_changes(tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_plan_as_json_is_as_published(terminal: Terminal) -> None:
     terminal.inside("sudo pmset -c sleep 5")
 
@@ -572,6 +576,7 @@ COMPLETED = {
 }
 
 
+@pytest.mark.slow
 def test_bash_completes(desk: Terminal) -> None:
     (desk.folder / "macs.yml").write_text(SPEC.replace("port: 8002", "port: 8002, models: {'llava:7b-v1.6': x}"))
     ready = ('eval "$(macstate completion bash)"; echo rea""dy\n', "ready")
@@ -642,6 +647,7 @@ def test_one_of_two_macs_that_is_down_asks_nobody(tmp_path: Path) -> None:
     assert "Plan: " in said
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_there_says_why(terminal: Terminal) -> None:
     for words in ((TARGET, "coder.watchdog"), ("coder.watchdog",)):
         done = terminal.macstate("logs", *words)

@@ -82,6 +82,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
+@pytest.mark.slow
 def test_all_of_it_comes_and_goes_and_leaves_a_persons_own_lines_byte_for_byte(home: Home) -> None:
     home.file(".zshrc", "export A=1\n# no newline at the end")
     home.file("dotfiles/bashrc", "alias l='ls'\n\n").chmod(0o640)

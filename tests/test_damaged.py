@@ -317,6 +317,7 @@ def inputs(desk: Desk) -> st.SearchStrategy[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.slow
 def test_nothing_that_is_damaged_ends_otherwise(desk: Desk, share: Callable[[int], int]) -> None:
     count = 0
 

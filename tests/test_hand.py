@@ -86,6 +86,7 @@ def said(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_stop_holds_until_the_start_and_says_so(desk: Desk) -> None:
     before, calls = desk.record(), len(desk.calls())
 
@@ -146,6 +147,7 @@ def test_the_next_apply_starts_what_was_stopped(desk: Desk) -> None:
     assert "macstate stop" not in desk.do("plan").stdout + desk.do("status").stdout  # somebody else did that
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vllm", "gateway", "ollama.watchdog", "macstate.vllm", "com.example.nightly"])
 def test_one_job_is_stopped_and_started_by_its_name(desk: Desk, name: str) -> None:
     label = {"vllm": "macstate.vllm", "gateway": "macstate.gateway", "ollama.watchdog": DOG}.get(name, name)
@@ -159,6 +161,7 @@ def test_one_job_is_stopped_and_started_by_its_name(desk: Desk, name: str) -> No
     assert {each: desk.pid(each) for each in others} == others
 
 
+@pytest.mark.slow
 def test_a_restart_is_another_process_and_nothing_else(desk: Desk) -> None:
     before, pid, dog = desk.record(), desk.pid(SERVER), desk.on_the_mac(f"launchctl print system/{DOG}")
 
@@ -186,6 +189,7 @@ def test_a_server_that_does_not_stay_up_is_told(desk: Desk) -> None:
     assert desk.do("plan").returncode == 2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_is_one_line(desk: Desk) -> None:
     (desk.top / "group_data/macs.yml").write_text(SPEC.replace("  vllm:", "  fresh:").replace("8002", "8003"))
     makes = "its job is not on this Mac, or macstate did not make it; `macstate plan` shows what the next apply makes"
@@ -215,6 +219,7 @@ def test_what_cannot_be_done_is_one_line(desk: Desk) -> None:
     assert desk.record() != before
 
 
+@pytest.mark.slow
 def test_an_agent_is_stopped_without_root_and_wants_a_login(tmp_path: Path) -> None:
     macs = "macs:\n  studio: {hostname: studio.tail1.ts.net, user: anna}\n"
     agent = f"{macs}endpoints: {{vllm: {{engine: rest, command: [/opt/b], port: 8002, domain: gui}}}}\n"
@@ -253,6 +258,7 @@ def test_what_the_yaml_keeps_off_is_not_started_by_hand(desk: Desk) -> None:
     assert {state for state, _ in desk.record().values()} == {"owned"}
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_held_is_told(desk: Desk) -> None:
     lock = desk.folder / "studio/var/db/macstate/lock"
     lock.mkdir()
@@ -265,6 +271,7 @@ def test_a_lock_that_is_held_is_told(desk: Desk) -> None:
     assert not lock.exists()
 
 
+@pytest.mark.slow
 def test_a_look_and_one_change_is_all_that_is_sent(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

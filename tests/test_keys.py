@@ -90,6 +90,7 @@ def test_the_rest_can_be_changed_without_it(other: Laptop) -> None:
     assert other.run(SPEC.replace("serve: /one", "serve: /two")).rows == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "spec", "why"),
     [
@@ -135,6 +136,7 @@ def test_another_key_is_made_when_that_is_meant(other: Laptop) -> None:
     assert other.run(SPEC).rows == []
 
 
+@pytest.mark.slow
 def test_a_further_key_is_made_beside_one_that_is_here(laptop: Laptop) -> None:
     more = SPEC.replace("generate}", "generate, phone: generate}")
 

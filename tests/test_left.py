@@ -42,6 +42,7 @@ def plan(outcome: Outcome) -> Plan:
 MISSING = "endpoints.a: /opt/a is not on this Mac, or cannot be run; type its path"
 
 
+@pytest.mark.slow
 def test_a_program_that_is_missing_keeps_its_endpoint_waiting_and_nothing_else(
     laptop: Laptop, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +79,7 @@ def test_what_is_there_already_stays_where_its_program_goes(laptop: Laptop) -> N
     assert laptop.output("tailscale serve status --json; launchctl print system | grep macstate") == before
 
 
+@pytest.mark.slow
 def test_a_gui_job_without_a_login_is_left(laptop: Laptop) -> None:
     laptop.command("rehearse logout")
 
@@ -127,6 +129,7 @@ endpoints:
 """
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_exist_stops_no_other_and_nothing_else(laptop: Laptop) -> None:
     outcome = laptop.run(MODELS)
 
@@ -142,6 +145,7 @@ def test_a_model_that_does_not_exist_stops_no_other_and_nothing_else(laptop: Lap
     assert outcome.commands == 1 + len(outcome.rows) + 1  # verify looks once: what is left does not come by itself
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_pulled_stops_no_other_and_nothing_else(laptop: Laptop) -> None:
     """The registry has it, and the disk has no room: the Mac itself says so, once it is asked to pull."""
     laptop.command("rehearse disk 20000000000")
@@ -182,6 +186,7 @@ def test_a_disk_that_is_not_mounted(laptop: Laptop, capsys: pytest.CaptureFixtur
     assert laptop.run(waits).rows == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "why"),
     [
@@ -238,6 +243,7 @@ def config(laptop: Laptop) -> str:
     return (laptop.mac() / "Library/macstate/etc/nginx.conf").read_text()
 
 
+@pytest.mark.slow
 def test_no_door_leads_to_what_is_left(laptop: Laptop) -> None:
     """A stranger's program on an endpoint's port was behind the gateway, from the tailnet without a key."""
     a, b = (
@@ -300,6 +306,7 @@ def test_a_route_to_what_goes_goes_with_it(laptop: Laptop) -> None:
     assert "8001" not in laptop.output("tailscale serve status --json")
 
 
+@pytest.mark.slow
 def test_routes_of_a_node_that_is_logged_out_stay_in_the_record(laptop: Laptop) -> None:
     """They counted as removed, and answered the internet after the next login, as somebody else's."""
     text = f"{MACS}{GATED}{POWER}endpoints:\n{endpoint('a', 8001, ', funnel: {https: 8443, path: /a}')}"
@@ -334,6 +341,7 @@ def test_a_plist_that_lies_where_ours_goes_is_set_aside(laptop: Laptop) -> None:
     assert laptop.run(text).rows == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     [

@@ -87,6 +87,7 @@ def mac(tmp_path: Path) -> Mac:
     return Mac(laptop)
 
 
+@pytest.mark.slow
 def test_a_job_is_off_and_stays_off_and_comes_back(mac: Mac) -> None:
     assert "state = running" in mac.printed("com.example.job")
     told = mac.make(off)
@@ -126,6 +127,7 @@ def test_what_was_loaded_or_enabled_by_hand_is_put_off_again(mac: Mac) -> None:
     assert not mac.plan(off)[0].changes
 
 
+@pytest.mark.slow
 def test_a_plist_that_changes_while_its_job_is_off_is_written_and_starts_nothing(mac: Mac) -> None:
     mac.make(off)
     mac.wishes = spec.parse(JOBS.replace("/opt/job", "/opt/other"), "macs.yml").for_host("macstudio")
@@ -136,6 +138,7 @@ def test_a_plist_that_changes_while_its_job_is_off_is_written_and_starts_nothing
     assert not mac.plan(off)[0].changes
 
 
+@pytest.mark.slow
 def test_a_job_that_is_off_leaves_no_override_when_it_goes(mac: Mac) -> None:
     mac.make(off)
     outcome = mac.laptop.run(MAC, data={"allow": "removal"})
@@ -177,6 +180,7 @@ def two(tmp_path: Path) -> Laptop:
     return laptop
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_is_off_keeps_all_but_its_jobs_and_routes(two: Laptop) -> None:
     before = two.keep()
     outcome = two.run(turned_off(TWO))
@@ -206,6 +210,7 @@ def test_an_endpoint_that_is_off_keeps_all_but_its_jobs_and_routes(two: Laptop) 
     assert re.search(r"^ollama +up ", status(two), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_nothing_is_pulled_or_pruned_while_an_endpoint_is_off(two: Laptop) -> None:
     text = turned_off(TWO).replace("{all-minilm: small}", "{llama3.2:1b: other}")
     text = text.replace("enabled: false", "enabled: false\n    prune_models: true")
@@ -228,6 +233,7 @@ def test_all_of_them_off_is_no_removal_and_a_gateway_without_a_way(two: Laptop) 
     assert not two.run(TWO).failed
 
 
+@pytest.mark.slow
 def test_a_new_endpoint_may_be_off(two: Laptop) -> None:
     more = "  more: {engine: rest, command: [/opt/more], port: 8001, serve: /other, enabled: false}\n"
     outcome = two.run(TWO + more)
@@ -252,6 +258,7 @@ def test_what_an_endpoint_lacks_is_no_trouble_while_it_is_off() -> None:
     assert not any("/opt/other" in line for line in lacking[turned_off(TWO, OTHER)])
 
 
+@pytest.mark.slow
 def test_one_run_hands_a_port_from_one_endpoint_to_another(two: Laptop) -> None:
     more = "  more: {engine: rest, command: [/opt/more, --port, '{port}'], port: 8001, serve: /other}\n"
     outcome = two.run(turned_off(TWO, OTHER) + more)
@@ -267,6 +274,7 @@ def test_a_label_stays_taken() -> None:
         spec.parse(turned_off(TWO, OTHER) + more, "macs.yml")
 
 
+@pytest.mark.slow
 def test_a_run_about_an_endpoint_alone_turns_it_off(two: Laptop) -> None:
     outcome = two.run(turned_off(TWO), data={"only": "endpoints.ollama"})
     assert not outcome.failed, outcome.said

@@ -127,6 +127,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [pytest.param(each, marks=[pytest.mark.slow] if "--only" in each else []) for each in COMMANDS]
 )
@@ -139,6 +140,7 @@ def test_no_command_lets_a_mac_paint(command: str, mac: Terminal) -> None:
     assert name in {"log", "logs"} or OURS.search(shown), "ours are still there"
 
 
+@pytest.mark.slow
 def test_json_says_it_all_and_paints_nothing(mac: Terminal) -> None:
     shown = on_screen(mac, "macstate", "plan", TARGET, "--json")
     plan = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])  # beside it stands what is against it
@@ -213,6 +215,7 @@ def test_the_traceback_of_a_defect_paints_nothing(
     assert said.endswith(f"ValueError: {SHOWN}\n")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_no_word_is_not_completed(mac: Terminal) -> None:
     (mac.folder / "macs.yml").write_text(SPEC.replace("ollama:", '"co\\e[5m":'))
     line = f"macstate logs {TARGET} co"

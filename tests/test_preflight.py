@@ -53,6 +53,7 @@ def doctor(laptop: Laptop, spec: str) -> tuple[int, dict[str, list[str]]]:
     return result.exit_code, levels
 
 
+@pytest.mark.slow
 def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
     code, said = doctor(laptop, REFERENCE)
     assert (code, set(said)) == (0, {"ok"})
@@ -78,6 +79,7 @@ def test_a_mac_that_answers_slowly_has_no_wrong_clock(there: int, said: str) -> 
     assert finding.text.startswith(said)
 
 
+@pytest.mark.slow
 def test_every_finding(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     laptop.command(STATES)
     spec = REFERENCE.replace("\n      llama4:scout: Llama 4 Scout", TOGETHER)
@@ -137,6 +139,7 @@ def test_memory_under_the_limit_that_is_wished(limit: str, level: str, said: str
     assert [each.level for each in told] == [level], findings
 
 
+@pytest.mark.slow
 def test_homebrews_formula_is_told_with_the_path_that_it_brings(laptop: Laptop) -> None:
     there = "/opt/homebrew/bin/ollama"
     laptop.command(f"rehearse uninstall /usr/local/bin/ollama; rehearse uninstall {there}")
@@ -146,6 +149,7 @@ def test_homebrews_formula_is_told_with_the_path_that_it_brings(laptop: Laptop) 
     assert any(line.endswith("install it (`brew install ollama`)") for line in right["error"]), right
 
 
+@pytest.mark.slow
 def test_tailscale_that_is_logged_out(laptop: Laptop) -> None:
     laptop.command("rehearse tailscale logout")
     _, said = doctor(laptop, "macs: {macstudio: {hostname: studio, user: mmirvois}}")
@@ -174,6 +178,7 @@ def test_what_cannot_be_read_is_unknown() -> None:
     assert Machine.read(said, {}) == Machine(free={})
 
 
+@pytest.mark.slow
 def test_what_the_spec_accepts_of_a_mac_is_no_warning(laptop: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     laptop.command("rehearse filevault on")
     laptop.command("rehearse disk 12000000000")
@@ -234,6 +239,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
 LOGS = "`macstate logs @rehearsal/macstudio"
 
 
+@pytest.mark.slow
 def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
     before = keyed.keep()
     code, said = doctor(keyed, KEYED)
@@ -246,6 +252,7 @@ def test_what_is_down_is_told_with_the_way_to_its_log(keyed: Laptop) -> None:
     keyed.put_back(before)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_started_again_and_again_is_told(keyed: Laptop) -> None:
     before = keyed.keep()
     keyed.command("rehearse crash-loop macstate.gateway; rehearse crash macstate.gateway")
@@ -256,6 +263,7 @@ def test_a_job_that_is_started_again_and_again_is_told(keyed: Laptop) -> None:
     keyed.put_back(before)
 
 
+@pytest.mark.slow
 def test_doctor_says_why_a_plan_would_be_refused(keyed: Laptop) -> None:
     code, said = doctor(keyed, KEYED.replace("require_key: true", "require_key: false"))
     assert code == 1
@@ -265,6 +273,7 @@ def test_doctor_says_why_a_plan_would_be_refused(keyed: Laptop) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_port_that_somebody_holds_is_no_lost_key(keyed: Laptop) -> None:
     before = keyed.keep()
     keyed.command(
@@ -277,6 +286,7 @@ def test_a_port_that_somebody_holds_is_no_lost_key(keyed: Laptop) -> None:
     keyed.put_back(before)
 
 
+@pytest.mark.slow
 def test_doctor_says_that_nothing_was_applied_yet_and_what_servers_download(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     mlx = "mlx: {engine: mlx, model: mlx-community/Qwen3-8B-4bit}"

@@ -246,6 +246,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 @given(SPECS, HANDS, SPECS)
 @settings(deadline=None, max_examples=1, derandomize=True, suppress_health_check=SLOW)
+@pytest.mark.slow
 def test_some_specs_on_some_macs(before: dict[str, Any], hands: list[str], after: dict[str, Any]) -> None:
     straight_line(before, hands, after)
 
@@ -286,6 +287,7 @@ endpoints:
     assert laptop.run(both, "studio", "mini").commands == 2
 
 
+@pytest.mark.slow
 def test_one_macs_trouble_ends_neither_the_other_nor_the_rest(tmp_path: Path) -> None:
     laptop = Laptop(tmp_path)
     both = "macs:\n  studio: {hostname: s.ts.net, user: anna}\n  mini: {hostname: m.ts.net, user: bert}\n"

@@ -293,6 +293,7 @@ def test_a_job_of_roots_has_roots_home_and_path() -> None:
             assert plist["StandardOutPath"].startswith("/var/root/Library/Logs/")
 
 
+@pytest.mark.slow
 def test_a_record_and_plists_that_have_no_end_do_not_stop_a_look(laptop: Laptop) -> None:
     mac = laptop.mac()
     agents = mac / "Users/mmirvois/Library/LaunchAgents"

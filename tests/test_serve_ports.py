@@ -184,6 +184,7 @@ def key(each: tuple[str, str, str, str]) -> str:
     return f"serve/{Serve.key_of(Address(part_, host, port, mount, '', '', 'nobody'), NAME)}"
 
 
+@pytest.mark.slow
 def test_random_documents(share: Callable[[int], int]) -> None:
     seen: dict[str, int] = {}
     ports = st.sampled_from(["443", "8443", "10000"])
@@ -253,6 +254,7 @@ def test_some_of_them_on_a_rehearsal(share: Callable[[int], int], tmp_path: Path
     check()
 
 
+@pytest.mark.slow
 def test_a_document_that_html_would_escape_is_written_twice_in_one_run(tmp_path: Path) -> None:
     """Once to close what is in the way, once to open what is wished: by the ETag of what the first write has left."""
     laptop = Laptop(tmp_path)

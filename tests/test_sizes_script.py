@@ -68,6 +68,7 @@ def port() -> Iterator[int]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_sizes(shell: Path, port: int, tmp_path: Path) -> None:
     names = ["dense", "blanks", "missing", "hangs", "hangs", "endless"]
     wanted = [f"wanted o m{place}:1 http://127.0.0.1:{port}/{name}" for place, name in enumerate(names)]

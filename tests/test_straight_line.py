@@ -64,6 +64,7 @@ def test_a_disturbance_is_one_change(laptop: Laptop, row: str) -> None:
     assert changes(laptop.run(REFERENCE, dry=True)) == [row]
 
 
+@pytest.mark.slow
 def test_all_disturbances_at_once_are_put_right(laptop: Laptop) -> None:
     gone = "+ launchd/system/macstate.a1111"  # its plist, which another one edits, goes with it
     for row, command in DISTURBANCES.items():

@@ -26,6 +26,7 @@ def old(tmp_path: object) -> Laptop:
     return laptop
 
 
+@pytest.mark.slow
 def test_nothing_changes_without_the_override(old: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     before = snapshot(old.mac())
     outcome = old.run(REFERENCE)
@@ -122,6 +123,7 @@ def used(tmp_path: object) -> Laptop:
     return laptop
 
 
+@pytest.mark.slow
 def test_a_job_goes_by_its_label_whatever_its_file_is_called(used: Laptop, capsys: pytest.CaptureFixture[str]) -> None:
     endpoints = "".join(
         f"  e{port}: {{engine: rest, command: [/opt/{port}, --port, '{{port}}'], port: {port}}}\n"
@@ -159,6 +161,7 @@ def test_a_job_goes_by_its_label_whatever_its_file_is_called(used: Laptop, capsy
     assert (changes(again), again.failed, again.commands) == ([], False, 1)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_taken_over_is_kept_beside_the_new_one(tmp_path: object) -> None:
     laptop = Laptop(tmp_path)  # type: ignore[arg-type]
     spec = f"{MACS}files: {{/etc/newsyslog.d/llm.conf: {{content: new}}}}\n"

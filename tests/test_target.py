@@ -122,7 +122,8 @@ def test_the_readmes_commands_are_found() -> None:
     assert {"plan", "status", "doctor", "logs", "awake", "log", "explain", "guide"} <= found
 
 
-@pytest.mark.parametrize("place", ["below", pytest.param("top", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["below", "top"])
 def test_the_readmes_commands_need_no_target_here_nor_below(project: Project, place: str) -> None:
     folder: Path = getattr(project, place)
     before = {*folder.iterdir()}
@@ -160,6 +161,7 @@ def test_a_file_that_is_named_is_where_it_was_typed(project: Project) -> None:
     assert project.do("plan").stderr.startswith("group_data/macs.yml:1:7: ")
 
 
+@pytest.mark.slow
 def test_without_an_inventory_the_line_says_what_to_type(project: Project) -> None:
     (project.top / "inventory.py").unlink()
 
@@ -209,6 +211,7 @@ def refused(project: Project, said: str, *, at: Path) -> None:
             ), done.stderr
 
 
+@pytest.mark.slow
 @GIVES
 def test_what_somebody_else_may_have_put_there_is_not_run(trapped: Project) -> None:
     os.chown(trapped.top / "group_data/all.py", 4321, 4321)
@@ -245,6 +248,7 @@ def is_alone(group: int) -> bool:
     return its.gr_name == user.pw_name and {*its.gr_mem} <= {user.pw_name}
 
 
+@pytest.mark.slow
 @GIVES
 def test_a_clone_of_somebody_else_works_by_the_inventorys_name(project: Project) -> None:
     subprocess.run(["chown", "-R", "4321", project.top], check=True)
@@ -258,6 +262,7 @@ def test_a_clone_of_somebody_else_works_by_the_inventorys_name(project: Project)
     assert project.do("plan", at=project.below, SUDO_UID="4321").returncode == 0
 
 
+@pytest.mark.slow
 def test_where_others_may_write_no_file_stands_for_a_rehearsal(project: Project) -> None:
     shared = project.folder / "shared"
     (shared / "@rehearsal/group_data").mkdir(parents=True)
@@ -335,6 +340,7 @@ def test_the_words_are_told_apart_by_what_they_are(project: Project) -> None:
     assert {(done.returncode, done.stdout, done.stderr) for done in same} == {(0, same[0].stdout, "")}
 
 
+@pytest.mark.slow
 def test_one_line_says_which_mac_to_name(pair: Project) -> None:
     said = {
         ("logs", "both"): "both: studio and mini have it; say which: `macstate logs studio both`",
@@ -391,6 +397,7 @@ def test_macstate_alone_tells_what_a_day_needs(project: Project) -> None:
     assert "..." not in whole.stdout.replace("[ARGS]...", "")  # no sentence is cut off
 
 
+@pytest.mark.slow
 def test_a_target_is_completed_wherever_it_may_stand(project: Project) -> None:
     def completed(line: str, at: Path | None = None) -> list[str]:
         words = line.split(" ")
@@ -411,6 +418,7 @@ def test_a_target_is_completed_wherever_it_may_stand(project: Project) -> None:
     assert completed("macstate logs o") == []
 
 
+@pytest.mark.slow
 def test_the_plan_is_the_same_by_whichever_name(project: Project) -> None:
     plans = [project.do("plan", *words, "--json") for words in ((), ("studio",), ("@rehearsal/studio",))]
 
@@ -419,6 +427,7 @@ def test_the_plan_is_the_same_by_whichever_name(project: Project) -> None:
     assert list(json.loads(plans[0].stdout)["hosts"]) == ["studio"]
 
 
+@pytest.mark.slow
 def test_what_there_is_to_type_is_about_the_target_that_was_typed(project: Project) -> None:
     for target in ("@rehearsal/studio", "./inventory.py"):
         stop, again = project.do("stop", target, "ollama"), project.do("restart", "ollama", target)

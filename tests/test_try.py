@@ -719,6 +719,7 @@ def test_the_key_is_the_laptops_own_and_the_tailnets_door_gets_it_where_it_asks(
     assert [asked.headers["authorization"] for asked in laptop_there.front.asked] == [f"Bearer {KEY[::-1]}"] * 2
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_tells_that_it_waits(laptop_there: Laptop) -> None:
     laptop_there.front.pause = 0.7
     seen = laptop_there.see("inventory.py", "coder", "--resolver", "127.0.0.1:9")

@@ -105,6 +105,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
     return laptop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("state", "spec", "line"), [case[1:] for case in SAID], ids=[case[0] for case in SAID])
 def test_doctor_says_so(bare: Laptop, tmp_path: object, state: str, spec: str, line: str) -> None:
     laptop = Laptop(tmp_path)  # type: ignore[arg-type]
