@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from lab import build
 from lab.labmac import USER, LabMac
+from lab.machine import remove
 from lab.tailnet import DOMAIN, Forwarder, Tailnet, listens, wait_for
 from ports import free_port
 
@@ -159,7 +160,7 @@ def lab_session() -> Iterator[Lab]:
             mac.run("rehearse run-jobs off")
         tailnet.processes.stop_all()
         mac.remove_user()
-        shutil.rmtree(folder)
+        remove(folder)
     assert leftovers(folder) == []
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 from lab import build
-from lab.machine import reachable_python
+from lab.machine import reachable_python, remove
 from laptop import REFERENCE
 
 import macstate.rehearsal.mac
@@ -152,7 +152,7 @@ class LabMac:
         """Make the Mac new; its programs have ended before."""
         if self.root.exists():
             self.run("rehearse run-jobs off")
-            shutil.rmtree(self.root)
+            remove(self.root)
         subprocess.run(["cp", "-a", self.folder / "fresh", self.root], check=True)
 
     def add_user(self) -> None:

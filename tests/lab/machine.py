@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,3 +65,13 @@ def reachable_python(user: str) -> str:
         if subprocess.run(words, cwd="/", capture_output=True, check=False).returncode == 0:
             return python
     raise AssertionError("no Python 3.11 that another user than root may run: install python3")
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away, though a pull that ends by itself in the background takes away files of its own meanwhile."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+    shutil.rmtree(folder)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import build, watched
-from lab.machine import local_user, reachable_python
+from lab.machine import local_user, reachable_python, remove
 from laptop import Laptop, Outcome, Watched
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.connectors.local import LocalConnector
@@ -196,7 +196,7 @@ def owned_mac(spec: str) -> Iterator[OwnedMac]:
             mac.make(spec.replace("USER", user))
             yield mac
     finally:
-        shutil.rmtree(folder)
+        remove(folder)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lab import watched
+from lab.machine import remove
 from lab.owned_mac import OwnedMac
 from lab.watched import Touch
 
@@ -92,7 +93,7 @@ class Siege:
 
     def put_back(self) -> None:
         """Make the Mac what it was before."""
-        shutil.rmtree(self.root)
+        remove(Path(self.root))
         subprocess.run(["cp", "-a", self.mac.kept, self.root], check=True)
 
     def allow(self) -> None:
