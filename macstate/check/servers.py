@@ -27,8 +27,8 @@ WIDE = {
 Not so: mlx_lm.server, llama-server, Ollama, SGLang.
 """
 
-BELOW = "below 1024 only root can listen on 127.0.0.1, and this runs as a user"
-"""macOS 10.14 on lets a user listen there on all addresses alone."""
+LOW = 1024
+"""Below it only root can listen on 127.0.0.1; macOS 10.14 on lets a user do so on all addresses alone."""
 
 
 def free(port: int, taken: Collection[int]) -> int:
@@ -83,14 +83,15 @@ def ports(root: Any) -> Placed:
 
 def below_1024(root: Any) -> Placed:
     """A port that only root may listen on is root's."""
-    low = 1024
-    for name, endpoint in (root.endpoints or {}).items():
-        if endpoint.port < low and endpoint.user != "root":
-            yield ("endpoints", name, "port"), f"port: {BELOW}; type `{endpoint.port + 8000}`, or another above it"
-    for door in doors(root.gateway, root.endpoints or {}) if root.gateway else ():
-        if door.port < low:
-            text = f"port: {BELOW}; type `{door.port + 8000}`, or another above it"
-            yield root.gateway.ports.place(door.audience, door.https), text
+    endpoints = root.endpoints or {}
+    places = [(("endpoints", name, "port"), each.port) for name, each in endpoints.items() if each.user != "root"]
+    if gateway := root.gateway:
+        doors_of_it = doors(gateway, endpoints)
+        places += [(gateway.ports.place(door.audience, door.https), door.port) for door in doors_of_it]
+    for path, port in places:
+        if port < LOW:
+            why = f"below {LOW} only root can listen on 127.0.0.1, and this runs as a user"
+            yield path, f"port: {why}; type `{port + 8000}`, or another above it"
 
 
 def wide(root: Any) -> Placed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate import scripts
 from macstate.ollama.names import full, near
-from macstate.ollama.pulls import Pull, pulls
+from macstate.ollama.pulls import MOST, Pull, pulls
 from macstate.outputs import Outputs, UnreadableError, each
 from macstate.resource import Resource
 from macstate.steps import Run, Step
@@ -31,7 +31,7 @@ def size(count: int) -> str:
 
 def counted(value: object) -> int | None:
     """Read a number of bytes that a server tells; None: it is none that a disk could hold."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**18 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST else None
 
 
 class Model(Resource):

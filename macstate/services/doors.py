@@ -64,18 +64,21 @@ class Way:
         """Give (methods, such an expression) for what people use of the server; no methods: any."""
         if self.usual is None:
             return (((), self.below),)
-        read = tuple(path for path in self.usual if path in self.lists)
-        used = tuple(path for path in self.usual if path not in self.lists)
-        return tuple((methods, self._any(paths)) for methods, paths in ((READING, read), (USUAL, used)) if paths)
+        pairs = zip((READING, USUAL), self._read_and_used, strict=True)
+        return tuple((methods, self._any(paths)) for methods, paths in pairs if paths)
 
     @property
     def allows(self) -> tuple[tuple[str, str], ...]:
         """Give (what for, paths) for the first lines of the configuration, from which a plan says what changes."""
-        read = tuple(path for path in self.usual or () if path in self.lists)
-        used = tuple(path for path in self.usual or () if path not in self.lists)
         anything = ("/*",) if self.usual is None else self.open
-        found = zip(GRADES, (read, used, anything), strict=True)
+        found = zip(GRADES, (*self._read_and_used, anything), strict=True)
         return tuple((grade, " ".join(paths)) for grade, paths in found if paths)
+
+    @property
+    def _read_and_used(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Part what is only read from what is used otherwise."""
+        usual = self.usual or ()
+        return tuple(path for path in usual if path in self.lists), tuple(p for p in usual if p not in self.lists)
 
     @property
     def open_paths(self) -> tuple[str, ...]:

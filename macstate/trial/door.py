@@ -98,8 +98,7 @@ class Outcome:
 def _without(text: str, key: str) -> str:
     """Hide a key, and every piece of it, whatever stands between its characters."""
     places = [place for place, character in enumerate(text) if not FOREIGN.match(character)]
-    bare = "".join(text[place] for place in places)
-    bare = bare.lower()
+    bare = "".join(text[place] for place in places).lower()
     pieces = {form[start : start + PIECE] for form in _forms(key) for start in range(len(form) - PIECE + 1)}
     hidden: set[int] = set()
     for start in range(len(bare) - PIECE + 1):
