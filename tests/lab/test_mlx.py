@@ -58,9 +58,9 @@ class Studio:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def deploy(self, model: str) -> tuple[int, str]:
-        """Do the main job with this model."""
-        text = SPEC.format(model=model, home=self.folder / "hugging")
+    def deploy(self, model: str, more: str = "") -> tuple[int, str]:
+        """Do the main job with this model, and with more sections."""
+        text = SPEC.format(model=model, home=self.folder / "hugging") + more
         entries: Any = dict(spec.parse(text, "macs.yml").for_host("macstudio").entries)
         self.port = entries["mlx"].port
         Path(self.environment["MACSTATE_SPEC"]).write_text(text)
@@ -102,6 +102,9 @@ def test_a_model_is_served_and_one_that_is_nowhere_is_down(studio: Studio) -> No
     studio.deploy("lab/nowhere")  # a process of less than `ready_within` is starting, which is well
     wait_for(lambda: studio.run("macstate", "status", "@rehearsal/macstudio")[0] == 1, "its being down", 60)
     wait_for(lambda: listens(studio.port), "mlx_lm.server", 60)
+    code, said = studio.deploy("lab/nowhere", "power: {ac: {sleep: 0}}\n")
+    assert code == 1, said
+    assert "mlx: it does not" in said
     code, said = studio.run("macstate", "status", "@rehearsal/macstudio")
     assert code == 1, said
     assert re.search(r"^mlx +down +it does not answer: HTTP 503", said, re.MULTILINE), said
