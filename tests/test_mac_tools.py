@@ -15,7 +15,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from macstate.rehearsal.mac import birth, machine, quick_json, rehearse, scenes, trouble
+from macstate import health
+from macstate.facts import Facts
+from macstate.found import Found
+from macstate.record import Record
+from macstate.rehearsal.mac import birth, machine, ps, quick_json, rehearse, scenes, trouble
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 TAILSCALED = "system/com.tailscale.tailscaled"
@@ -646,3 +650,13 @@ def test_a_start_is_quick(root: Path) -> None:
     for _ in range(5):
         subprocess.run([root / "usr/bin/sw_vers"], env=environment, check=True, capture_output=True)
     assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only this ps tells the seconds too")
+def test_the_age_of_a_process_is_told_and_read_as_the_real_ps_tells_it() -> None:
+    said = subprocess.run(["ps", "-A", "-o", "etimes=,etime="], capture_output=True, text=True, check=True).stdout
+    ages = {told: int(seconds) for seconds, told in map(str.split, said.splitlines())}
+    assert ages
+    for told, seconds in ages.items():
+        assert ps.clock(time.time() - seconds - 0.5) == told
+        assert health.running("x", Found(Facts(), {}, Record(), asked={"age x": told})) == seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 import urllib.parse
 from functools import cache
@@ -18,6 +19,8 @@ from lab.tailnet import wait_for
 
 from macstate import secrets
 from macstate.errors import MacstateError
+from macstate.services.doors import READING, USUAL
+from macstate.services.heads import heads
 from macstate.services.reach import variable
 
 pytestmark = pytest.mark.lab
@@ -32,6 +35,9 @@ WORDS = [
 ]  # fmt: skip
 """Names that mean something elsewhere."""
 NAMES = st.sampled_from(WORDS) | st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True)
+METHODS = {"reading": READING, "using": USUAL, "anything": ()}
+PLAIN = re.compile(r"(?!/macstate|/llms\.txt)(/[A-Za-z0-9_-]+)+/?|/")
+"""A path that is read in one way, and is none of the guide's."""
 LETTERS = string.ascii_letters + string.digits
 
 
@@ -157,6 +163,26 @@ def read(target: str) -> tuple[bytes, str]:
     return urllib.parse.unquote_to_bytes(path), query
 
 
+def told(gate: AnyGate, door: Door, method: str, path: str) -> bool:
+    """Say whether the first lines of the configuration, which a plan is made of, let a plain path through."""
+    config = gate.folder / "etc" / ("nginx.conf" if gate.server == "nginx" else "Caddyfile")
+    mounts = {
+        route.partition("/")[2]: behind
+        for (audience, route), behind in heads(config.read_text()).routes.items()
+        if (audience, route.partition("/")[0]) == (door[0], str(door[1]))
+    }
+    mine = [mount for mount in mounts if f"{path}/".startswith(f"/{mount}/".replace("//", "/"))]
+    if not mine:
+        return False
+    mount = max(mine, key=len)
+    rest = path[len(mount) + 1 if mount else 0 :]
+    return any(
+        (method in METHODS[grade] or grade == "anything")
+        and (rest == each or (each.endswith("/*") and rest.startswith(each[:-1])))
+        for grade, each in mounts[mount].allows
+    )
+
+
 @given(spec=specs())
 @settings(
     max_examples=EXAMPLES,
@@ -174,6 +200,8 @@ def test_both_take_it_and_mean_alike(spec: Example, tmp_path_factory: pytest.Tem
         reject()  # a mount of the guide's, or no route at all
     if not started:
         return
+    routes = [each[field] for each in endpoints.values() for field in ("serve", "funnel") if field in each]
+    bare = {route["path"] for route in routes} - {"/"}  # `/*` of a whole engine has the mount itself too
     health = {name: each["health"] for name, each in endpoints.items() if "health" in each}
     with nginx.running(), caddy.running():
         for door in nginx.doors:
@@ -182,6 +210,9 @@ def test_both_take_it_and_mean_alike(spec: Example, tmp_path_factory: pytest.Tem
                 for headers in ((client,), (client, KEY)):
                     one, other = (answered(gate, door, method, path, *headers) for gate in (nginx, caddy))
                     assert one == other, (door, method, path, headers)
+                if PLAIN.fullmatch(path) and path not in bare:
+                    passed = len(other) > 2
+                    assert passed == told(nginx, door, method, path) == told(caddy, door, method, path), (door, path)
         for name, path in health.items():
             backend = next(each for each in servers() if each.port == endpoints[name]["port"])
             for gate in (nginx, caddy):

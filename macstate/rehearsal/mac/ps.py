@@ -28,7 +28,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
             "pid": pid,
             "ppid": 1,
             "pgid": pid,
-            "etime": _clock(ages.get(pid, mac.state["born"])),
+            "etime": clock(ages.get(pid, mac.state["born"])),
             "comm": known[pid],
         }
         names = [column.rstrip("=") for column in columns]
@@ -46,7 +46,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
     return 0 if found else 1
 
 
-def _clock(since: float) -> str:
+def clock(since: float) -> str:
     """Say for how long something runs, as [[DD-]HH:]MM:SS."""
     minutes, seconds = divmod(max(0, int(time.time() - since)), 60)
     hours, minutes = divmod(minutes, 60)
