@@ -229,13 +229,8 @@ def test_a_size_that_cannot_be_is_unknown(count: str) -> None:
 
 def test_the_gateway_has_a_line_where_it_does_not_run() -> None:
     wishes = spec.parse(GATED, "macs.yml").for_host("studio")
-    port = (
-        spec.parse(GATED, "macs.yml")
-        .for_host("studio")
-        .scope(Facts())
-        .one("gateway")
-        .listens_on(wishes.scope(Facts()))[0]
-    )
+    scope = wishes.scope(Facts())
+    port = scope.one("gateway").listens_on(scope)[0]
 
     def lines(job: Launchd | None, *listeners: Listener) -> list[str]:
         facts = Facts(machine=Machine(listeners=listeners))

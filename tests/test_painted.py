@@ -128,9 +128,7 @@ COMMANDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "command", [pytest.param(each, marks=[pytest.mark.slow] if "--only" in each else []) for each in COMMANDS]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_lets_a_mac_paint(command: str, mac: Terminal) -> None:
     name, *options = command.split()
     shown = on_screen(mac, "macstate", name, TARGET, *options)
