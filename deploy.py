@@ -2,9 +2,10 @@
 
 from pyinfra import host, state
 
-from macstate import connect, ops, report, saved, terminal
+from macstate.kernel.session import Session
 from macstate.printable import printable
-from macstate.session import Session
+from macstate.review import report, saved
+from macstate.transport import connect, ops, terminal
 
 with ops.one_mac(state, host):
     agreed = saved.saved()

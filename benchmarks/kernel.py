@@ -18,12 +18,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from laptop import REFERENCE, Laptop  # noqa: E402 - the path comes first
 
 from macstate import spec  # noqa: E402
-from macstate.change import Plan  # noqa: E402
-from macstate.facts import Facts, Node  # noqa: E402
-from macstate.found import Found  # noqa: E402
-from macstate.plan import plan  # noqa: E402
-from macstate.record import Line, Record  # noqa: E402
-from macstate.secrets import Secret  # noqa: E402
+from macstate.kernel.change import Plan  # noqa: E402
+from macstate.kernel.plan import plan  # noqa: E402
+from macstate.kernel.record import Line, Record  # noqa: E402
+from macstate.kernel.resource import Found  # noqa: E402
+from macstate.kinds import KINDS  # noqa: E402
+from macstate.language.facts import Facts, Node  # noqa: E402
+from macstate.language.secrets import Secret  # noqa: E402
 
 ENDPOINTS = 200
 KEY = "a-key-of-the-benchmark-and-of-nobody-else"
@@ -58,19 +59,22 @@ BASE = "import sys; sys.path.insert(0, '.'); import pyinfra_cli.main, pyinfra.co
 OURS = """
 import macstate.rehearsal.connector
 import runpy; runpy.run_path("inventory.py")
-from macstate import connect, guard, ops, report, spec
-from macstate.facts import Facts, Laptop, Node
-from macstate.found import Found
-from macstate.facts.machine import Machine
-from macstate.plan import plan
-from macstate.record import Record
-from macstate.session import Session
+from macstate import spec
+from macstate.transport import connect, ops
+from macstate.review import guard, report
+from macstate.language.facts import Facts, Laptop, Node
+from macstate.kernel.resource import Found
+from macstate.kinds import KINDS
+from macstate.language.facts.machine import Machine
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Record
+from macstate.kernel.session import Session
 wishes = spec.load().for_host("macstudio")
-from macstate.secrets import Secret
+from macstate.language.secrets import Secret
 facts = %r
 desired = wishes.expand(facts, lambda reference, path: Secret(%r))
 settings = {name: each for name, each in desired.items() if not each.owned}
-found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r})
+found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r}, kinds=KINDS)
 todo = plan(desired, found)
 report.text("macstudio", todo, steps=False)
 guard.check(todo, facts.node, "")
@@ -94,8 +98,8 @@ def planned(text: str, *, there: bool) -> tuple[float, Plan]:
     desired = spec.parse(text, "macs.yml").for_host("macstudio").expand(FACTS, keys)
     settings = {name: each for name, each in desired.items() if not each.owned}
     record = Record({name: Line("owned", each.fingerprint) for name, each in desired.items() if each.owned})
-    all_there = Found(FACTS, desired, record, outputs={"serve": NOTHING_SERVED})
-    none_there = Found(FACTS, settings, Record(), outputs={"serve": NOTHING_SERVED})
+    all_there = Found(FACTS, desired, record, outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
+    none_there = Found(FACTS, settings, Record(), outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
     started = time.process_time()
     wishes = spec.parse(text, "macs.yml").for_host("macstudio")
     todo = plan(wishes.expand(FACTS, keys), all_there if there else none_there)

@@ -1,25 +1,26 @@
 """macstate: the YAML says what a Mac shall be; it is read, compared, changed, and read again.
 
-``deploy.py`` is the line that a run follows. Where what is:
+A room a folder, from the ground up. An import runs down or stays in its room (``lint-imports`` holds that), so that
+whatever stands below can be read without what stands above.
 
 =============  =====================================================================================================
-the spec       ``spec`` reads it, by ``document`` (YAML with places), ``overlay`` (its layers and short forms),
-               ``spec_model`` (all sections), ``entry`` and ``types``; ``check`` refuses contradictions; ``schema``
-               and ``explain`` tell what may be typed; ``secrets`` resolves references to keys; ``wishes`` and
-               ``scope`` turn entries into resources
-what there is  ``resources``: one kind a module (``resource`` is the base, ``outputs`` how it is read, ``steps``
-               what it may do); ``services``: what stands for several resources
-a Mac, read    ``probe`` (one remote command), ``facts``, ``found``, ``record`` (what macstate made), ``health``,
-               ``ollama``
-the plan       ``plan`` compares, ``left`` says what cannot be compared or done, ``change`` is what comes of it;
-               ``preflight`` and ``guard`` say what stands against it; ``review`` has all of that; ``report``,
-               ``plan_json`` and ``saved`` show and keep it
-carried out    ``ops`` changes and verifies, ``session`` is one run, ``scripts`` what runs on the machine,
-               ``journal`` what was done; ``hand`` stops and starts a job
-tried          ``trial``: a chat from this laptop, link by link
-the way there  ``hosts``, ``ssh`` (the connector), ``connect`` (one command and its answer), ``sudo``
-the person     ``terminal`` prints, and makes ``printable`` what is not ours; ``options``, ``errors``, ``hint``,
-               ``cli`` and ``status``; ``render`` and ``blocks`` write texts, ``files`` has the laptop's own
-without a Mac  ``rehearsal``
+on the ground  ``errors`` (what a user can mend), ``printable``, ``files`` (the laptop's own), ``hint``, ``render``
+``language``   what may be typed: an entry and its fields, types, YAML with places, references to keys; and what an
+               entry is expanded with: facts, scope
+``kernel``     a declaration to a proven change, and no kind by name: resource, record, probe, plan, steps, session,
+               journal, with ``probe.sh`` and ``apply.sh``
+``kinds``      what a Mac has and can be read back: a module a kind, or a package with its script
+``gateway``    the API-key gate: its doors, its keys, its servers' configuration
+``endpoint``   a model server: its entry, its watchdog, how it is reached; ``engines`` has one file an engine
+``guide``      the guide in all its forms
+``laptop``     the laptop's side: its files, and the tools that talk to the models
+``spec``       the whole YAML: read, layers, checks, schema, explain
+``review``     what a person looks at: the plan, what stands against it, health, status, saved plans
+``transport``  the way to a Mac: SSH, sudo, sending and reading, carrying out
+``rehearsal``  the simulated Mac
+``trial``      a chat from this laptop, link by link
+``cli``        the commands
 =============  =====================================================================================================
+
+``deploy.py`` is the line that a run follows; CONTRIBUTING.md says what one more field, kind, engine or tool costs.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 from functools import cache
@@ -9,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
-
-from macstate import blocks
 
 HERE = Path(__file__).parent
 
@@ -29,11 +28,21 @@ def _environment() -> Environment:
     )
     environment.filters["regex"] = re.escape
     environment.filters["quote"] = shlex.quote
-    environment.filters["html"] = blocks.as_html
-    environment.filters["cell"] = blocks.as_cell
+    environment.filters["html"] = as_html
+    environment.filters["cell"] = as_cell
     return environment
 
 
 def template(file: str, **values: Any) -> str:
     """Fill in ``templates/FILE.j2``."""
     return _environment().get_template(f"{file}.j2").render(**values)
+
+
+def as_html(words: str) -> str:
+    """Escape a text; what stands between backquotes is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+
+
+def as_cell(words: str) -> str:
+    """Keep a text within its cell of a Markdown table."""
+    return words.replace("|", "\\|").replace("\n", " ")

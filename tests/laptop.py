@@ -25,10 +25,10 @@ from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_config, ctx_inventory, ctx_state
 from pyinfra_cli.util import load_deploy_file
 
-from macstate import plan_json, terminal
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
-from macstate.review import Review
+from macstate.review import Review, plan_json
+from macstate.transport import terminal
 
 ROOT = Path(__file__).parent.parent
 VALID = jsonschema.Draft202012Validator(json.loads((ROOT / "macstate/plan.schema.json").read_text()))

@@ -9,11 +9,14 @@ import time
 
 import click
 
-from macstate import probe, report, scripts, spec
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.session import Session
-from macstate.wishes import Wishes
+from macstate import spec
+from macstate.kernel import probe, scripts
+from macstate.kernel.plan import plan
+from macstate.kernel.resource import Found
+from macstate.kernel.session import Session
+from macstate.kinds import KINDS
+from macstate.review import report
+from macstate.spec.wishes import Wishes
 
 NAME = "runner"
 MAC = "macs: {runner: {hostname: runner.invalid, user: runner}}\n"
@@ -36,7 +39,7 @@ def run(words: list[str], lines: list[str]) -> list[str]:
 
 def look(wishes: Wishes) -> Found:
     """Read the machine; whatever cannot be read ends the test."""
-    found = probe.found(run(["/bin/sh", "-c", probe.script()], probe.stdin(wishes.lists)))
+    found = probe.found(KINDS, run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(wishes.lists)))
     unread = {name: why for name, why in found.unreadable.items() if not name.startswith(HIDDEN)}
     assert not unread, unread
     assert found.facts.version, "sw_vers was not understood"

@@ -9,7 +9,7 @@ from laptop import Laptop, changes
 
 from macstate import spec
 from macstate.errors import MacstateError
-from macstate.services.guide import Guide
+from macstate.guide.guide import Guide
 
 MAC = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: anna}}\n"
 SPEC = MAC + "endpoints:\n  ollama: {engine: ollama, models: {all-minilm: {alias: [mini, 'small:1']}}}\n"

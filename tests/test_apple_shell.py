@@ -8,28 +8,30 @@ from itertools import accumulate
 
 import pytest
 from shell_text import FUNCTION, STARTS, Script, commands, inside
-from test_layers import SCRIPTS
+from test_scripts import SCRIPTS
 
-from macstate import journal, probe, scripts, sudo
 from macstate.cli import logs
-from macstate.facts import Facts
-from macstate.found import Found
-from macstate.record import Record
-from macstate.resources import KINDS
-from macstate.resources.serve import Serve
-from macstate.resources.serve_document import READ, STATUS
-from macstate.resources.tailscale import Tailscale
-from macstate.services import job
+from macstate.endpoint import watchdog
+from macstate.kernel import journal, probe, scripts
+from macstate.kernel.record import Record
+from macstate.kernel.resource import Found
+from macstate.kinds import KINDS, log_rotation, model
+from macstate.kinds.launchd import job
+from macstate.kinds.serve import Serve
+from macstate.kinds.serve.document import READ, STATUS
+from macstate.kinds.tailscale import Tailscale
+from macstate.language.facts import Facts
+from macstate.transport import sudo
 
 GIVEN = {"DEADLINE", "READY", "PATIENCE", "COOLDOWN", "GIVE_UP", "EVERY"}
 """What a watchdog's job says in numbers."""
 TEXTS = {path.name: path.read_text() for path in SCRIPTS} | {
     "apply": scripts.apply(),
-    "rotate": scripts.rotate(),
-    "pull": scripts.pull(),
-    "watchdog": scripts.watchdog(),
-    "probe": probe.script(),
-    "probe of a laptop": probe.script(laptop=True),
+    "rotate": log_rotation.program(),
+    "pull": model.program(),
+    "watchdog": watchdog.program(),
+    "probe": probe.script(KINDS),
+    "probe of a laptop": probe.script(KINDS, laptop=True),
     "logs": logs.READ,
     "journal": journal.READ,
     "awake": job.AWAKE,
@@ -42,7 +44,7 @@ def test_no_curl_reads_what_a_user_has_put_into_his_home() -> None:
     """A Mac's sudo keeps HOME: root's curl would do what ~/.curlrc says, and write where that says."""
     prefs = Tailscale(ssh=True).converge(None)
     served = {"serve": {READ: 'Etag: "a"\r\n\r\n{}', STATUS: "{}"}}
-    routes = Serve.write(Found(Facts(), {}, Record(), {}, served), (), ())
+    routes = Serve.write(Found(Facts(), {}, Record(), {}, served, kinds=KINDS), (), ())
     steps = [str(step) for step in (*prefs, *routes)]
     texts = [*TEXTS.values(), *steps, *Serve.probes]
     found = [words for text in texts for words in re.findall(r"(?<![\w./-])curl (-\S+)", text)]

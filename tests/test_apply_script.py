@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from macstate import scripts
+from macstate.kernel import scripts
 from macstate.rehearsal.mac.processes import began
 
 ROOTS = "/var/db/macstate"

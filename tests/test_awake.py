@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from macstate.facts import Facts
+from macstate.kinds.launchd.job import Job
+from macstate.language.facts import Facts
 from macstate.rehearsal.mac import birth
-from macstate.services.job import Job
 
 Run = Callable[[str], str]
 PLIST = "/Library/LaunchDaemons/x.plist"

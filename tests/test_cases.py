@@ -11,13 +11,14 @@ import pytest
 import yaml
 from laptop import ROOT
 
-from macstate import report, spec
-from macstate.facts import Facts, Laptop, Node
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Line, Record
-from macstate.resources import KINDS
-from macstate.secrets import Secret
+from macstate import spec
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found
+from macstate.kinds import KINDS
+from macstate.language.facts import Facts, Laptop, Node
+from macstate.language.secrets import Secret
+from macstate.review import report
 
 FACTS = Facts(
     user="anna",
@@ -76,7 +77,7 @@ def planned(kind: Any, case: dict[str, Any]) -> str:
         lines[name] = Line(word, fields or (mine[name].fingerprint if name in mine else ""))
     outputs |= {"owned": written(lines)} if "owned" in kind.probes else {}
     found = {resource.id: resource for resource in kind.parse(outputs)}
-    todo = plan(mine, Found(facts, found, Record(lines), {}, {kind.kind: outputs}))
+    todo = plan(mine, Found(facts, found, Record(lines), {}, {kind.kind: outputs}, kinds=KINDS))
     return "\n".join(report.text("studio", todo, steps=True))
 
 

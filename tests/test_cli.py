@@ -24,9 +24,12 @@ from laptop import ROOT, VALID, Laptop, changes, snapshot
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-from macstate import cli, connect, journal, plan_json
+from macstate import cli
 from macstate.cli import logs
 from macstate.errors import MacstateError
+from macstate.kernel import journal
+from macstate.review import plan_json
+from macstate.transport import connect
 
 SPEC = """
 macs:
@@ -630,7 +633,7 @@ def test_one_of_two_macs_that_is_down_asks_nobody(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     inventory = tmp_path / "inventory.py"
     macs = ["@rehearsal/studio", ("127.0.0.1", {"ssh_port": 9})]
-    inventory.write_text(f"from macstate import terminal\nterminal.check_terminal()\nmacs = {macs}\n")
+    inventory.write_text(f"from macstate.transport import terminal\nterminal.check_terminal()\nmacs = {macs}\n")
     words = [str(BIN / "pyinfra"), str(inventory), "deploy.py", "--dry"]
     done = subprocess.run(
         words,

@@ -30,34 +30,23 @@ from pydantic import TypeAdapter, ValidationError
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from test_properties import FACTS
 
-from macstate import (
-    cli,
-    connect,
-    guard,
-    health,
-    hosts,
-    journal,
-    ops,
-    plan_json,
-    probe,
-    report,
-    saved,
-    scripts,
-    secrets,
-    spec,
-)
-from macstate.change import Batch, Change, Plan
+from macstate import cli, spec
 from macstate.errors import MacstateError
-from macstate.options import Options
-from macstate.probe.sections import IncompleteError
-from macstate.record import Record
+from macstate.kernel import journal, probe, scripts
+from macstate.kernel.change import Batch, Change, Plan
+from macstate.kernel.probe.sections import IncompleteError
+from macstate.kernel.record import Record
+from macstate.kinds import KINDS
+from macstate.kinds.launchd import Launchd
+from macstate.language import secrets
+from macstate.language.secrets import Secret
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
-from macstate.resources.launchd import Launchd
-from macstate.review import review
-from macstate.secrets import Secret
-from macstate.ssh import tailnet
-from macstate.ssh.connector import MacConnector
+from macstate.review import guard, health, plan_json, report, review, saved
+from macstate.review.options import Options
+from macstate.transport import connect, hosts, ops
+from macstate.transport.ssh import tailnet
+from macstate.transport.ssh.connector import MacConnector
 
 LONGEST, PATIENCE, MEMORY = 500, 5.0, 300
 """Characters of a line, seconds, megabytes."""
@@ -149,7 +138,7 @@ class Desk:
         birth.create(self.mac, user="mmirvois", dns_name="h.ts.net", programs=[])
         self.memory = (self.mac / ".mac/state.json").read_text()
         done = subprocess.run(
-            ["/bin/sh", "-c", probe.script()],
+            ["/bin/sh", "-c", probe.script(KINDS)],
             input="\n".join(probe.stdin((*self.wishes.lists, *health.lists(self.wishes)))),
             env=birth.environment(self.mac),
             stdout=subprocess.PIPE,
@@ -192,7 +181,7 @@ class Desk:
         lines = [other if line.startswith(begin) else line for line in self.answer]
         assert other in lines
         with contextlib.suppress(IncompleteError):  # one line of `connect.look`
-            seen = review("macstudio", self.wishes, probe.found(lines), lambda *_: Secret(KEY))
+            seen = review("macstudio", self.wishes, probe.found(KINDS, lines), lambda *_: Secret(KEY))
             list(health.healths(seen.wishes, seen.found))
             json.loads(plan_json.as_json({"macstudio": seen.plan}, "").encode())
             list(seen.text(steps=True))
@@ -611,7 +600,8 @@ def test_bombs_need_little_memory(tmp_path: Path) -> None:
     for name, text in pages.items():
         (tmp_path / name).write_text(text)
     script = (
-        "import json, os, resource, sys; from macstate import saved, spec; from macstate.errors import MacstateError\n"
+        "import json, os, resource, sys; from macstate import spec; from macstate.review import saved\n"
+        "from macstate.errors import MacstateError\n"
         "def tried(read, *words):\n"
         "    try: read(*words)\n"
         "    except MacstateError: return\n"
@@ -752,7 +742,7 @@ def test_a_laptop_whose_disk_is_full_or_closed_says_so(tmp_path: Path) -> None:
 
 def test_a_key_that_fits_on_no_disk_is_told(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from macstate import secrets; folder = Path(sys.argv[1])\n"
+        "import sys; from pathlib import Path; from macstate.language import secrets; folder = Path(sys.argv[1])\n"
         "secrets.resolve('generate', 'k', folder)\n"
         "try: secrets.keep(folder, print)\n"
         "except secrets.MacstateError as error: print(error.message)\n"

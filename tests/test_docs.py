@@ -21,9 +21,10 @@ from lab import build
 from laptop import ROOT, Laptop, changes
 from pyinfra_cli.cli import cli as pyinfra
 
-from macstate import guard, spec
+from macstate import spec
 from macstate.cli import macstate
-from macstate.schema import schema
+from macstate.review import guard
+from macstate.spec.schema import schema
 
 FILE = ROOT / "README.md"
 README = FILE.read_text()

@@ -9,15 +9,16 @@ import click
 import pytest
 import yaml
 
-from macstate import plan_json, report, spec
+from macstate import spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Record
-from macstate.resource import Resource
-from macstate.resources.serve import Serve
-from macstate.secrets import Secret
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kinds import KINDS
+from macstate.kinds.serve import Serve
+from macstate.language.facts import Facts, Node
+from macstate.language.secrets import Secret
+from macstate.review import plan_json, report
 
 NGINX, CADDY = "/opt/homebrew/bin/nginx", "/opt/homebrew/bin/caddy"
 KEY = "a-key-that-nobody-may-see-0123"
@@ -92,7 +93,7 @@ def test_each_route_leads_to_its_door() -> None:
 @pytest.mark.parametrize("server", ["nginx", "caddy"])
 def test_the_key_is_in_its_own_file_alone(server: str) -> None:
     found = expand({"server": server, "keys": {"agents": "generate"}})
-    todo = plan(found, Found(Facts(), {}, Record({}, {True: "", False: ""}), outputs=SERVED))
+    todo = plan(found, Found(Facts(), {}, Record({}, {True: "", False: ""}), outputs=SERVED, kinds=KINDS))
     said = [*report.text("m", todo, steps=True), plan_json.as_json({"m": todo}, ""), repr(found), str(todo)]
     assert KEY not in "".join(said)
     assert (
@@ -108,7 +109,9 @@ def test_the_key_is_in_its_own_file_alone(server: str) -> None:
 
 def test_what_the_internet_reaches_stands_first() -> None:
     found = expand({"server": "nginx", "keys": {"agents": "generate"}})
-    lines = list(report.text("m", plan(found, Found(Facts(), {}, Record({}, {}), outputs=SERVED)), steps=False))
+    lines = list(
+        report.text("m", plan(found, Found(Facts(), {}, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
+    )
     assert [click.unstyle(line) for line in lines[:2]] == [
         "! serve/8443/ answers the internet, and asks it for a key",
         "",
@@ -123,7 +126,9 @@ def test_somebodys_funnel_past_the_gate_is_told_as_what_it_is(target: str, ungua
     found = expand({"server": "nginx", "keys": {"agents": "generate"}})
     foreign = Serve(key="10000/", target=target, funnel=True)
     there = {name: each for name, each in found.items() if not name.startswith("serve/")} | {foreign.id: foreign}
-    lines = list(report.text("m", plan(found, Found(Facts(), there, Record({}, {}), outputs=SERVED)), steps=False))
+    lines = list(
+        report.text("m", plan(found, Found(Facts(), there, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
+    )
     said = "WITHOUT A KEY for macstate.ollama, and" if unguarded else "and"
     assert f"! serve/10000/ answers the internet{' ' if unguarded else ', '}{said} macstate did not make it" in [
         click.unstyle(line) for line in lines

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from test_health import found
 
-from macstate import health, spec
+from macstate import spec
 from macstate.errors import MacstateError
-from macstate.resources.launchd import Launchd
-from macstate.services.gate import chosen_port
-from macstate.services.guide import Guide
-from macstate.wishes import Wishes
+from macstate.gateway.gate import chosen_port
+from macstate.guide.guide import Guide
+from macstate.kinds.launchd import Launchd
+from macstate.review import health
+from macstate.spec.wishes import Wishes
 
 MAC = "macs: {studio: {hostname: studio.tail1.ts.net, user: anna}}\n"
 GATEWAY = "gateway: nginx\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from macstate.errors import MacstateError
-from macstate.explain import Schema, explain
+from macstate.spec.explain import Schema, explain
 
 TOLD = {
     "power.ac.sleep": [

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from macstate.facts.machine import Listener, Machine
-from macstate.resources.launchd import Launchd
-from macstate.resources.launchd_conflicts import claims, conflicts
+from macstate.kinds.launchd import Launchd, claims, conflicts
+from macstate.language.facts.machine import Listener, Machine
 
 DAEMONS, AGENTS = "/Library/LaunchDaemons", "/Users/me/Library/LaunchAgents"
 OLLAMA = ["/opt/homebrew/bin/ollama", "serve"]

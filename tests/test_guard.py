@@ -7,8 +7,8 @@ import re
 import pytest
 from test_screen import NODE, planned
 
-from macstate import guard, report
 from macstate.errors import MacstateError
+from macstate.review import guard, report
 
 MAC = "macs: {macstudio: {hostname: studio.tail174e9b.ts.net, user: mmirvois}}\n"
 GATE = 'gateway: {server: nginx, keys: {k: "env:K"}}\n'

@@ -19,10 +19,11 @@ from laptop import REFERENCE
 
 from macstate import spec
 from macstate.cli.guide import show_guide
-from macstate.resource import Resource
-from macstate.resources.power import Power
-from macstate.services.guide import UNKNOWN, Guide
-from macstate.services.reach import chief
+from macstate.endpoint.reach import chief
+from macstate.guide.guide import Guide
+from macstate.guide.subject import UNKNOWN
+from macstate.kernel.resource import Resource
+from macstate.kinds.power import Power
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 MINIMAL = """

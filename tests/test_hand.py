@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from laptop import Laptop
-from test_layers import shellcheck
+from test_scripts import shellcheck
 from test_target import Project
 
-from macstate import cli, hand
+from macstate import cli
+from macstate.cli import hand
 from macstate.rehearsal.connector import RehearsalConnector
 from macstate.rehearsal.mac import birth
 

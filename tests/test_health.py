@@ -13,19 +13,22 @@ import pytest
 from lab.registry import certificate
 from ports import free_port
 
-from macstate import health, spec
-from macstate.change import Plan
-from macstate.facts import Facts, Node
-from macstate.facts.machine import Listener, Machine
-from macstate.found import Found
-from macstate.health import routes, usage
-from macstate.ollama import pulls
-from macstate.record import Line, Record
-from macstate.resources.launchd import Launchd
-from macstate.resources.model import Model
-from macstate.resources.serve import Serve
-from macstate.status import Status
-from macstate.wishes import Wishes
+from macstate import spec
+from macstate.endpoint.engines import ENGINES
+from macstate.gateway.entry import Gateway
+from macstate.kernel.change import Plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found
+from macstate.kinds import KINDS
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.model import Model, queue
+from macstate.kinds.serve import Serve
+from macstate.language.facts import Facts, Node
+from macstate.language.facts.machine import Listener, Machine
+from macstate.review import health
+from macstate.review.health import routes, usage
+from macstate.review.status import Status
+from macstate.spec.wishes import Wishes
 
 HEADER = "macs: {studio: {hostname: h, user: anna}}\n"
 LISTS = json.dumps({"data": [{"id": "a/b"}]})
@@ -43,7 +46,7 @@ def found(asked: dict[str, str], *more: Serve, name: str = "") -> Found:
     machine = Machine(listeners=(Listener(8000, "127.0.0.1", 7, 7, "/opt/x"),))
     facts = Facts(node=Node(name=name), machine=machine)
     record = Record({was.id: Line("owned", "") for was in more})
-    return Found(facts, {was.id: was for was in (job, *more)}, record, asked=asked)
+    return Found(facts, {was.id: was for was in (job, *more)}, record, asked=asked, kinds=KINDS)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,9 @@ def test_each_route_is_asked_for(port: int) -> None:
     was = found({"health coder": "\n200"}, *mine, name="localhost")
     foreign = serve(port, "/foreign")
 
-    seen = asked(wishes, Found(was.facts, {**was.resources, foreign.id: foreign}, was.record, asked=was.asked))
+    seen = asked(
+        wishes, Found(was.facts, {**was.resources, foreign.id: foreign}, was.record, asked=was.asked, kinds=KINDS)
+    )
 
     assert seen.pop(f"localhost:{closed}/")[0] == "silent"
     assert seen == {
@@ -212,7 +217,7 @@ def test_what_an_ollama_has_in_memory(until: str, said: str) -> None:
 )
 def test_what_is_no_list_of_loaded_models_is_not_told(body: str) -> None:
     was = found({"loaded coder": f"{body}\n200"})
-    assert [each.name for each in usage.loaded("coder", was)] in ([], ["1"])
+    assert [each.name for each in ENGINES["ollama"].loaded("coder", was)] in ([], ["1"])
 
 
 @pytest.mark.parametrize("count", ["1" + "0" * 400, "-5", "true", "1e999", "0", '"5"'])
@@ -223,18 +228,22 @@ def test_a_size_that_cannot_be_is_unknown(count: str) -> None:
     [model] = Model.parse({"curl /api/tags coder 8000": body})
     assert model.size is None
     line = "working\na\t5\tpulling\t0\t0\t5\t" + json.dumps({"total": 10**400, "completed": -(10**400)})
-    [(_, pull)] = pulls.pulls({"pulls coder": line})
+    [(_, pull)] = queue.pulls({"pulls coder": line})
     assert str(pull).startswith("0.0 of ")
 
 
 def test_the_gateway_has_a_line_where_it_does_not_run() -> None:
     wishes = spec.parse(GATED, "macs.yml").for_host("studio")
     scope = wishes.scope(Facts())
-    port = scope.one("gateway").listens_on(scope)[0]
+    gateway = scope.one(Gateway)
+    assert gateway
+    port = gateway.listens_on(scope)[0]
 
     def lines(job: Launchd | None, *listeners: Listener) -> list[str]:
         facts = Facts(machine=Machine(listeners=listeners))
-        seen = Status(wishes, Found(facts, {job.id: job} if job else {}, Record({})), Plan(()), in_tailnet=False)
+        seen = Status(
+            wishes, Found(facts, {job.id: job} if job else {}, Record({}), kinds=KINDS), Plan(()), in_tailnet=False
+        )
         return [f"{about}{state.text}{text}" for about, state, text in seen.lines() if about.startswith("gateway")]
 
     down = Launchd(key="system/macstate.gateway", loaded={"x": 1}, running=False)
@@ -248,8 +257,13 @@ def test_the_gateway_has_a_line_where_it_does_not_run() -> None:
 
 def test_a_pull_of_an_ollama_that_is_down_waits() -> None:
     was = found({"health coder": "x\n000"})
-    model = Model(key="coder/qwen3:8b", pulled=False, pull=pulls.Pull("pulling", alive=True))
-    seen = Status(wished("engine: ollama"), Found(was.facts, {model.id: model}, was.record), Plan(()), in_tailnet=False)
+    model = Model(key="coder/qwen3:8b", pulled=False, pull=queue.Pull("pulling", alive=True))
+    seen = Status(
+        wished("engine: ollama"),
+        Found(was.facts, {model.id: model}, was.record, kinds=KINDS),
+        Plan(()),
+        in_tailnet=False,
+    )
     lines = [f"{about}{state.text}{text}" for about, state, text in seen.lines()]
     assert lines[1] == "coder/qwen3:8b  waiting  its pull goes on when coder runs"
 
@@ -277,6 +291,6 @@ GATED += "  b: {engine: rest, command: [/opt/x], port: 8001, serve: /}\n"
 def test_requests_are_counted_since_an_endpoint_runs_and_by_the_longest_mount(log: str, a: str, b: str) -> None:
     clock = 1795773600 + 120  # 2026-11-27 10:02 UTC
     facts = Facts(node=Node(name="h"), machine=Machine(clock=clock))
-    was = Found(facts, {}, Record({}), asked={"requests": log, "age a": "03:00"})
+    was = Found(facts, {}, Record({}), asked={"requests": log, "age a": "03:00"}, kinds=KINDS)
     wishes = spec.parse(GATED, "macs.yml").for_host("studio")
     assert usage.answered(wishes, was) == {"a": f"{a} answered", "b": f"{b} answered"}

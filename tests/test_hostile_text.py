@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from hostile_text import MARK, PAYLOADS, Mutation, Scene, Stage
 
-from macstate import journal, probe, scripts, spec
+from macstate import spec
 from macstate.cli import logs
-from macstate.facts import Facts, Laptop
-from macstate.resources.home_file import HomeFile
-from macstate.steps import Aside, Check, Delete, HeadLine, Preserve, Prove, Run, Same, Write
+from macstate.endpoint import watchdog
+from macstate.kernel import journal, probe, scripts
+from macstate.kernel.steps import Aside, Check, Delete, HeadLine, Preserve, Prove, Run, Same, Write
+from macstate.kinds import KINDS, log_rotation, model
+from macstate.kinds.home_file import HomeFile
+from macstate.language.facts import Facts, Laptop
 
 Share = Callable[[int], int]
 
@@ -70,7 +73,7 @@ HOLDER = f"4242\t2026-11-26T09:00:00Z\t{LSTART.strip()}\tanna@macbook"
 def watched(engine: str, answers: dict[str, str], **memory: str) -> Scene:
     """Watch a server that answers so."""
     return Scene(
-        scripts.watchdog(),
+        watchdog.program(),
         environment={**SETTINGS, "ENGINE": engine},
         answers={"launchctl": JOB, **answers},
         fixed={"ps": PS, "ps_etime": "01:00:00\n", "launchctl_again": JOB.replace("4242", "4243")},
@@ -160,7 +163,7 @@ SCENES: dict[str, Scene] = {
         links={"root/x/config": "real/config"},
     ),
     "rotate": Scene(
-        scripts.rotate(),
+        log_rotation.program(),
         words=("1000", "5", "/Library/Logs/x.log", "/Library/Logs/y.log"),
         answers={"id": "0\n"},
         tools={"wc": "2000\n", "stat": "0 755\n"},
@@ -171,7 +174,7 @@ SCENES: dict[str, Scene] = {
         calls=r"sudo -n -u #\d+ -- /\S+ 1000 5 /Library/Logs/x\.log",
     ),
     "pull, the queue": Scene(
-        scripts.pull(),
+        model.program(),
         words=("ollama", "1", "/models", "big:1"),
         answers={
             "curl_api_tags": TAGS,
@@ -192,7 +195,7 @@ SCENES: dict[str, Scene] = {
         cost=3,
     ),
     "pull, the worker": Scene(
-        scripts.pull(),
+        model.program(),
         words=("--work", "ollama", "1"),
         answers={"curl_api_pull": PULLED, "ps_lstart": RUNS},
         files={f"home/{QUEUE}/small:1.pull": LINE, f"home/{QUEUE}/other:1.pull": LINE.replace("small", "other")},
@@ -201,7 +204,7 @@ SCENES: dict[str, Scene] = {
         cost=2,
     ),
     "probe": Scene(
-        probe.script(),
+        probe.script(KINDS),
         stdin="".join(f"{line}\n" for line in LISTS),
         answers={
             **dict.fromkeys(("tailscale", "sysctl", "pmset", "defaults", "systemsetup", "scutil"), "x: 1\n"),

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from laptop import REFERENCE, Laptop, Outcome, changes
 
-from macstate import scripts
+from macstate.kernel import scripts
+from macstate.kernel.steps import Run, Step, Write
 from macstate.rehearsal.mac import birth
 from macstate.rehearsal.mac.processes import began
-from macstate.steps import Run, Step, Write
 
 FOREIGN = (
     "sudo tailscale serve --bg --https=4443 http://127.0.0.1:9999",

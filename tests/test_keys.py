@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from laptop import Laptop, Outcome, changes, open_to_others
 
-from macstate import plan_json, secrets
+from macstate.language import secrets
+from macstate.review import plan_json
 
 SPEC = """
 macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}

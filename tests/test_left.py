@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from laptop import Laptop, Outcome
 
-from macstate.change import Plan
+from macstate.kernel.change import Plan
 
 MACS = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}\n"
 POWER = "power: {ac: {sleep: 7}}\n"

@@ -18,7 +18,7 @@ from macstate.errors import MacstateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from macstate.document import Path
+    from macstate.language.document import Path
 
 BEGUN: dict[str, Any] = yaml.safe_load(REFERENCE)
 BEGUN["macs"]["mini"] = {

@@ -13,19 +13,21 @@ from click import unstyle
 from click.testing import CliRunner
 from laptop import Laptop, changes, snapshot
 
-from macstate import preflight, probe, report, scripts, spec
-from macstate.change import Plan
+from macstate import spec
 from macstate.cli import macstate
 from macstate.errors import MacstateError
-from macstate.facts import Facts
-from macstate.facts.machine import Machine
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Record
+from macstate.kernel import probe, scripts
+from macstate.kernel.change import Plan
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kernel.session import Session
+from macstate.kinds import KINDS
+from macstate.kinds.launchd import Launchd
+from macstate.language.facts import Facts
+from macstate.language.facts.machine import Machine
 from macstate.rehearsal.mac import birth
-from macstate.resource import Resource
-from macstate.resources.launchd import Launchd
-from macstate.session import Session
+from macstate.review import preflight, report
 
 MAC = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}\n"
 JOBS = (
@@ -48,7 +50,7 @@ class Mac:
         return done.stdout.splitlines()
 
     def plan(self, wish: Callable[[Resource], Resource]) -> tuple[Plan, Session]:
-        found = probe.found(self.run(["/bin/sh", "-c", probe.script()], probe.stdin(self.wishes.lists)))
+        found = probe.found(KINDS, self.run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(self.wishes.lists)))
         wished = {name: wish(each) for name, each in self.wishes.expand(found.facts).items()}
         todo = plan(wished, found)
         return todo, Session(found, todo)
@@ -248,7 +250,7 @@ def test_what_an_endpoint_lacks_is_no_trouble_while_it_is_off() -> None:
         text: [
             str(each)
             for each in preflight.findings(
-                spec.parse(text, "macs.yml").for_host("macstudio"), Found(facts, {}, Record()), Plan()
+                spec.parse(text, "macs.yml").for_host("macstudio"), Found(facts, {}, Record(), kinds=KINDS), Plan()
             )
             if each.level == "error"
         ]

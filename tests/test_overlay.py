@@ -11,12 +11,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from macstate import document, spec
+from macstate import spec
+from macstate.endpoint.entry import Endpoint
 from macstate.errors import MacstateError
-from macstate.resources.route import Route
-from macstate.schema import schema
-from macstate.services.endpoint import Endpoint
-from macstate.spec_model import view
+from macstate.kinds.serve.route import Route
+from macstate.language import document
+from macstate.spec.model import view
+from macstate.spec.schema import schema
 
 MAC = "macs:\n  macstudio: {hostname: studio.example, user: me}\n"
 
@@ -59,7 +60,13 @@ def mac(own: str, shared: str = SHARED) -> dict[str, Any]:
     alone = spec.parse(f"macs:\n  other: {{hostname: o, user: me}}\n{shared}", "macs.yml")
 
     assert both.for_host("other").entries == alone.for_host("other").entries
-    return dict(view(both.root, "mini").sections)
+    found: dict[str, Any] = {}
+    for name, entry in view(both.root, "mini").entries:
+        if type(entry).named:
+            found.setdefault(entry.section, {})[name] = entry
+        else:
+            found[name] = entry
+    return found
 
 
 def said(own: str, shared: str = SHARED) -> list[str]:

@@ -29,17 +29,19 @@ from laptop import ROOT, Laptop
 from laptop import logs as logged
 from test_cli import BIN, Terminal
 
-from macstate import cli, connect, errors, guard, plan_json, printable, report, status, sudo, terminal
-from macstate.change import Batch, Change, Plan
+from macstate import cli, errors, printable
 from macstate.cli import logs
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
-from macstate.ollama.pulls import Pull
+from macstate.kernel.change import Batch, Change, Plan
+from macstate.kernel.resource import Resource
+from macstate.kinds.file import File
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.model.queue import Pull
+from macstate.language.facts import Facts, Node
 from macstate.rehearsal.mac.processes import began
-from macstate.resource import Resource
-from macstate.resources.file import File
-from macstate.resources.launchd import Launchd
-from macstate.ssh.connector import MacConnector
+from macstate.review import guard, plan_json, report, status
+from macstate.transport import connect, sudo, terminal
+from macstate.transport.ssh.connector import MacConnector
 
 SPEC = """
 macs:
@@ -427,7 +429,7 @@ def sources() -> dict[str, str]:
 def test_nothing_prints_but_the_terminal_and_an_error_which_is_printable_from_the_start() -> None:
     found = {name: prints(source) for name, source in sources().items()}
     assert {name: calls for name, calls in found.items() if calls} == {
-        "terminal.py": {"click.echo", "getpass.getpass", "logger.log"},
+        "transport/terminal.py": {"click.echo", "getpass.getpass", "logger.log"},
         "errors.py": {"click.echo"},
         "cli/target.py": {"logger.addHandler"},
     }

@@ -12,23 +12,23 @@ from typing import Any
 import pytest
 from test_cases import recordings
 
-from macstate import probe
-from macstate.facts import Node
-from macstate.outputs import UnreadableError
-from macstate.probe.sections import MARK, IncompleteError, sections
-from macstate.resource import Resource
-from macstate.resources import KINDS, launchctl
-from macstate.resources.file import File
-from macstate.resources.firewall import Firewall
-from macstate.resources.host_name import HostName
-from macstate.resources.launchd import Launchd
-from macstate.resources.power import Power
-from macstate.resources.screen_sharing import ScreenSharing
-from macstate.resources.secret import Secret
-from macstate.resources.serve import Serve
-from macstate.resources.serve_document import STATUS
-from macstate.resources.sysctl import Sysctl
-from macstate.resources.tailscale import Tailscale
+from macstate.kernel import probe
+from macstate.kernel.outputs import UnreadableError
+from macstate.kernel.probe.sections import MARK, IncompleteError, sections
+from macstate.kernel.resource import Resource
+from macstate.kinds import KINDS
+from macstate.kinds.file import File
+from macstate.kinds.firewall import Firewall
+from macstate.kinds.host_name import HostName
+from macstate.kinds.launchd import Launchd, launchctl
+from macstate.kinds.power import Power
+from macstate.kinds.screen_sharing import ScreenSharing
+from macstate.kinds.secret import Secret
+from macstate.kinds.serve import Serve
+from macstate.kinds.serve.document import STATUS
+from macstate.kinds.sysctl import Sysctl
+from macstate.kinds.tailscale import Tailscale
+from macstate.language.facts import Node
 
 RECORDINGS = Path(__file__).parent / "recordings"
 with (RECORDINGS / "index.tsv").open() as index:
@@ -349,7 +349,7 @@ CONTENTS = {
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_any_content_of_a_file_survives(content: bytes) -> None:
     path = '/etc/it\'s a "file"'
-    found = probe.found(mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
+    found = probe.found(KINDS, mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
 
     [file] = [resource for resource in found.resources.values() if resource.kind == "file"]
     assert isinstance(file, File)
@@ -376,7 +376,7 @@ def test_a_plist_is_read_in_both_forms(form: plistlib.PlistFormat) -> None:
         line("launchctl print system/my job", b"", 113, b"Could not find service"),
     ]
 
-    job = probe.found(mac({"launchd": sections})).resources["launchd/system/my job"]
+    job = probe.found(KINDS, mac({"launchd": sections})).resources["launchd/system/my job"]
 
     plist["Data"] = "AP8="  # as XML spells it
     assert isinstance(job, Launchd)
@@ -391,7 +391,7 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
         *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}),
     ]
 
-    assert MINI.items() <= probe.found(lines).resources["power/ac"].managed.items()
+    assert MINI.items() <= probe.found(KINDS, lines).resources["power/ac"].managed.items()
 
 
 def test_an_output_without_its_end_is_refused() -> None:
@@ -406,7 +406,7 @@ def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
     odd = recorded("pmset/custom_macmini_26.txt").replace(" womp                 1", " womp                 2")
     assert odd != recorded("pmset/custom_macmini_26.txt")
 
-    found = probe.found(mac({"power": [line(CUSTOM, odd.encode())]}))
+    found = probe.found(KINDS, mac({"power": [line(CUSTOM, odd.encode())]}))
 
     assert [name for name in found.resources if name.startswith("power/")] == []
     assert found.unreadable == {
@@ -416,7 +416,7 @@ def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
 
 
 def test_a_failed_read_is_unknown_with_its_reason() -> None:
-    found = probe.found(mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
+    found = probe.found(KINDS, mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
 
     assert found.resources == {"tailscale/prefs": Tailscale()}
     assert found.unreadable == {"serve/": f"`{STATUS}` ended with 127: tailscale: not found"}

@@ -14,17 +14,19 @@ import pytest
 from click.testing import CliRunner
 from laptop import REFERENCE, Laptop
 
-from macstate import preflight, spec
-from macstate.change import Plan
+from macstate import spec
 from macstate.cli import macstate
-from macstate.facts import Facts
-from macstate.facts.machine import Machine
-from macstate.found import Found
-from macstate.preflight import capacity
-from macstate.preflight.finding import Flight
-from macstate.record import Record
-from macstate.resources.model import Model
-from macstate.types import Warned
+from macstate.kernel.change import Plan
+from macstate.kernel.record import Record
+from macstate.kernel.resource import Found
+from macstate.kinds import KINDS
+from macstate.kinds.model import Model
+from macstate.language.facts import Facts
+from macstate.language.facts.machine import Machine
+from macstate.language.types import Warned
+from macstate.review import preflight
+from macstate.review.preflight import capacity
+from macstate.review.preflight.finding import Flight
 
 STATES = """
 rehearse filevault on
@@ -72,7 +74,11 @@ def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
 def test_a_mac_that_answers_slowly_has_no_wrong_clock(there: int, said: str) -> None:
     """It was read at some time between question and answer, and what a key's command takes comes behind that."""
     found = Found(
-        Facts(user="me", home="/Users/me", machine=Machine(clock=there)), {}, Record({}), asked_at=(1000, 1199)
+        Facts(user="me", home="/Users/me", machine=Machine(clock=there)),
+        {},
+        Record({}),
+        asked_at=(1000, 1199),
+        kinds=KINDS,
     )
     wishes = spec.parse("macs: {m: {hostname: m, user: me}}", "macs.yml").for_host("m")
     [finding] = preflight.clock(Flight(wishes, found, Plan(())))
@@ -133,7 +139,7 @@ def test_memory_under_the_limit_that_is_wished(limit: str, level: str, said: str
     text += "{x: {about: X, resident: true}}}}\n" + (f"gpu_memory: {{wired_limit_mb: {limit}}}\n" if limit else "")
     machine = Machine(memory=96 * 1024**3, wired_limit=0)
     here = Model(key="o/x:latest", pulled=True, size=67 * 10**9)
-    found = Found(Facts(machine=machine), {here.id: here}, Record())
+    found = Found(Facts(machine=machine), {here.id: here}, Record(), kinds=KINDS)
     findings = list(capacity.memory(Flight(spec.parse(text, "macs.yml").for_host("m"), found, Plan(()))))
     told = [each for each in findings if f"{each.about}: {each.text}".startswith(said)]
     assert [each.level for each in told] == [level], findings

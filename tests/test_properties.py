@@ -19,12 +19,13 @@ from laptop import Laptop, changes
 from test_interrupted import FOREIGN, answer
 
 from macstate import spec
-from macstate.change import Batch
-from macstate.facts import Facts, Node
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Line, Record
-from macstate.steps import Delete, Run, Write
+from macstate.kernel.change import Batch
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found
+from macstate.kernel.steps import Delete, Run, Write
+from macstate.kinds import KINDS
+from macstate.language.facts import Facts, Node
 
 MACS = {"macstudio": {"hostname": "matiass-mac-studio.tail174e9b.ts.net", "user": "mmirvois"}}
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -139,7 +140,7 @@ def mac(resources: dict[str, Any]) -> Found:
             "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
         }
     }
-    return Found(FACTS, resources, Record(lines), {}, outputs)
+    return Found(FACTS, resources, Record(lines), {}, outputs, kinds=KINDS)
 
 
 @given(SPECS, st.randoms(use_true_random=False))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from macstate import scripts
+from macstate.kernel import scripts
+from macstate.kinds import model
 
 CURL = """#!/bin/sh
 echo "$*" >>"$HOME/asked"
@@ -63,7 +64,7 @@ class Mac:
         return done.returncode, done.stdout + done.stderr
 
     def pull(self, *words: str) -> tuple[int, str]:
-        return self.sh(scripts.pull(), *words)
+        return self.sh(model.program(), *words)
 
     @property
     def queue(self) -> list[list[str]]:

@@ -16,21 +16,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_cases import written
 
-from macstate import guard, spec
+from macstate import spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
-from macstate.facts.machine import Listener, Machine
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Line, Record
-from macstate.resource import Resource
-from macstate.resources.file import File
-from macstate.resources.launchctl import as_printed
-from macstate.resources.launchd import Launchd
-from macstate.resources.serve import Serve
-from macstate.resources.serve_document import READ, STATUS, Audience, addresses, after
-from macstate.secrets import Secret
-from macstate.steps import Delete, Run, Step, Write
+from macstate.gateway import changes
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kernel.steps import Delete, Run, Step, Write
+from macstate.kinds import KINDS
+from macstate.kinds.file import File
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.launchd.launchctl import as_printed
+from macstate.kinds.serve import Serve
+from macstate.kinds.serve.document import READ, STATUS, Audience, addresses, after
+from macstate.language.facts import Facts, Node
+from macstate.language.facts.machine import Listener, Machine
+from macstate.language.secrets import Secret
 
 NAME = "m.tail1.ts.net"
 NODE = Node(
@@ -43,7 +44,7 @@ FACTS = Facts(
     node=NODE,
     programs={"/opt/homebrew/bin/nginx": "nginx/1.29.3", "/opt/homebrew/bin/caddy": "v2.11.7"},
 )
-KINDS = (File, Launchd, Serve)
+WATCHED = (File, Launchd, Serve)
 PORTS = (8000, 8001, 8080, 8081, 9080, 20443)
 MISSING = "no such file: the server does not start with it, and goes on with what it has"
 Exposed = set[tuple[str, str, str]]
@@ -145,7 +146,7 @@ class World:
             Listener(port, "127.0.0.1", pids[job], pids[job], "x") for port, job in self.listeners().items()
         )
         facts = replace(FACTS, machine=Machine(listeners=listening))
-        return Found(facts, resources, Record(dict(self.record)), {}, {"serve": outputs})
+        return Found(facts, resources, Record(dict(self.record)), {}, {"serve": outputs}, kinds=KINDS)
 
 
 def below(path: str, mount: str) -> bool:
@@ -206,7 +207,7 @@ def wished(data: dict[str, Any]) -> dict[str, Resource] | None:
     except MacstateError:
         return None
     found = wishes.expand(FACTS, lambda *_: Secret("a-key-that-nobody-knows"))
-    return {name: each for name, each in found.items() if isinstance(each, KINDS)}
+    return {name: each for name, each in found.items() if isinstance(each, WATCHED)}
 
 
 def carried_out(world: World, wishes: dict[str, Resource], known: dict[str, Resource], stop: int = -1) -> list[Exposed]:
@@ -317,8 +318,8 @@ def test_a_run_about_one_endpoint_changes_the_gateway_for_no_other(before: str, 
     carried_out(world, old, old)
     ids = frozenset(name for name in new if "macstate.b" not in name and "macstate.c" not in name)
     todo = plan(new, world.found({**old, **new}), ids)
-    assert ", ".join(guard.others(todo, ("endpoints.a",))) == named
-    assert guard.others(todo, ("endpoints.a", "endpoints.b", "endpoints.c")) == []
+    assert ", ".join(changes.others(todo, ("endpoints.a",))) == named
+    assert changes.others(todo, ("endpoints.a", "endpoints.b", "endpoints.c")) == []
     more = keyed({443: 8080}, a={"port": 8000, "serve": "/a"}, d={"port": 8004, "serve": "/d"})
     one = keyed({443: 8080}, a={"port": 8000, "serve": "/a"})
     old, new = wished(yaml.safe_load(one)), wished(yaml.safe_load(more))
@@ -326,7 +327,7 @@ def test_a_run_about_one_endpoint_changes_the_gateway_for_no_other(before: str, 
     assert new
     world = World()
     carried_out(world, old, old)
-    assert guard.others(plan(new, world.found({**old, **new}), frozenset(new)), ("endpoints.d",)) == []
+    assert changes.others(plan(new, world.found({**old, **new}), frozenset(new)), ("endpoints.d",)) == []
 
 
 def test_who_reaches_what() -> None:

@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 from laptop import REFERENCE, Laptop, changes, snapshot
 
-from macstate import cli, scripts, spec
-from macstate.facts import Facts
+from macstate import cli, spec
+from macstate.kernel import scripts
+from macstate.kernel.steps import Aside, Delete, Step, Write
+from macstate.kinds.launchd import Launchd
+from macstate.language.facts import Facts
 from macstate.rehearsal.mac import birth
-from macstate.resources.launchd import Launchd
-from macstate.steps import Aside, Delete, Step, Write
 
 ROOTS = "var/db/macstate/owned"
 USERS = "Users/mmirvois/.local/state/macstate/owned"

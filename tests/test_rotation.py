@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from macstate import scripts, spec
-from macstate.facts import Facts
+from macstate import spec
+from macstate.kinds import log_rotation
+from macstate.kinds.launchd import Launchd
+from macstate.language.facts import Facts
 from macstate.rehearsal.mac import birth
-from macstate.resources.launchd import Launchd
 
 NAME = "matiass-mac-studio.tail174e9b.ts.net"
 PROGRAM = "/Library/macstate/bin/rotate"
@@ -38,7 +39,7 @@ def root(tmp_path: Path) -> Path:
     birth.create(folder, user="mmirvois", dns_name=NAME, programs=[])
     program = folder / PROGRAM.lstrip("/")
     program.parent.mkdir(parents=True)
-    program.write_text(scripts.rotate())
+    program.write_text(log_rotation.program())
     program.chmod(0o755)
     return folder
 

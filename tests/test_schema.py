@@ -14,9 +14,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from macstate import spec
-from macstate import spec_model as whole
-from macstate.entry import Entry
-from macstate.schema import schema
+from macstate.language.entry import Entry
+from macstate.spec import model as whole
+from macstate.spec.schema import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,19 +22,20 @@ import jsonschema
 import pytest
 from laptop import REFERENCE, ROOT, Laptop, Outcome
 
-from macstate import guard, plan_json, report, saved, spec, terminal
-from macstate.change import Batch, Change, Plan
+from macstate import spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Line, Record
-from macstate.report.styled import Styled
-from macstate.resource import Resource
-from macstate.resources.file import File
-from macstate.resources.serve import Serve
-from macstate.resources.serve_document import STATUS
-from macstate.review import Review
+from macstate.kernel.change import Batch, Change, Plan
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kinds import KINDS
+from macstate.kinds.file import File
+from macstate.kinds.serve import Serve
+from macstate.kinds.serve.document import STATUS
+from macstate.language.facts import Facts, Node
+from macstate.review import Review, guard, plan_json, report, saved
+from macstate.review.report.styled import Styled
+from macstate.transport import terminal
 
 SCREENS = ROOT / "tests/screens"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"
@@ -68,7 +69,9 @@ def planned(text: str, before: str | None = None, name: str = "macstudio", **fou
     settings = {key: _out_of_the_box(each) for key, each in wished(text, name).items() if not each.owned}
     outputs = {"serve": {STATUS: "{}", "tailscale status --json": json.dumps({"Self": {"DNSName": NODE.name}})}}
     resources = {**settings, **was} | found
-    return plan(wished(text, name), Found(FACTS, resources, Record(record, {True: "", False: ""}), {}, outputs))
+    return plan(
+        wished(text, name), Found(FACTS, resources, Record(record, {True: "", False: ""}), {}, outputs, kinds=KINDS)
+    )
 
 
 def _out_of_the_box(wish: Resource) -> Resource:
@@ -202,7 +205,7 @@ def test_what_somebody_wrote_into_a_text_that_is_made_is_shown_before_it_goes() 
     by_hand = "".join(f"# mine {number}\n" for number in range(20))
     other = was.model_copy(update={"content": f"{was.content}{by_hand}"})
     todo = planned(REFERENCE, REFERENCE, "macstudio", **{name: other})
-    found = Found(FACTS, {name: other}, Record({name: Line("owned", was.fingerprint)}))
+    found = Found(FACTS, {name: other}, Record({name: Line("owned", was.fingerprint)}), kinds=KINDS)
     assert sum("-# mine" in line for line in short(todo, edited=tuple(report.edited(todo, found)))) == 20
     [change] = [each for each in todo.changes if each.id == name]
     assert sum("-# mine" in line for line in short(todo)) < 20  # as much as of what follows from the spec

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from macstate import secrets
 from macstate.errors import MacstateError
-from macstate.secrets import Reference, Secret
+from macstate.language import secrets
+from macstate.language.secrets import Reference, Secret
 
 VALUE = "A-good_key.of~some+length/0123456789="
 TOOLS = {
@@ -145,7 +145,7 @@ def test_a_key_is_made_once_and_kept_where_nobody_else_can_read(tmp_path: Path) 
 
 def test_of_two_runs_at_once_one_makes_the_key(tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from macstate import secrets; import sys; folder = Path(sys.argv[1]); "
+        "from pathlib import Path; from macstate.language import secrets; import sys; folder = Path(sys.argv[1]); "
         "made = secrets.resolve('generate', 'k', folder); print(flush=True); input(); "
         "secrets.keep(folder, lambda _: None); print(made.reveal())"
     )

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from laptop import Laptop
 from test_cases import written
 
-from macstate import guard
-from macstate.change import Plan
 from macstate.errors import MacstateError
-from macstate.facts import Facts, Node
-from macstate.found import Found
-from macstate.plan import plan
-from macstate.record import Line, Record
-from macstate.resource import Resource
-from macstate.resources.serve import Serve
-from macstate.resources.serve_document import STATUS, Address, addresses, after, whole
-from macstate.steps import Run
+from macstate.kernel.change import Plan
+from macstate.kernel.plan import plan
+from macstate.kernel.record import Line, Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kernel.steps import Run
+from macstate.kinds import KINDS
+from macstate.kinds.serve import Serve
+from macstate.kinds.serve.document import STATUS, Address, addresses, after, whole
+from macstate.language.facts import Facts, Node
+from macstate.review import guard
 
 NAME, OLD, OTHER = "studio-1.tail1.ts.net", "studio.tail1.ts.net", "mac.tail1.ts.net"
 PORTS = ("443", "8443", "10000", "80", "2222")
@@ -94,7 +94,7 @@ class Mac:
         outputs["owned"] = written(self.record)
         record = Record(dict(self.record), {True: "", False: ""})
         there = {each.id: each for each in Serve.parse(outputs)}
-        return Found(Facts(node=Node(name=self.name)), there, record, {}, {"serve": outputs})
+        return Found(Facts(node=Node(name=self.name)), there, record, {}, {"serve": outputs}, kinds=KINDS)
 
     def plan(self, wished: Mapping[str, Resource]) -> Plan:
         return plan(wished, self.found())

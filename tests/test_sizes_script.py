@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from macstate.resources.model import Model, announced
+from macstate.kinds.model import Model, announced
 
 LAYERS = {"model": 2019377376, "license": 12403, "params": 96}
 MANIFEST = {

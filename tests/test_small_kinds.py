@@ -11,13 +11,13 @@ import pytest
 
 from macstate import spec
 from macstate.errors import MacstateError
-from macstate.facts import Facts
-from macstate.facts.machine import Machine
+from macstate.kernel.resource import Resource
+from macstate.kinds.remote_login import RemoteLogin
+from macstate.kinds.software_update import SoftwareUpdate
+from macstate.kinds.sysctl import Sysctl
+from macstate.language.facts import Facts
+from macstate.language.facts.machine import Machine
 from macstate.rehearsal.mac import birth
-from macstate.resource import Resource
-from macstate.resources.remote_login import RemoteLogin
-from macstate.resources.software_update import SoftwareUpdate
-from macstate.resources.sysctl import Sysctl
 
 RECORDINGS = Path(__file__).parent / "recordings"
 LIMIT, UPDATE = Sysctl.probes[0], SoftwareUpdate.probes[0]

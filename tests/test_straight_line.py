@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from laptop import REFERENCE, Laptop, Outcome, changes, snapshot
 
-from macstate import ops
+from macstate.transport import ops
 
 MAC = "macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}\n"
 MATCHES = "No changes. macstudio matches the spec."

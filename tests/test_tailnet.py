@@ -16,12 +16,12 @@ from laptop import ROOT
 from paramiko import AuthenticationException, BadHostKeyException, PKey, SSHException
 from paramiko.auth_strategy import AuthFailure, AuthResult, NoneAuth, SourceResult
 
-from macstate import guard
-from macstate.change import Plan
 from macstate.errors import MacstateError
-from macstate.facts import Node
-from macstate.ssh import refusal, tailnet
-from macstate.ssh.auth import Login
+from macstate.kernel.change import Plan
+from macstate.language.facts import Node
+from macstate.review import guard
+from macstate.transport.ssh import refusal, tailnet
+from macstate.transport.ssh.auth import Login
 
 RECORDED = json.loads((ROOT / "tests/recordings/tailscale/lab_status_json_from_peer.txt").read_text())
 NAME = "matiass-mac-studio.tail174e9b.ts.net"

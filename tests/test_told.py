@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from test_screen import planned, short, wished
 
-from macstate import report
-from macstate.change import Batch, Change, Plan
-from macstate.resources.alias import Alias
-from macstate.services.heads import heads
+from macstate.gateway.heads import heads
+from macstate.kernel.change import Batch, Change, Plan
+from macstate.kinds.alias import Alias
+from macstate.kinds.model import Model
+from macstate.review import report
 
 GATE = """
 macs: {macstudio: {hostname: studio.tail174e9b.ts.net, user: mmirvois}}
@@ -170,7 +171,7 @@ def test_what_is_left_with_something_else_is_named_once() -> None:
 
 
 def going(names: list[str], why: str) -> Plan:
-    changes = [Change(f"model/o/{name}", "remove", None, None, why) for name in names]
+    changes = [Change(f"model/o/{name}", "remove", None, None, why, gone=Model) for name in names]
     return Plan(tuple(Batch((change,), (), (0, 0, place)) for place, change in enumerate(changes)))
 
 

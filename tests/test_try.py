@@ -26,10 +26,11 @@ from hypothesis import strategies as some
 from laptop import ROOT
 
 from macstate.cli import macstate
+from macstate.endpoint.engines import ENGINES
+from macstate.gateway.gate import ERRORS, REFUSALS
+from macstate.language.secrets import Secret
 from macstate.printable import printable
-from macstate.secrets import Secret
-from macstate.services.gate import ERRORS, REFUSALS
-from macstate.ssh import tailnet
+from macstate.transport.ssh import tailnet
 from macstate.trial import chat, names, stream, wire
 from macstate.trial.chat import Trial
 from macstate.trial.door import BrokenError, Door, Outcome, UnaskedError
@@ -57,7 +58,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch, front: Front) -> None:
 
 def entry(engine: str = "openai", *models: str) -> Any:
     """Give an endpoint as the spec has it, as far as a trial looks at it."""
-    return SimpleNamespace(engine=engine, models={model: SimpleNamespace(resident=False) for model in models})
+    return SimpleNamespace(made_by=ENGINES[engine], models={model: SimpleNamespace(resident=False) for model in models})
 
 
 def through(  # noqa: PLR0913 - one parameter for each thing that a test varies
@@ -457,7 +458,7 @@ class Laptop:
         self.routes = {f"{NODE}:443": self.front.port, f"{INGRESS}:8443": self.front.port}
         self.known = [NAME]
         self.inventory = folder / "inventory.py"
-        self.inventory.write_text("from macstate import hosts\nmacs = hosts.macs()\n")
+        self.inventory.write_text("from macstate.transport import hosts\nmacs = hosts.macs()\n")
 
     def spec(self, text: str) -> None:
         (self.folder / "macs.yml").write_text(text)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from macstate.scripts import watchdog
+from macstate.endpoint import watchdog
 
 TOOLS = {
     "launchctl": r"""
@@ -117,7 +117,7 @@ class Dog:
         path = f"{self.folder}/bin:{self.shell}:{os.environ['PATH']}"
         own = {"PATH": path, "FAKE": str(self.folder), "MACSTATE_ROOT": str(self.folder), **settings, **environment}
         program = self.folder / "watchdog"
-        program.write_text(watchdog())
+        program.write_text(watchdog.program())
         done = subprocess.run(
             [self.shell / "sh", program], env=own, capture_output=True, text=True, check=True, timeout=60
         )
@@ -167,7 +167,7 @@ def each_dog(tmp_path: Path, shell: Path) -> Dog:
 
 
 def test_times_are_read_as_python_reads_them(shell: Path) -> None:
-    clock = watchdog().partition("clock='")[2].partition("}'")[0] + "}"
+    clock = watchdog.program().partition("clock='")[2].partition("}'")[0] + "}"
     chance = random.Random(1)
     stamps = {"2318-03-05T10:00:00.123456789Z": 10987264800, "1970-01-01T00:00:00Z": 0}
     for _ in range(300):

@@ -11,14 +11,14 @@ from typing import Any
 import click
 from pyinfra.api.exceptions import PyinfraError
 
-from macstate import terminal
 from macstate.cli import complete, folder, hands
 from macstate.cli.guide import show_guide
 from macstate.cli.mac import COMMANDS
 from macstate.cli.plan import ERROR, show_plan
 from macstate.cli.trial import try_endpoint
-from macstate.document.mistakes import near
 from macstate.errors import lacking, oneline
+from macstate.language.document.mistakes import near
+from macstate.transport import terminal
 
 DEBUG = "--debug"
 APPLY = ("apply", "deploy", "up", "run")
@@ -72,7 +72,7 @@ def macstate(context: click.Context) -> None:
 @macstate.command("schema")
 def show_schema() -> None:
     """Print the JSON Schema of the spec, for editors."""
-    from macstate.schema import schema  # noqa: PLC0415 - it reads the sources: not for every run
+    from macstate.spec.schema import schema  # noqa: PLC0415 - it reads the sources: not for every run
 
     terminal.write(f"{schema()}\n")
 
@@ -81,7 +81,7 @@ def show_schema() -> None:
 @click.argument("path", default="", shell_complete=complete.fields)
 def show_explanation(path: str) -> None:
     """Explain a field of the spec: endpoints.ollama.port."""
-    from macstate.explain import explain  # noqa: PLC0415 - the same
+    from macstate.spec.explain import explain  # noqa: PLC0415 - the same
 
     for line in explain(path):
         terminal.say(line)

@@ -12,10 +12,12 @@ from typing import Any
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
-from macstate import document, spec, terminal
+from macstate import spec
 from macstate.cli import folder
 from macstate.errors import MacstateError
-from macstate.wishes import place
+from macstate.language import document
+from macstate.spec.wishes import place
+from macstate.transport import terminal
 
 BASH = r"""
 %(complete_func)s() {
@@ -109,7 +111,7 @@ def entries(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 
 def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the path of a field; where a name may be anything, with those of the spec."""
-    from macstate.explain import Schema  # noqa: PLC0415 - it reads the sources: not for every run
+    from macstate.spec.explain import Schema  # noqa: PLC0415 - it reads the sources: not for every run
 
     schema, parts = Schema(), begun.split(".")
     for count in range(len(parts)):  # a name may have dots

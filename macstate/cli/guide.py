@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from macstate import spec, terminal
+from macstate import spec
 from macstate.cli import folder
 from macstate.cli.target import hosts_of, limited
 from macstate.cli.words import meant, targeted
+from macstate.endpoint.reach import TAILNET
 from macstate.errors import MacstateError
-from macstate.services.guide import Guide
-from macstate.services.reach import TAILNET
-from macstate.ssh import tailnet
+from macstate.guide.guide import Guide
+from macstate.transport import terminal
+from macstate.transport.ssh import tailnet
 
 FORMS = {"markdown": "guide.md", "llms": "llms.txt", "html": "index.html"}
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, hand, ops, spec, terminal
-from macstate.cli import jobs
+from macstate import spec
+from macstate.cli import hand, jobs
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import about, worded
-from macstate.wishes import Wishes
+from macstate.endpoint.entry import Endpoint
+from macstate.spec.wishes import Wishes
+from macstate.transport import connect, ops, terminal
 
 HELP = {
     "stop": "Stop NAME until it is started, or the next apply.\n\nAn endpoint's watchdog is stopped first. A reboot "
@@ -55,8 +56,7 @@ def _with_watchdog(name: str, label: str, known: dict[str, str]) -> dict[str, st
 
 def _is_off(label: str, wishes: Wishes) -> bool:
     """Say whether the spec itself keeps the endpoint off whose job, or whose watchdog, that is."""
-    own: list[Any] = [each for each in wishes.entries if each[1].section == "endpoints"]
-    return any(label in entry.job_labels(name) and getattr(entry, "enabled", True) is False for name, entry in own)
+    return any(label in entry.job_labels(name) and entry.is_off for name, entry in wishes.all(Endpoint).items())
 
 
 COMMANDS = tuple(map(_command, hand.DEEDS))

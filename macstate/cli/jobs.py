@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from macstate import spec
-from macstate.document.mistakes import near
 from macstate.errors import MacstateError
-from macstate.wishes import Wishes
+from macstate.language.document.mistakes import near
+from macstate.spec.wishes import Wishes
 
 Names = Callable[[Wishes], Mapping[str, str]]
 """Gives the launchd label behind each name that a command takes for a Mac; it takes the labels too."""

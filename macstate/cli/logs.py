@@ -10,13 +10,16 @@ from collections.abc import Iterator
 
 from pyinfra.api.host import Host
 
-from macstate import connect, scripts, spec
+from macstate import spec
 from macstate.cli import jobs
 from macstate.errors import MacstateError
-from macstate.found import Found
+from macstate.gateway.entry import Gateway
+from macstate.kernel import scripts
+from macstate.kernel.resource import Found
+from macstate.kinds.launchd import Launchd
 from macstate.printable import CUT
-from macstate.resources.launchd import Launchd
-from macstate.wishes import Wishes
+from macstate.spec.wishes import Wishes
+from macstate.transport import connect
 
 READ = (
     scripts.bare("digits.sh")
@@ -50,7 +53,7 @@ def named(wishes: Wishes) -> dict[str, str]:
     for name, entry in wishes.entries:
         if getattr(entry, "error_log", None):
             found[f"{name}.error"] = found[name]
-        if entry.section == "gateway":
+        if isinstance(entry, Gateway):
             found[f"{name}.access"] = found[name]
     return found
 

@@ -12,15 +12,17 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, journal, report, spec, status, terminal
+from macstate import spec
 from macstate.cli import jobs, logs
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import about, targeted, worded
 from macstate.errors import MacstateError
-from macstate.preflight import running
-from macstate.report.styled import Styled
-from macstate.review import planned
-from macstate.types import seconds
+from macstate.kernel import journal
+from macstate.language.types import seconds
+from macstate.review import planned, report, status
+from macstate.review.preflight import running
+from macstate.review.report.styled import Styled
+from macstate.transport import connect, terminal
 
 POLL = 1.0
 """Seconds between two looks of a command that follows."""

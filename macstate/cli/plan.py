@@ -10,13 +10,15 @@ import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, files, plan_json, report, spec, terminal
-from macstate.change import Plan
+from macstate import files, spec
 from macstate.cli import folder
 from macstate.cli.complete import entries
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import targeted
 from macstate.errors import MacstateError
+from macstate.kernel.change import Plan
+from macstate.review import plan_json, report
+from macstate.transport import connect, terminal
 
 CLEAN, ERROR, PENDING = 0, 1, 2
 

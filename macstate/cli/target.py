@@ -31,7 +31,7 @@ from pyinfra_cli.util import parse_cli_arg  # noqa: E402
 from macstate.cli.folder import check_data  # noqa: E402
 from macstate.cli.words import Target, meant  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
-from macstate.hosts import LAPTOP  # noqa: E402
+from macstate.transport.hosts import LAPTOP  # noqa: E402
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import connect, secrets, spec, terminal
+from macstate import spec
 from macstate.cli import jobs
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import about, worded
-from macstate.document.mistakes import near
+from macstate.endpoint.entry import Endpoint
+from macstate.endpoint.reach import TAILNET, Reach, reaches, tailnet_name
 from macstate.errors import MacstateError
-from macstate.report.styled import Styled
-from macstate.scope import MacView
-from macstate.secrets import Secret
-from macstate.services.reach import TAILNET, Reach, reaches, tailnet_name
-from macstate.ssh import tailnet
+from macstate.gateway.entry import Gateway
+from macstate.language import secrets
+from macstate.language.document.mistakes import near
+from macstate.language.scope import MacView
+from macstate.language.secrets import Secret
+from macstate.review.report.styled import Styled
+from macstate.spec.wishes import Wishes
+from macstate.transport import connect, terminal
+from macstate.transport.ssh import tailnet
 from macstate.trial.door import RESOLVERS, Door, Outcome
-from macstate.wishes import Wishes
 
 if TYPE_CHECKING:
     from macstate.trial.chat import Trial
@@ -90,7 +94,7 @@ def try_endpoint(
 
 
 def _endpoints(wishes: Wishes) -> dict[str, str]:
-    return {name: name for name, entry in wishes.entries if entry.section == "endpoints"}
+    return {name: name for name in wishes.all(Endpoint)}
 
 
 def _seconds(text: str) -> float:
@@ -103,13 +107,13 @@ def _seconds(text: str) -> float:
     return found
 
 
-def _reach(mac: MacView, name: str) -> tuple[Reach, Any]:
+def _reach(mac: MacView, name: str) -> tuple[Reach, Endpoint]:
     """Give how an endpoint is reached, and its entry.
 
     Raises:
         MacstateError: there is none of that name, nobody reaches it, or the Mac's name is not known.
     """
-    endpoints: dict[str, Any] = mac.sections.get("endpoints", {})
+    endpoints = mac.all(Endpoint)
     if name not in endpoints:
         there = ", ".join(endpoints) or "none"
         raise MacstateError(f"{name}: no such endpoint on this Mac; there are {there}{near(name, endpoints)}")
@@ -121,14 +125,14 @@ def _reach(mac: MacView, name: str) -> tuple[Reach, Any]:
     if not host:
         said = f"the Mac's name in the tailnet is not known, for this laptop sees no {hostname} in it"
         raise MacstateError(f"{said}; type it whole as `hostname`: NAME{TAILNET}")
-    (found,) = reaches({name: entry}, mac.sections.get("gateway"), host)
+    (found,) = reaches({name: entry}, mac.one(Gateway), host)
     return found, entry
 
 
 def _through(trial: Trial, host: Host, mac: MacView, reach: Reach, via: str) -> Outcome:
-    gateway = mac.sections.get("gateway")
+    gateway = mac.one(Gateway)
     door = Door(reach.name, via, reach.url(via), gated=bool(gateway))
-    if reach.needs_key(via):
+    if gateway and reach.needs_key(via):
         try:
             name, key = _key(host, gateway)
         except MacstateError as error:
@@ -137,7 +141,7 @@ def _through(trial: Trial, host: Host, mac: MacView, reach: Reach, via: str) -> 
     return trial.through(door)
 
 
-def _key(host: Host, gateway: Any) -> tuple[str, Secret]:
+def _key(host: Host, gateway: Gateway) -> tuple[str, Secret]:
     """Give the key that this laptop uses, by its name; where a name has two, the first that is to be had.
 
     Raises:

@@ -11,9 +11,9 @@ import click
 
 from macstate import hint, spec
 from macstate.cli import complete, folder, jobs
-from macstate.document.mistakes import near
 from macstate.errors import MacstateError
-from macstate.wishes import place
+from macstate.language.document.mistakes import near
+from macstate.spec.wishes import place
 
 OWN = ("@mac", "@rehearsal")
 """Our own connectors, whose names are the spec's."""

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,13 +14,20 @@ from platformdirs import user_cache_path
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.connectors.local import LocalConnector
 
-from macstate import spec, terminal
+from macstate import spec
+from macstate.endpoint.entry import Endpoint
 from macstate.errors import MacstateError, lacking
+from macstate.gateway.entry import Gateway
+from macstate.kernel.declaration import Declaration
+from macstate.kinds.firewall import FirewallEntry
+from macstate.kinds.launchd.job import Job
 from macstate.rehearsal.mac import birth
+from macstate.transport import terminal
 
 if TYPE_CHECKING:
     from pyinfra.connectors.util import CommandOutput
 
+Named = Iterable[tuple[str, Declaration]]
 ABSOLUTE = re.compile(r"^\s*(?=/)")
 
 
@@ -30,19 +37,19 @@ def folder() -> Path:
     return Path(chosen).absolute() if chosen else user_cache_path("macstate") / "rehearsal"
 
 
-def programs(entries: Any) -> list[str]:
+def programs(entries: Named) -> list[str]:
     """List what the spec takes to be installed on a Mac."""
     found = []
     for _, entry in entries:
-        found += [entry.command[0]] if hasattr(entry, "command") else []
-        found += [entry.path] if hasattr(entry, "path") else []
-        found += entry.allow if hasattr(entry, "allow") else []
+        found += [entry.executable] if isinstance(entry, Job) else []
+        found += [entry.path] if isinstance(entry, Gateway) else []
+        found += entry.allow if isinstance(entry, FirewallEntry) else []
     return sorted(set(found))
 
 
-def ports(entries: Any) -> dict[str, int]:
+def ports(entries: Named) -> dict[str, int]:
     """Say where the endpoints' jobs listen, for those whose command does not tell."""
-    return {entry.job_label(name): entry.port for name, entry in entries if entry.section == "endpoints"}
+    return {entry.job_label(name): entry.port for name, entry in entries if isinstance(entry, Endpoint)}
 
 
 class RehearsalConnector(LocalConnector):

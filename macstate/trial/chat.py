@@ -12,13 +12,14 @@ from typing import Any
 from dns.nameserver import Nameserver
 
 from macstate import hint
-from macstate.ollama.names import full
+from macstate.endpoint.engine import MODELS
+from macstate.endpoint.entry import Endpoint
 from macstate.trial import names, stream, verdict
 from macstate.trial.door import BrokenError, Door, Outcome, UnaskedError
 from macstate.trial.wire import LOST, TooMuchError, asked
 
 QUESTION = "Count from one to thirty, in words."
-CHAT, MODELS, LOADED = "/v1/chat/completions", "/v1/models", "/api/ps"
+CHAT = "/v1/chat/completions"
 CROOKED = "/%5c"
 """A path that the gate refuses by itself, whatever is behind it (``gate.REFUSALS``)."""
 SOON = 10
@@ -35,7 +36,7 @@ MOMENT = 0.001
 class Trial:
     """One endpoint that is tried."""
 
-    entry: Any
+    entry: Endpoint
     """The endpoint of the spec."""
     resolvers: tuple[Nameserver, ...]
     patience: float
@@ -49,17 +50,12 @@ class Trial:
         """Try a door."""
         try:
             door = replace(door, address=door.address or names.address(door, self.resolvers))
-            text = self._chat(door) if self.speaks_openai else self._get(door)
+            text = self._chat(door) if self.entry.made_by.chats else self._get(door)
         except UnaskedError as error:
             return Outcome(door, "note", f"could not be asked from here: {error}")
         except BrokenError as error:
             return Outcome(door, "error", f"{error.link}: {error.why}")
         return Outcome(door, "ok", text)
-
-    @property
-    def speaks_openai(self) -> bool:
-        """Whether it can chat."""
-        return bool(self.entry.engine != "rest")
 
     def _chat(self, door: Door) -> str:
         self.model = self.model or self._chosen(door)
@@ -103,10 +99,10 @@ class Trial:
 
     def _chosen(self, door: Door) -> str:
         """Choose a model: one that is loaded, else one that is declared (first a resident one), else any."""
-        declared: dict[str, Any] = dict(self.entry.models or {})
-        if self.entry.engine == "ollama":
-            loaded = self._list(door, LOADED, "models", "name")
-            mine = [model for model in declared if full(model) in map(full, loaded)]
+        declared, engine = dict(self.entry.models or {}), self.entry.made_by
+        if engine.in_memory:
+            loaded = self._list(door, *engine.in_memory)
+            mine = [model for model in declared if any(engine.same(model, other) for other in loaded)]
             if mine or (loaded and not declared):
                 return (mine or loaded)[0]
         if declared:
@@ -138,8 +134,8 @@ class Trial:
             found = self._list(door, MODELS, "data", "id")
         except (BrokenError, UnaskedError):
             return error
-        is_there = full(self.model) in map(full, found) if self.entry.engine == "ollama" else self.model in found
-        if is_there or (not found and self.entry.engine != "ollama"):
+        engine = self.entry.made_by
+        if any(engine.same(self.model, other) for other in found) or not (found or engine.lists_all):
             return error
         has = ", ".join(found[:LISTED]) + (", …" if len(found) > LISTED else "") or "none"
         said = f"{door.told(self.model)} is not there; the server has {door.told(has)}"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from macstate.gateway.pages import HTTPS
+from macstate.language.secrets import Secret
 from macstate.printable import printable
-from macstate.secrets import Secret
-from macstate.services.pages import HTTPS
 
 LONGEST = 200
 """Characters of somebody else's text in a line."""

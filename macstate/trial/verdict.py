@@ -8,7 +8,7 @@ from http.client import HTTPResponse
 from typing import Any
 
 from macstate import hint
-from macstate.services.gate import ERRORS, REFUSALS
+from macstate.gateway.gate import ERRORS, REFUSALS
 from macstate.trial.door import BrokenError, Door
 
 GATE = {(status, text) for status, (_, text) in ERRORS.items()} | set(REFUSALS.values())

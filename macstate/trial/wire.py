@@ -18,8 +18,8 @@ from typing import Any
 
 from macstate import hint
 from macstate.errors import MacstateError
-from macstate.services.pages import HTTPS
-from macstate.ssh import tailnet
+from macstate.gateway.pages import HTTPS
+from macstate.transport.ssh import tailnet
 from macstate.trial.door import BrokenError, Door, UnaskedError
 
 CONNECT = 10

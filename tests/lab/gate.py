@@ -24,12 +24,12 @@ from lab.tailnet import listens, wait_for
 from ports import free_port
 
 from macstate import spec
-from macstate.facts import Facts, Node
-from macstate.resources.file import File
-from macstate.resources.secret import Secret as KeyFile
-from macstate.secrets import Secret
-from macstate.services.gate import SERVERS
-from macstate.steps import Write
+from macstate.gateway.gate import SERVERS
+from macstate.kernel.steps import Write
+from macstate.kinds.file import File
+from macstate.kinds.secret import Secret as KeyFile
+from macstate.language.facts import Facts, Node
+from macstate.language.secrets import Secret
 
 NAME = "studio.tail1.ts.net"
 FUNNEL = "https://tailscale.com/cap/funnel-ports?ports=443,8443,10000"

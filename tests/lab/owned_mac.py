@@ -104,7 +104,18 @@ class OwnedMac:
         read = parse(spec, "macs.yml")
         entries, name = read.for_host("macstudio").entries, read.macs["macstudio"].hostname
         known = (json.dumps(each(entries)) for each in (connector.programs, connector.ports))
-        words = [self.python, "-I", "-c", MAKE, tools, self.root, self.user, str(self.uid), name, *known]
+        words: list[str | Path] = [
+            self.python,
+            "-I",
+            "-c",
+            MAKE,
+            tools,
+            self.root,
+            self.user,
+            str(self.uid),
+            name,
+            *known,
+        ]
         subprocess.run(words, check=True)
         for name in ("calls", "lock"):  # whoever runs a tool writes there
             (self.root / ".mac" / name).touch()

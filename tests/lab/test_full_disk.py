@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from macstate import journal, scripts
-from macstate.steps import Check, Delete, Preserve, Step, Write
+from macstate.kernel import journal, scripts
+from macstate.kernel.steps import Check, Delete, Preserve, Step, Write
 
 pytestmark = [
     pytest.mark.lab,

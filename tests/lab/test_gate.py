@@ -17,8 +17,8 @@ from lab.gate import KEYS, NAME, PIECES, Backend, Gate, ask, bearer, get, until
 from lab.hostile import requests
 from lab.tailnet import wait_for
 
-from macstate import scripts
-from macstate.health import usage
+from macstate.kernel import scripts
+from macstate.review.health import usage
 
 pytestmark = pytest.mark.lab
 HOSTILE = 20_000

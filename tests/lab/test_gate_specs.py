@@ -17,11 +17,11 @@ from lab.gate import KEYS, NAME, AnyGate, Backend, ask, bearer
 from lab.hostile_paths import Door
 from lab.tailnet import wait_for
 
-from macstate import secrets
+from macstate.endpoint.reach import variable
 from macstate.errors import MacstateError
-from macstate.services.doors import READING, USUAL
-from macstate.services.heads import heads
-from macstate.services.reach import variable
+from macstate.gateway.doors import READING, USUAL
+from macstate.gateway.heads import heads
+from macstate.language import secrets
 
 pytestmark = pytest.mark.lab
 SERVERS = ("nginx", "caddy")

@@ -17,8 +17,9 @@ from lab.owned_mac import owned_mac
 from lab.siege import CANARY, ROTATION, WATCHDOG, Siege
 from laptop import Outcome
 
-from macstate import scripts
-from macstate.steps import Aside, Preserve, Step, Write
+from macstate.kernel import scripts
+from macstate.kernel.steps import Aside, Preserve, Step, Write
+from macstate.kinds import log_rotation
 
 pytestmark = pytest.mark.lab
 MAC = "macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: USER}}\n"
@@ -180,7 +181,7 @@ def test_a_root_that_trusts_every_path_is_noticed(siege: Siege) -> None:
     """Takes root's look at a path out of the scripts: what then becomes of what the links lead to is seen."""
     _, folders, *_ = siege.rounds()
     siege.put_back()
-    Path(siege.root, "Library/macstate/bin/rotate").write_text(blind(scripts.rotate()))
+    Path(siege.root, "Library/macstate/bin/rotate").write_text(blind(log_rotation.program()))
     siege.attack("link", folders)
 
     siege.go_on(blind(scripts.apply()))

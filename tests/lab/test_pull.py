@@ -19,10 +19,10 @@ from lab.tailnet import listens, wait_for
 from ports import free_port
 from test_sizes_script import AROUND
 
-from macstate import scripts
-from macstate.ollama.names import full, manifest
+from macstate.kinds import model
+from macstate.kinds.model import Model, announced
+from macstate.kinds.model.names import full, manifest
 from macstate.rehearsal.mac.processes import began
-from macstate.resources.model import Model, announced
 
 pytestmark = pytest.mark.lab
 CONTENT = random.Random(1).randbytes(500_000)
@@ -54,7 +54,7 @@ class Shop:
     def script(self) -> Path:
         script = self.home / "pull"
         if not script.exists():  # a worker may be reading it
-            script.write_text(scripts.pull())
+            script.write_text(model.program())
         return script
 
     def open(self) -> None:

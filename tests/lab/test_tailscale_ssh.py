@@ -10,7 +10,7 @@ import pytest
 from lab.conftest import Lab
 from lab.tailnet import DOMAIN, Forwarder, wait_for
 
-from macstate.resources import KINDS
+from macstate.kinds import KINDS
 
 pytestmark = pytest.mark.lab
 VERIFIED = "verified: nothing is left to change"

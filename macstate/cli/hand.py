@@ -1,0 +1,188 @@
+"""What a person does to a job by hand: stop, start, restart; by the steps of an apply, and noted as one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from macstate import hint
+from macstate.errors import MacstateError
+from macstate.kernel import journal
+from macstate.kernel.change import Plan
+from macstate.kernel.record import STOPPED
+from macstate.kernel.resource import Found
+from macstate.kernel.session import Session
+from macstate.kernel.steps import Run, Step
+from macstate.kinds.launchd import NO_DOMAIN, Launchd, launchctl
+
+RUNS = (
+    'left=60; until launchctl print "$1" 2>/dev/null | awk -v old="$2" '
+    "'/^\\tstate = running/ { up = 1 } /^\\tpid = / && $3 != old { new = 1 } END { exit !(up && new) }'; "
+    'do left=$((left - 1)); [ "$left" -gt 0 ] || { echo it does not run; exit 1; }; sleep 0.5; done'
+)
+"""Waits half a minute for TARGET to run as another process than PID."""
+HELD = (
+    'launchctl print-disabled "$1" | grep -qF -e "\\"$2\\" => disabled" -e "\\"$2\\" => true" || '
+    "{ echo it comes back; exit 1; }"
+)
+"""Whether launchd keeps DOMAIN's LABEL disabled; up to macOS 12 it calls that ``true``."""
+STOP = 20
+"""Seconds after which launchd kills a job that does not end, where its plist says nothing else (launchd.plist(5))."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job on the Mac, as it was found."""
+
+    name: str
+    """What a person calls it."""
+    was: Launchd
+    state: str
+    """What the record says of it."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is disabled and not loaded."""
+        return self.was.enabled is False and self.was.loaded == {}
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is to run all the time."""
+        return (self.was.file or {}).get("KeepAlive") is True
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it runs, or launchd starts it when its time has come."""
+        return bool(self.was.enabled and self.was.loaded and (self.was.running or not self.stays))
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What is done to jobs, in this order; none: there is nothing to do."""
+
+    verb: str
+    jobs: tuple[Job, ...]
+    said: str
+    """What a person is told then."""
+
+    @property
+    def root(self) -> bool:
+        """Whether it needs root."""
+        return any(job.was.root for job in self.jobs)
+
+    @property
+    def titles(self) -> list[str]:
+        """What the journal tells of it."""
+        return [f"{self.verb} {job.was.id}" for job in self.jobs]
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """Change the jobs, and see that it is so."""
+        for job in self.jobs:
+            yield from DEEDS[self.verb](job)
+
+    def session(self, found: Found, spec: str) -> Session:
+        """Begin a run that is about this alone; ``spec`` is the digest of the spec."""
+        session = Session(found, Plan(), spec)
+        session.entry = journal.Entry(spec, self.titles)
+        return session
+
+    def payload(self, session: Session, who: str) -> list[str]:
+        """Give the lines for ``apply.sh``; what each job has taken in stays recorded as it is."""
+        known = session.found.record.fingerprints
+        state = STOPPED if self.verb == "stop" else "owned"
+        named = [job.was.id for job in self.jobs if self.verb != "restart" and job.state != "pending"]
+        marks = [("record", state, name, known[name]) for name in named]
+        before, behind = (marks, []) if self.verb == "stop" else ([], marks)  # one that is cut off tells what was meant
+        first, last = session.entry.words(who), session.entry.words(who, *self.titles)
+        steps = [step.line for step in self.steps]
+        return session.locked(
+            who, [*map(shlex.join, [*before, first]), *steps, *map(shlex.join, [*behind, last])], root=self.root
+        )
+
+
+def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
+    """Say what is to be done, and to which jobs: ``labels`` are theirs by name, a server's first, its watchdog's last.
+
+    ``off``: the spec itself keeps them off.
+
+    Raises:
+        MacstateError: that cannot be done to them.
+    """
+    name = next(iter(labels))
+    jobs = [job for each, label in labels.items() if (job := _job(each, label, found))]
+    if not jobs:
+        ours = [
+            each for each in found.record.lines if each.startswith("launchd/") and each.endswith(f"/{labels[name]}")
+        ]
+        hidden = [why for start, why in found.unreadable.items() for each in ours if each.startswith(start)]
+        makes = f"{hint.command('plan')} shows what the next apply makes"
+        absent = f"its job is not on this Mac, or macstate did not make it; {makes}"
+        raise MacstateError(f"{name}: {next(iter(hidden), absent)}")
+    if any(job.was.loaded is None or job.was.enabled is None for job in jobs):
+        raise MacstateError(f"{name}: {Launchd.help[NO_DOMAIN]}")
+    if off and (verb != "stop" or all(job.is_off for job in jobs)):
+        raise MacstateError(f"{name}: the YAML says `enabled: false`; take that out, and apply")
+    match verb:
+        case "stop":
+            todo = [job for job in reversed(jobs) if not (job.is_off and job.state != "owned")]
+            them = "them" if len(todo) > 1 else "it"
+            again = f"{hint.command('start', name)} or the next apply starts {them}"
+            return Deed(
+                verb,
+                tuple(todo),
+                f"stopped {_both(todo)}; {again} again" if todo else f"{name} was stopped already; {again}",
+            )
+        case "start":
+            todo = [job for job in jobs if not job.is_on or job.state == STOPPED]
+            return Deed(verb, tuple(todo), f"started {_both(todo)}" if todo else f"{name} runs already")
+        case _:
+            if not jobs[0].was.enabled:
+                raise MacstateError(f"{name} is stopped; {hint.command('start', name)} starts it")
+            return Deed(verb, (jobs[0],), f"restarted {name}")
+
+
+def _job(name: str, label: str, found: Found) -> Job | None:
+    for was in found.resources.values():
+        if isinstance(was, Launchd) and was.label == label and was.file and (line := found.record.lines.get(was.id)):
+            return Job(name, was, line.state)
+    return None
+
+
+def _both(jobs: list[Job]) -> str:
+    first, *others = sorted(job.name for job in jobs)
+    return f"{first} and its watchdog" if others else first
+
+
+def _stop(job: Job) -> Iterator[Step]:
+    yield from job.was.off().converge(job.was)
+    told = "launchd did not keep that it is disabled, and would start it at the next boot"
+    yield Run(("sh", "-c", HELD, "sh", job.was.domain, job.was.label), refusal=("it comes back", told))
+
+
+def _start(job: Job) -> Iterator[Step]:
+    if not job.is_on:
+        file, path = job.was.file or {}, job.was.path or ""
+        on = {"enabled": True, "loaded": launchctl.as_printed(file, path), "running": job.stays or None}
+        yield from job.was.model_copy(update=on).converge(job.was)
+        yield from _proof(job)
+
+
+def _restart(job: Job) -> Iterator[Step]:
+    if job.was.loaded:
+        words, ends = ("launchctl", "kickstart", "-k", job.was.target), (job.was.file or {}).get("ExitTimeOut")
+        patience = ends if isinstance(ends, int) and ends > 0 else STOP
+        yield Run(words, accept=(0, launchctl.TIMED_OUT), seconds=launchctl.KICK + patience)
+        yield from _proof(job)
+    else:
+        yield from _start(job)
+
+
+def _proof(job: Job) -> Iterator[Step]:
+    if job.stays:
+        told = f"{job.name} was started, and does not stay up; {hint.command('logs', job.name)} shows why"
+        yield Run(("sh", "-c", RUNS, "sh", job.was.target, str(job.was.pid or "")), refusal=("it does not run", told))
+
+
+DEEDS = {"stop": _stop, "start": _start, "restart": _restart}

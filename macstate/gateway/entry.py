@@ -1,0 +1,269 @@
+"""The gateway: one door for the tailnet and one for the internet, and behind them every endpoint that has a route."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from macstate import render
+from macstate.errors import MacstateError
+from macstate.gateway import pages
+from macstate.gateway.doors import Door, Routed, doors
+from macstate.gateway.gate import CADDY, EARLY, ERRORS, FRIENDS, REFUSALS, SERVERS, Ports, RateLimit
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import CHECK, Check
+from macstate.kinds.file import File
+from macstate.kinds.guide import FOLDER as GUIDE
+from macstate.kinds.launchd.job import Job
+from macstate.kinds.secret import Secret, look_at, replaced
+from macstate.language.document.masked import LIKE_A_KEY
+from macstate.language.facts import Facts
+from macstate.language.scope import Entries, Scope
+from macstate.language.secrets import Reference, source
+from macstate.language.types import AbsolutePath, Label, Name
+
+FOLDER = "/Library/macstate/etc"
+PREFIX = "Library/Caches"
+"""Below the home: where the server keeps its temporary files, for it runs as the user."""
+UNSET = "0123456789abcdef" * 2
+"""What stands for the configuration's digest while that is worked out."""
+NAMED = r"[a-z][a-z_-]{0,19}"
+"""What is a name and no key: a key is longer, or has digits."""
+OPEN_FILES = 8192
+"""Each stream takes two; launchd's own default is 256."""
+
+
+def _list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+References = Annotated[
+    tuple[Reference, ...],
+    BeforeValidator(_list, json_schema_input_type=Reference | list[Reference]),
+    Field(min_length=1, strict=False),
+]
+"""One reference to a key, or several of which each is valid while clients move from one to the next."""
+
+
+def _not_shown(value: object) -> object:
+    """Refuse what is no mapping of names to references, without showing it: it may be a key."""
+    if not isinstance(value, dict):
+        names = value if isinstance(value, list) and all(re.fullmatch(NAMED, str(each)) for each in value) else []
+        typed = ", ".join(f"{name}: generate" for name in names or ["agents"])
+        raise ValueError(f"this holds names, and where each key is to be had; type `{{{typed}}}`")  # noqa: TRY004
+    if any(LIKE_A_KEY.fullmatch(str(name)) for name in value):
+        raise ValueError("a name looks like a key itself, and the spec is no place for one; type `{agents: generate}`")
+    for name, given in value.items():
+        if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
+            raise ValueError(f"{name} is no text, and so no reference to a key; type `{{{name}: generate}}`")
+    return value
+
+
+class Gateway(Declaration):
+    """The API-key gate in front of every endpoint; a text alone is its server."""
+
+    sample: ClassVar[str] = "{server: nginx}"
+    section: ClassVar[str] = "gateway"
+    short: ClassVar[Any] = Literal["nginx", "caddy"]
+
+    server: Literal["nginx", "caddy"]
+    """What it is made with."""
+    program: AbsolutePath | None = None
+    """Where that is; default: Homebrew's, /opt/homebrew/bin/SERVER."""
+    label: Label = "macstate.gateway"
+    """The launchd label."""
+    ports: Ports = Ports()
+    """Its loopback ports."""
+    require_key: Literal["funnel", "always", "never"] = "funnel"
+    """Who needs a key: the internet alone, everybody, or nobody (then nothing can have ``funnel``)."""
+    keys: Annotated[
+        Mapping[Name, References], BeforeValidator(_not_shown, json_schema_input_type=dict[Name, References])
+    ] = {}
+    """Named keys by reference (``generate``, ``env:NAME``, ``file:PATH``, ``op://…``): never the key itself."""
+    rate_limit: RateLimit = RateLimit()
+    """How much one client may ask for."""
+
+    @classmethod
+    def written_out(cls, name: str, value: Any) -> Any:
+        """Read a text as what it is made with."""
+        del name
+        return {"server": value} if isinstance(value, str) and ":" not in value else value
+
+    @property
+    def path(self) -> str:
+        """The program."""
+        return self.program or f"/opt/homebrew/bin/{self.server}"
+
+    @property
+    def config(self) -> str:
+        """Its configuration."""
+        return f"{FOLDER}/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
+
+    @property
+    def key_file(self) -> str:
+        """What holds its keys."""
+        return f"{FOLDER}/gateway.keys"
+
+    @property
+    def references(self) -> Iterator[tuple[str, str, str]]:
+        """Give (name of a key, reference, the field that it stands in) of each."""
+        for name, references in self.keys.items():
+            for place, reference in enumerate(references):
+                yield name, reference, f"gateway.keys.{name}" + (f".{place}" if place else "")
+
+    def job_label(self, name: str) -> str:
+        """Give its label."""
+        del name
+        return self.label
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have the job, the configuration and the keys looked at."""
+        del name
+        yield "label", self.label
+        yield "file", self.config
+        yield look_at(self.key_file)
+        yield "gateway", f"{self.server} {self.path}"
+        yield "port", "all"
+
+    def doors(self, endpoints: Mapping[str, Routed]) -> tuple[Door, ...]:
+        """Give all doors, the tailnet's first, each audience's by HTTPS port."""
+        return doors(self.ports, endpoints, always=self.require_key == "always")
+
+    def listens_on(self, scope: Scope) -> tuple[int, ...]:
+        """Give the port of every door."""
+        return tuple(door.port for door in doors_of(scope))
+
+    def leads_here(self, port: int, https: int) -> bool:
+        """Say whether that is a door, or was one."""
+        return self.ports.knows(port, https)
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the keys, the configuration, and the job."""
+        del name
+        facts = scope.facts
+        check_program(self, facts)
+        prefix = f"{facts.home}/{PREFIX}/"
+        server, file = SERVERS[self.server], self.config.rpartition("/")[2]
+        words = server.command(server.run, self.path, prefix, self.config)
+        valid, both = (
+            ("sudo", "-H", "-u", facts.user, "--", *server.command(server.check, self.path, prefix, config))
+            for config in ("{}", f"{CHECK}/{file}")
+        )
+        keys = self._keys(scope)
+        content = render.template(
+            f"{self.server}.conf",
+            gateway=self,
+            doors=(found := doors_of(scope)),
+            name=facts.node.name,
+            errors=ERRORS,
+            early=EARLY,
+            refusals=REFUSALS,
+            friends=FRIENDS,
+            digest=UNSET,
+            pages=pages,
+            folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
+        )
+        content = content.replace(UNSET, hashlib.sha256(content.encode()).hexdigest()[: len(UNSET)])
+        checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
+        yield keys.checked_by(Check(both, checked, keys.owner))
+        yield File(key=self.config.lstrip("/"), content=content, permissions="0 644", valid=valid, source="spec")
+        job = Job(
+            command=words, open_files=OPEN_FILES, working_directory=prefix.rstrip("/"), process_type="Interactive"
+        )
+        proof = [
+            (f"http://127.0.0.1:{door.port}{pages.KEY}", facts.node.name, self.key_file, replaced(self.key_file))
+            for door in found[:1]
+        ]
+        yield job.job(self.label, facts, words, {}).model_copy(
+            update={
+                "ports": self.listens_on(scope),
+                "logs": (f"{facts.home}/Library/Logs/{self.label}.access.log",) if self.server == "nginx" else (),
+                "config_digest": _digest(content, keys.fingerprint),
+                "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
+                "proof": (*proof[0], _header(content)) if proof else (),
+                "files": (f"file/{self.config.lstrip('/')}", keys.id),
+            }
+        )
+
+    def _keys(self, scope: Scope) -> Secret:
+        """Give the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
+        facts, found, lacking = scope.facts, [], []
+        for name, reference, field in self.references:
+            try:
+                found.append((name, source(reference, field), scope.key(reference, field)))
+            except MacstateError as error:
+                lacking.append(error.message)
+                found.append((name, source(reference, field), None))
+        known = all(key for _, _, key in found)
+        values = {key.reveal(): name for name, _, key in reversed(found) if key}  # of two names with one key, the first
+        keys = [(name, value) for value, name in reversed(values.items())]
+        return Secret.wish(
+            self.key_file,
+            render.template(f"{self.server}.keys", keys=keys) if known else None,
+            facts.user,
+            facts.uid,
+            sources=[self.server, *(each for _, each, _ in found)],
+            lacking="; ".join(lacking),
+            recorded=facts.recorded.get(f"secret/{self.key_file.lstrip('/')}", ""),
+        )
+
+
+def _header(content: str) -> str:
+    """Give what a gateway that has taken this configuration in says of it."""
+    return next(iter(re.findall(r"X-Macstate-Config (\w+)", content)), "")
+
+
+def _digest(config: str, keys: str) -> str:
+    return hashlib.sha256(f"{config}\n{keys}".encode()).hexdigest()
+
+
+def doors_of(scope: Scope) -> tuple[Door, ...]:
+    """Give all doors of a Mac, without the ways to what is closed; none without a gateway."""
+    gateway = scope.one(Gateway)
+    return scope.once("doors", lambda: tuple(_open(scope, gateway.doors(routed(scope)))) if gateway else ())
+
+
+def routed(entries: Entries) -> dict[str, Routed]:
+    """Give what the gateway may lead to, by name."""
+    return {name: entry for name, entry in entries.entries if isinstance(entry, Routed)}
+
+
+def _open(scope: Scope, found: tuple[Door, ...]) -> Iterator[Door]:
+    for door in found:
+        ways = tuple(way for way in door.ways if f"endpoints.{way.name}" not in scope.closed)
+        states = tuple(state for state in door.states if f"endpoints.{state.name}" not in scope.closed)
+        if ways or door.has_guide:
+            yield replace(door, ways=ways, states=states)
+
+
+def check_program(gateway: Gateway, facts: Facts) -> None:
+    """Refuse what the Mac's own program cannot do.
+
+    Raises:
+        MacstateError: it is not there, is too old, or has no rate limit.
+    """
+    about = facts.programs.get(gateway.path)
+    if about is None:
+        raise MacstateError(
+            f"gateway: {gateway.path} cannot be run on this Mac; type `brew install {gateway.server}` there, or name "
+            "another `program`"
+        )
+    if gateway.server == "caddy":
+        version = re.search(r"v(\d+)\.(\d+)\.(\d+)", about)
+        if not version or tuple(map(int, version.groups())) < CADDY:
+            raise MacstateError(
+                f"gateway: this Caddy is older than {'.'.join(map(str, CADDY))}, the first that is known to be safe "
+                "here; type `brew upgrade caddy` on the Mac"
+            )
+        if gateway.rate_limit.per_key and "http.handlers.rate_limit" not in about:
+            raise MacstateError(
+                "gateway.rate_limit: this Caddy has no module for it; type `caddy add-package "
+                "github.com/mholt/caddy-ratelimit` on the Mac, or set `server: nginx`, which has one built in"
+            )

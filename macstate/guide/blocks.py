@@ -1,0 +1,63 @@
+"""What a guide is made of: sections of paragraphs, lists, tables and commands, for Markdown and HTML alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Block:
+    """One piece of a section."""
+
+    kind: str
+    """``text``, ``list``, ``table`` or ``code``."""
+    body: Any
+    """A text; texts; rows; or the code. A word between backquotes is code."""
+    header: tuple[str, ...] = ()
+    """A table's first row."""
+    language: str = ""
+    where: str = ""
+    """Where code is run: ``laptop`` or ``mac``; else what it is for: ``policy``, ``spec``."""
+    on_page: bool = True
+    """Whether the page has it; what its cards tell is not told twice."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...] = field(default=())
+
+    @property
+    def on_page(self) -> bool:
+        """Whether the page has anything of it."""
+        return any(block.on_page for block in self.blocks)
+
+    @property
+    def anchor(self) -> str:
+        """Its name within a page."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+def text(words: str) -> Block:
+    """Give a paragraph."""
+    return Block("text", words)
+
+
+def points(lines: Iterable[str]) -> Block:
+    """Give a list."""
+    return Block("list", tuple(lines))
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, on_page: bool = True) -> Block:
+    """Give a table."""
+    return Block("table", tuple(rows), header, on_page=on_page)
+
+
+def code(language: str, where: str, lines: Iterable[str]) -> Block:
+    """Give commands, or what is to be read."""
+    return Block("code", "\n".join(lines), (), language, where)

@@ -1,0 +1,213 @@
+"""What a Mac has: one frozen model for what is wished and for what is found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, ClassVar, Self
+
+from macstate.kernel.outputs import Outputs, Readable
+from macstate.kernel.record import Record
+from macstate.kernel.steps import Step
+from macstate.language.facts import Facts
+
+
+class Resource(Readable):
+    """One thing of a Mac. ``None`` in a wish means: leave it; in what was found: unknown."""
+
+    setting: ClassVar[bool] = False
+    """Whether it exists on every Mac: changed, but never created, owned or removed."""
+    reload: ClassVar[bool] = False
+    """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
+    alone: ClassVar[bool] = False
+    """Whether a change of it that fails stops nothing else: it is told, and the run ends with 1."""
+    hides: ClassVar[str] = "(?!)"
+    """A regular expression for the keys of what cannot be read on any Mac, and need not be told."""
+    gone: ClassVar[str] = "it is gone already; only the record of it is left"
+    """What to say where it is recorded, no longer wished, and not to be found."""
+    implied_by: ClassVar[Mapping[str, str]] = {}
+    """Fields that are not told where another one differs too, which tells the same."""
+    overrides: ClassVar[Mapping[str, str]] = {}
+    """What nobody should do to it by accident: the override's name, and why it is refused without."""
+    sensitive: ClassVar[tuple[str, ...]] = ()
+    """Fields whose values are never shown."""
+    not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable", "needs"})
+    """Fields that say how to change it, not what it is."""
+    not_kept: ClassVar[frozenset[str]] = frozenset({"needs"})
+    """Fields that the record's fingerprint is not made of: what an older version has changed is not changed again."""
+
+    key: str
+    unreadable: str = ""
+    """Why it could not be read, where it is known to be there; wished: why it cannot be made now."""
+    needs: tuple[str, ...] = ()
+    """The ids of what must be as wished before it is of use; wished only."""
+
+    @property
+    def id(self) -> str:
+        """``kind/key``, unique on a Mac."""
+        return f"{self.kind}/{self.key}"
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is an object: recorded, and removed with its entry."""
+        return not self.setting
+
+    @property
+    def root(self) -> bool:
+        """Whether changing it needs root."""
+        return True
+
+    @property
+    def late(self) -> int:
+        """When it is changed among those of its kind: 1 behind the others, -1 before them."""
+        return 0
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is there; of what is not, something may be known all the same."""
+        return True
+
+    def hidden(self, outputs: Outputs) -> bool:
+        """Say whether it cannot be seen now, though nothing is wrong with it: what is ours is taken to be there."""
+        del outputs
+        return False
+
+    @property
+    def public(self) -> bool:
+        """Whether the internet reaches it."""
+        return False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The ids of what it takes in when it is changed: where one of these changes, it has to be changed too."""
+        return ()
+
+    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+        """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
+        del wishes
+        return ""
+
+    @property
+    def taken_in(self) -> str:
+        """Why it is changed though nothing of itself differs (``reload`` kinds only)."""
+        return "what it reads has changed"
+
+    @property
+    def made(self) -> str:
+        """How its texts come about: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
+        return ""
+
+    def as_text(self, field: str) -> str | None:
+        """Give a field that is best told line by line as text."""
+        value = getattr(self, field)
+        return value if isinstance(value, str) and "\n" in value.rstrip("\n") else None
+
+    def dangers(self, was: Self | None) -> Iterator[str]:
+        """Give the names of the overrides that leading to it from what was found needs."""
+        del was
+        yield from ()
+
+    def interrupts(self, was: Self | None) -> str:
+        """Say what ends for a moment, or for good, while it is changed."""
+        del was
+        return ""
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say in one line what a person cares for in it; ``going``: what really goes with it, and what stays."""
+        del going
+        return ""
+
+    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+        """Say why it is not as wished, where the differing fields do not tell; ``state``: the record's word for it."""
+        del was, differing, state
+        return ""
+
+    def in_short(self, was: Self | None, differing: Sequence[str]) -> str:
+        """Say what a change of these fields is, where one sentence tells more than they do; empty: it does not."""
+        del was, differing
+        return ""
+
+    def note(self, was: Self | None) -> str:
+        """Tell what a person should know of it though nothing is to be done."""
+        del was
+        return ""
+
+    def against(self, was: Self | None) -> str:
+        """Say why it can neither be made nor left as it was found; empty: it can."""
+        del was
+        return ""
+
+    @property
+    def last_failure(self) -> str:
+        """What it said when it failed last, where that is known."""
+        return ""
+
+    @property
+    def managed(self) -> dict[str, Any]:
+        """The fields that say something, in the order of their declaration."""
+        fields = (name for name in type(self).model_fields if name not in self.not_compared)
+        return {name: value for name in fields if (value := getattr(self, name)) is not None}
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name the wished fields that were found otherwise."""
+        return [name for name, value in self.managed.items() if was is None or getattr(was, name) != value]
+
+    def config_loaded(self, recorded: str) -> bool:
+        """Say whether what the record holds of the last change is what is wished now (``reload`` kinds only)."""
+        return recorded == self.fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """A short digest of all that is wished, for the record on the Mac."""
+        text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Lead from what was found to what is wished."""
+        raise NotImplementedError
+
+    def remove(self) -> Iterator[Step]:
+        """Take away what was found."""
+        yield from ()
+
+    def displace(self) -> Iterator[Step]:
+        """Take away what is somebody else's; what can be kept is set aside."""
+        yield from self.remove()
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
+        """Give what is wished with what has to be remembered of a Mac as it was found; None: it is wished no longer."""
+        del found, wishes
+        return self
+
+    @classmethod
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
+        """Give (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
+
+        ``going``: the ids of what is ours and is removed.
+        """
+        del wishes, found, going
+        yield from ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A Mac as it is."""
+
+    facts: Facts
+    resources: Mapping[str, Resource]
+    record: Record
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Why something is unknown, by the beginning of the ids that it concerns."""
+    outputs: Mapping[str, Outputs] = field(default_factory=dict)
+    """What the tools printed, by kind."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """What endpoints answered, where the probe was to ask them."""
+    kinds: tuple[type[Resource], ...] = field(kw_only=True)
+    """What was looked for, in the order in which it is changed."""
+    asked_at: tuple[float, float] = (0, inf)
+    """Between when and when (seconds since 1970, by the laptop's clock) the Mac was read."""

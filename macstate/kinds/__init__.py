@@ -1,0 +1,56 @@
+"""What a Mac has and can be read back, one module a kind; changed in this order, removed in the reverse."""
+
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.resource import Resource
+from macstate.kinds.alias import Alias
+from macstate.kinds.file import File, FileEntry
+from macstate.kinds.firewall import Firewall, FirewallEntry
+from macstate.kinds.guide import GuidePages
+from macstate.kinds.home_file import HomeFile
+from macstate.kinds.host_name import HostName, HostNameEntry
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.line import Line
+from macstate.kinds.model import Model
+from macstate.kinds.power import Power, PowerEntry
+from macstate.kinds.power_schedule import PowerSchedule, PowerScheduleEntry
+from macstate.kinds.remote_login import RemoteLogin, RemoteLoginEntry
+from macstate.kinds.screen_sharing import ScreenSharing, ScreenSharingEntry
+from macstate.kinds.secret import Secret
+from macstate.kinds.serve import Serve
+from macstate.kinds.software_update import SoftwareUpdate, SoftwareUpdateEntry
+from macstate.kinds.sysctl import Sysctl
+from macstate.kinds.tailscale import Tailscale, TailscaleEntry
+
+KINDS: tuple[type[Resource], ...] = (
+    Power,
+    PowerSchedule,
+    Firewall,
+    ScreenSharing,
+    HostName,
+    RemoteLogin,
+    SoftwareUpdate,
+    Sysctl,
+    Secret,  # before the files that include it, and are checked with it
+    File,
+    GuidePages,  # before the gateway that serves it
+    Launchd,
+    Serve,
+    Tailscale,  # the session that brings the changes runs over it
+    HomeFile,
+    Line,  # it takes in a file that must be there
+    Model,  # its server must run; last, for one that cannot be had is no reason to leave out anything else
+    Alias,  # of a model that is here
+)
+
+ENTRIES: tuple[type[Declaration], ...] = (
+    PowerEntry,
+    PowerScheduleEntry,
+    FirewallEntry,
+    ScreenSharingEntry,
+    HostNameEntry,
+    RemoteLoginEntry,
+    SoftwareUpdateEntry,
+    FileEntry,
+    TailscaleEntry,
+)
+"""The sections of the spec that stand for these alone."""

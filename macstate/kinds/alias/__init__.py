@@ -1,0 +1,90 @@
+"""Another name of a model of an Ollama server, as `ollama cp` gives it: for those who go on asking for that name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from macstate.kernel import scripts
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Run, Step
+from macstate.kinds.model import Model, deletion, listed
+
+if TYPE_CHECKING:
+    from macstate.kernel.resource import Found
+
+
+class Alias(Resource):
+    """One name; its key is ``ENDPOINT/NAME:TAG``. It takes no room: the model's files are there once."""
+
+    kind: ClassVar[str] = "alias"
+    alone: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("aliases", "curl /api/tags")
+    help: ClassVar[Mapping[int, str]] = Model.help
+    script: ClassVar[str] = scripts.bare("aliases.sh", __name__)
+    absent: ClassVar[tuple[int, ...]] = Model.absent
+    gone: ClassVar[str] = "its server left the spec, or it is gone: it is no longer macstate's"
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"source", "port", "takes"}
+
+    digest: str | None = None
+    """Which version of the model it names."""
+    source: str = ""
+    """The model, as ``NAME:TAG``; wished only."""
+    takes: str = ""
+    """What it takes the name of, where macstate pulled that; wished only."""
+    port: int | None = None
+    """Its server's loopback port."""
+
+    @property
+    def root(self) -> bool:
+        """Its server takes orders from everybody on the Mac."""
+        return False
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with the version that the model has now; before that is here, it is a wish for nothing."""
+        del wishes
+        model = found.resources.get(f"{Model.kind}/{self.key.partition('/')[0]}/{self.source}")
+        digest = model.digest if isinstance(model, Model) and model.pulled else None
+        old, name = found.resources.get(f"{Model.kind}/{self.key}"), self.key.partition("/")[2]
+        taken = isinstance(old, Model) and old.id in found.record.lines and digest
+        why = f"{name} names {self.source} from now on, and no longer a model of its own" if taken else ""
+        return self.model_copy(update={"digest": digest or None, "takes": why})
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say whose other name it is."""
+        return "" if going or not self.source else f"another name of {self.source}"
+
+    def note(self, was: Self | None) -> str:
+        """Tell of one that cannot be made yet."""
+        waits = self.source and self.digest is None and was is None
+        return f"is made in a run after {self.source} has come" if waits else self.takes
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Find the names that are wished or ours in the server's list; what is ours and cannot be seen is not gone."""
+        lines = [line.partition("\t")[::2] for line in outputs.get("aliases", "").split("\n")]
+        kinds = ("wished", "owned", "asked", "model")
+        wished, owned, asked, pulled = ({key for word, key in lines if word == kind} for kind in kinds)
+        wished -= pulled - owned  # what we have pulled is no other name yet
+        for argument, text in each(outputs, "curl /api/tags"):
+            endpoint, _, port = argument.partition(" ")
+            asked -= {endpoint} if text else set()
+            for name, model in listed(text).items():
+                if (key := f"{endpoint}/{name}") in wished | owned:
+                    yield cls(key=key, digest=str(model.get("digest", "")).removeprefix("sha256:"), port=int(port or 0))
+        for key in sorted(owned - wished):
+            if key.partition("/")[0] in asked:
+                yield cls(key=key, unreadable="its server does not answer, and is to delete it")
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Have the server copy the model's manifest, over an older one."""
+        del was
+        order = json.dumps({"source": self.source, "destination": self.key.partition("/")[2]})
+        url = f"http://127.0.0.1:{self.port}/api/copy"
+        yield Run(("curl", "-qfsS", "--noproxy", "*", "-X", "POST", url, "-d", order))
+
+    def remove(self) -> Iterator[Step]:
+        """Have the server delete the name; the model stays."""
+        yield deletion(self.port, self.key)

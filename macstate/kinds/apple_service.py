@@ -1,0 +1,58 @@
+"""What macOS' own servers have in common: their launchd job is Apple's, and only switched on or off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Run, Step
+from macstate.kinds.launchd import launchctl
+
+SLOWEST_STOP = 30
+"""Seconds it may take to be gone."""
+
+
+def asked(label: str) -> str:
+    """Give the part of the probe that reads a job."""
+    return f"""
+section "launchctl print-disabled" launchctl print-disabled system
+section "launchctl print" launchctl print "system/{label}"
+"""
+
+
+class AppleService(Resource):
+    """Enabled means no disable override, and loaded."""
+
+    setting: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print")
+    absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
+    label: ClassVar[str]
+    """Its launchd label, in the system domain."""
+    plist: ClassVar[str]
+    """Where Apple has put its plist."""
+
+    enabled: bool | None = None
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the override, and whether the job is loaded; unknown as long as either is."""
+        target = f"system/{cls.label}"
+        domains = {argument for argument, _ in each(outputs, "launchctl print-disabled")}
+        jobs = [text for argument, text in each(outputs, "launchctl print") if argument in {"", target}]
+        if not domains & {"", "system"}:
+            return
+        if not dict(launchctl.overrides(outputs)).get(target, True):
+            yield cls.model_validate({"enabled": False})
+        elif jobs and (not jobs[0] or cls.label in jobs[0]):
+            yield cls.model_validate({"enabled": jobs[0].startswith((f"{target} =", f"{cls.label} ="))})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Clear the override and load Apple's own plist, or set the override and boot the job out."""
+        del was
+        target = f"system/{self.label}"
+        yield Run(("launchctl", "enable" if self.enabled else "disable", target))
+        yield from launchctl.bootout(target, SLOWEST_STOP)
+        if self.enabled:
+            yield Run(("launchctl", "bootstrap", "system", self.plist))

@@ -1,0 +1,137 @@
+"""A whole file on the Mac, owned by root."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Aside, Delete, Step, Write
+from macstate.language import meant
+from macstate.language.types import AbsolutePath
+
+if TYPE_CHECKING:
+    from macstate.kernel.resource import Found
+    from macstate.language.scope import Scope
+
+
+def permissions(text: str) -> str | None:
+    """Read owner and mode as ``stat -f '%u %Lp'`` prints them; any other form says nothing."""
+    match = re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)
+    return match[1] if match else None
+
+
+class FileEntry(Declaration):
+    """A file with this text, owned by root; keyed by its absolute path."""
+
+    sample: ClassVar[str] = "{content: text}"
+    section: ClassVar[str] = "files"
+    named: ClassVar[Any] = AbsolutePath
+
+    content: str
+    """The whole text. No secret: the plan shows it."""
+    mode: Annotated[str, Field(pattern=r"^0[0-7]{3}$")] = "0644"
+    """Who may read and write it, as chmod takes it, quoted: '0644'."""
+
+    @classmethod
+    def instead(cls, name: str, value: Any) -> str:
+        """Take a text as what it holds."""
+        is_text = isinstance(value, str) and value
+        return f"{{content: {meant.typed(value)}}}" if is_text else super().instead(name, value)
+
+    def lists(self, name: str) -> Iterator[tuple[str, str]]:
+        """Have the file looked at, and who can change the folders above it."""
+        yield "file", name
+        yield "way", name
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the one file."""
+        del scope
+        yield File(key=name.lstrip("/"), content=self.content, permissions=f"0 {int(self.mode, 8):o}")
+
+
+class File(Resource):
+    """A regular file; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "file"
+    probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
+    script: ClassVar[str] = """
+{ listed file; recorded "$roots" file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$root$path" ] || {
+    section "stat $path" stat -f '%u %Lp' "$root$path"
+    section "cat $path" text "$root$path"
+  }
+done
+"""
+
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid", "source", "replaces"}
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"source", "replaces"}
+
+    content: str | None = None
+    permissions: str | None = None
+    """Owner (user number) and mode."""
+    valid: tuple[str, ...] = ()
+    """A command that must accept a new content before it takes the old one's place; ``{}`` is where it lies."""
+    replaces: bool = False
+    """Whether somebody else's text has its place, and is kept beside it; wished only."""
+
+    owner: ClassVar[str] = "root:wheel"
+    """Whose it is written as; empty: whoever carries it out."""
+    source: Literal["", "spec", "macstate"] = ""
+    """How its text comes about, as ``made``; wished only."""
+
+    @property
+    def made(self) -> str:
+        """Whether it is made from the spec, or a script of ours; else a person's own text."""
+        return self.source
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say what sort of text it is."""
+        if going:
+            return "the file is deleted"
+        count = len((self.content or "").splitlines())
+        lines = f"{count} line{'s' * (count != 1)}"
+        if self.source == "macstate":
+            return "a script of macstate's"
+        return f"made from the spec, {lines}" if self.source else f"{lines}, {(self.permissions or '').split()[-1]}"
+
+    @property
+    def path(self) -> str:
+        """Where it lies."""
+        return f"/{self.key}"
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read owner, mode and content of what exists."""
+        for path, text in each(outputs, "stat"):
+            yield cls(
+                key=path.lstrip("/"),
+                content=outputs.get(f"cat {path}"),
+                permissions=permissions(text),
+                unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
+            )
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with whether its place is taken by somebody else's text."""
+        del wishes
+        was = found.resources.get(self.id)
+        theirs = self.id not in found.record.lines and isinstance(was, File) and was.content != self.content
+        return self.model_copy(update={"replaces": theirs})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write it whole; what somebody else had there is kept."""
+        del was
+        if self.replaces:
+            yield Aside(self.id, self.path, "cp")
+        mode = int((self.permissions or "").split()[1], 8)
+        content = (self.content or "").encode("utf-8", "surrogateescape")
+        yield Write(self.path, content, mode=f"{mode:04o}", owner=self.owner, valid=self.valid)
+
+    def remove(self) -> Iterator[Step]:
+        """Delete it."""
+        yield Delete(self.id, self.path)

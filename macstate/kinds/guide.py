@@ -1,0 +1,82 @@
+"""The rendered guide on the Mac: a text, a page and a file for agents, which the gateway serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Self
+
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Delete, Step, Write
+from macstate.kinds.file import permissions
+
+FOLDER = "/Library/macstate/guide"
+ONCE = "/usr/local/share/macstate/guide"
+"""Where they lay until November 2026: in a folder that is a user's on many Macs."""
+NAMES = {"markdown": "guide.md", "agents": "llms.txt", "page": "index.html"}
+
+
+class GuidePages(Resource):
+    """All three forms: they are rendered from one text, and change together."""
+
+    kind: ClassVar[str] = "guide"
+    probes: ClassVar[tuple[str, ...]] = ("stat", "cat", "once")
+    optional: ClassVar[tuple[str, ...]] = ("once",)
+    script: ClassVar[str] = f"""
+for form in {" ".join(NAMES.values())}; do
+  [ ! -e "$root{FOLDER}/$form" ] || {{
+    section "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
+    section "cat $form" text "$root{FOLDER}/$form"
+  }}
+  [ ! -f "$root{ONCE}/$form" ] || [ -L "$root{ONCE}/$form" ] || once=yes
+done
+[ -z "${{once-}}" ] || section once true
+"""
+    implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
+
+    key: Literal["pages"] = "pages"
+    markdown: str | None = None
+    agents: str | None = None
+    page: str | None = None
+    permissions: str | None = None
+    """Owner (user number) and mode of all three; of one that differs, where one does."""
+    once: bool = False
+    """Whether there are some where they lay once."""
+
+    @property
+    def made(self) -> str:
+        """They say what the spec says."""
+        return "repeats"
+
+    def brief(self, *, going: bool = False) -> str:
+        """Name the three forms."""
+        forms = "a page, Markdown, and a text for agents"
+        return f"all three forms are deleted: {forms}" if going else f"the guide: {forms}"
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Self:
+        """Wish for these texts, by file name."""
+        return cls.model_validate({**{field: texts[name] for field, name in NAMES.items()}, "permissions": "0 644"})
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read what is there of the three."""
+        modes = {permissions(text) for _, text in each(outputs, "stat")}
+        texts = {field: outputs.get(f"cat {name}", "") for field, name in NAMES.items()}
+        if modes or "once" in outputs:
+            mode = min(modes - {"0 644"}, key=str, default="0 644")
+            yield cls.model_validate({**texts, "permissions": mode, "once": "once" in outputs})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write all three."""
+        for field, name in NAMES.items():
+            yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
+        if was and was.once:
+            yield from self._deleted(ONCE)
+
+    def remove(self) -> Iterator[Step]:
+        """Delete them."""
+        yield from self._deleted(FOLDER)
+
+    def _deleted(self, folder: str) -> Iterator[Step]:
+        yield from (Delete(self.id, f"{folder}/{name}") for name in NAMES.values())

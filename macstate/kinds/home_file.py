@@ -1,0 +1,32 @@
+"""A whole file in the home of whoever runs macstate: the laptop's side."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from macstate.kinds.file import File
+
+
+class HomeFile(File):
+    """A file that the laptop's user owns; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "home_file"
+    laptop: ClassVar[bool] = True
+    owner: ClassVar[str] = ""
+    # GNU's stat first: what asks macOS' for a format makes GNU's print something else, and fail
+    script: ClassVar[str] = """
+mode_of() { # FILE: owner and mode
+  stat -c '%u %a' "$1" 2>/dev/null || stat -f '%u %Lp' "$1"
+}
+{ listed home_file; recorded "$users" home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$path" ] || {
+    section "stat $path" mode_of "$path"
+    section "cat $path" text "$path"
+  }
+done
+"""
+
+    @property
+    def root(self) -> bool:
+        """It is the user's own."""
+        return False

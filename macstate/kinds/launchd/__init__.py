@@ -1,0 +1,384 @@
+"""A launchd job as the four things it is: plist file, disable override, loaded job, running process."""
+
+from __future__ import annotations
+
+import plistlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from macstate.kernel import scripts
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.record import STOPPED
+from macstate.kernel.resource import Found, Resource
+from macstate.kernel.steps import Aside, Delete, Prove, Run, Step, Write
+from macstate.kinds.launchd import launchctl
+from macstate.language.facts.machine import Machine
+
+NO_DOMAIN = 112
+EX_CONFIG = "its user, its working directory or its log's folder: `macstate doctor` says which"
+
+PORT = re.compile("[0-9]{1,5}")
+OLLAMA = "11434"
+"""Where `ollama serve` listens unless OLLAMA_HOST says otherwise."""
+
+
+File = tuple[str, str | None, str | None, dict[str, Any] | None]
+"""Label, path, owner and mode, and content of a plist; None is unknown."""
+NO_FILE: File = ("", "", "", {})
+UNKNOWN_FILE: File = ("", None, None, None)
+
+
+class Launchd(Resource):
+    """One job; its key is the service target: ``system/LABEL`` or ``gui/UID/LABEL``."""
+
+    kind: ClassVar[str] = "launchd"
+    reload: ClassVar[bool] = True
+    implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared.union(
+        ["config_digest", "files", "refresh", "proof", "pid", "runs", "ports", "freed", "name", "bare", "aside", "logs"]
+    )
+    not_kept: ClassVar[frozenset[str]] = Resource.not_kept | {"name", "bare", "aside", "runs", "freed", "logs"}
+    probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print", "stat", "cat")
+    script: ClassVar[str] = scripts.bare("launchd.sh", __name__)
+    absent: ClassVar[tuple[int, ...]] = (launchctl.NOT_LOADED,)
+    # plists that only root may read, and the jobs of a screen at which nobody is logged in
+    hides: ClassVar[str] = r"(system/|gui/[0-9]+(/|$)).*"
+    help: ClassVar[dict[int, str]] = {
+        NO_DOMAIN: "nobody is logged in at the Mac's screen, and a gui domain exists only then: log in there, "
+        "or type `domain: system`",
+    }
+
+    path: str | None = None
+    file: dict[str, Any] | None = None
+    """The plist as it lies on disk; ``{}`` is known to be absent."""
+    permissions: str | None = None
+    """Owner (user number) and mode of the plist; launchd refuses one that others can write."""
+    enabled: bool | None = None
+    """No disable override. An override outlives the plist and wins over it."""
+    loaded: dict[str, Any] | None = None
+    """What launchd has taken in, as far as it shows it; ``{}`` is not loaded."""
+    running: bool | None = None
+    last_exit: str | None = None
+    """How the process ended last time; found only."""
+    config_digest: str = ""
+    """A digest of the files that it reads when it starts or is told to."""
+    files: tuple[str, ...] = ()
+    """The ids of these files; wished only."""
+    pid: int | None = None
+    """Its process; found only."""
+    runs: int = 0
+    """How often it was started since it is loaded; found only."""
+    name: str = ""
+    """Its label, where its key has its file's name instead, for the label is taken; found only."""
+    bare: bool = False
+    """Whether it is loaded, and no plist of it is known: submitted, an app's, or loaded from elsewhere; found only."""
+    aside: bool = False
+    """Whether what lies where its plist goes is somebody else's, and is kept under another name; wished only."""
+    logs: tuple[str, ...] = ()
+    """What its program writes besides its output; wished only."""
+    ports: tuple[int, ...] = ()
+    """The loopback ports that it needs; wished only."""
+    freed: tuple[int, ...] = ()
+    """The loopback ports that it has no more use for, since it is off; wished only."""
+    refresh: tuple[str, ...] = ()
+    """The command that tells it to read them again; empty: it is started anew."""
+    proof: tuple[str, ...] = ()
+    """The words of ``Prove``, by which is seen that it has taken them in; empty: nothing shows that."""
+
+    @property
+    def late(self) -> int:
+        """Behind the others where it reads its files again when told to: a port that another job has is tried once.
+
+        Before them where it is off: its port may be another's now.
+        """
+        return -1 if self.is_off else int(bool(self.refresh))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its files."""
+        return self.files
+
+    @property
+    def label(self) -> str:
+        """Its name in its domain."""
+        return self.name or self.key.rpartition("/")[2]
+
+    @property
+    def target(self) -> str:
+        """What launchd calls it."""
+        return f"{self.domain}/{self.label}"
+
+    @property
+    def domain(self) -> str:
+        """``system``, or ``gui/UID``; a key may have a file's whole path behind that."""
+        return "/".join(self.key.split("/")[: 1 if self.key.startswith("system/") else 2])
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is told of: what others have loaded without a plist is told only where it is in the way."""
+        return not self.bare
+
+    @property
+    def last_failure(self) -> str:
+        """How the process ended last time."""
+        why = f" ({EX_CONFIG})" if re.match(r"78\b", self.last_exit or "") else ""
+        return f"last exit: {self.last_exit}{why}" if self.last_exit else ""
+
+    def as_text(self, field: str) -> str | None:
+        """Give the plist as readable XML."""
+        plist = launchctl.xml(self.file) if field == "file" and self.file else None
+        return "\n".join(plist.expandtabs(2).splitlines()[3:-1]) if plist else None
+
+    @property
+    def made(self) -> str:
+        """Its plist is made from the spec."""
+        return "spec"
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say where it listens and when it starts; what it has written stays when it goes."""
+        file = self.file or {}
+        if going:
+            log = file.get("StandardOutPath")
+            return f"the job and its plist go{f'; its log stays: {log}' if isinstance(log, str) and log else ''}"
+        when, kept = "at boot" if self.domain == "system" else "at login", file.get("KeepAlive")
+        states = kept.get("PathState") if isinstance(kept, dict) else None
+        there = [path for path, is_there in (states or {}).items() if is_there]
+        said = {
+            f"port{'s' * (len(self.ports) > 1)} {', '.join(map(str, self.ports))}": self.ports,
+            f"starts {when}": file.get("RunAtLoad") or kept is True,
+            f"runs while {', '.join(there)} is there": there,
+            f"runs every {file.get('StartInterval')} s": file.get("StartInterval"),
+            "runs by the clock": file.get("StartCalendarInterval"),
+            "runs when a file changes": file.get("WatchPaths"),
+            "as root": file.get("UserName") == "root",
+        }
+        return ", ".join(text for text, is_so in said.items() if is_so)
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name what differs. How launchd shows a KeepAlive with conditions is not known, and is not compared."""
+        if was and was.loaded and self.loaded and isinstance((self.file or {}).get("KeepAlive"), dict):
+            was = was.model_copy(update={"loaded": {**was.loaded, "keepalive": self.loaded["keepalive"]}})
+        return super().unlike(was)
+
+    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+        """Tell of a stop by hand, or how its process ended."""
+        if state == STOPPED and "enabled" in differing:
+            return "stopped by `macstate stop`"
+        return was.last_failure if [*differing] == ["running"] else ""
+
+    def in_short(self, was: Self | None, differing: Sequence[str]) -> str:
+        """Tell that it stops for good, which is one fact in three fields."""
+        if not self.is_off or {*differing} not in (
+            {"enabled"},
+            {"enabled", "loaded"},
+            {"enabled", "loaded", "running"},
+        ):
+            return ""
+        ends = ": its running requests end" if self.interrupts(was) else ""
+        return f"off by the spec{ends}; its plist, log and models stay"
+
+    def interrupts(self, was: Self | None) -> str:
+        """Tell of requests that end with the process."""
+        if was is None or not was.running or (self.refresh and not self.unlike(was)):
+            return ""
+        return f"{self.label} {'stops' if was is self or self.is_off else 'restarts'}: its running requests end"
+
+    @property
+    def taken_in(self) -> str:
+        """Why it is told to read its files again, and what that costs; one that is off reads nothing."""
+        if self.is_off:
+            return "stays off, by the spec now"
+        return f"{super().taken_in}{': it reloads, and nothing is cut off' if self.refresh else ''}"
+
+    @property
+    def is_off(self) -> bool:
+        """Whether launchd is told not to run it, its plist lying where it is."""
+        return self.enabled is False
+
+    def off(self) -> Self:
+        """Give the wish that it does not run, now or after a reboot; its plist stays, and its ports are free."""
+        nothing: dict[str, Any] = {"ports": (), "files": (), "config_digest": "", "refresh": (), "proof": ()}
+        return self.model_copy(update={**nothing, "enabled": False, "loaded": {}, "running": False})
+
+    @property
+    def root(self) -> bool:
+        """The system domain is root's, a gui domain its user's, and a plist that all users have is root's again."""
+        return self.key.startswith("system/") or (self.path or "").startswith("/Library/")
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Put the four things together, job by job; a job of which nothing exists is not there.
+
+        A job that the spec or the record names is known by its file's name; of all others the Label in the plist
+        counts, for many a file has another name.
+        """
+        overrides, named = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
+        listed = dict(launchctl.services(outputs))
+        files = dict(cls._files(outputs, named))
+        domains = {domain for domain, _ in each(outputs, "stat")}
+        shown = {domain for domain, _ in each(outputs, "launchctl print-disabled")}
+        without = {*listed} - {f"{key.rpartition('/')[0]}/{file[0]}" for key, file in files.items()}
+        for key in sorted({*overrides, *named, *files, *without}):
+            domain = key.rpartition("/")[0]
+            name, path, permissions, file = files.get(key, NO_FILE if domain in domains else UNKNOWN_FILE)
+            target = f"{domain}/{name or key.rpartition('/')[2]}"
+            unloaded = launchctl.Printed({}) if domain in shown else None
+            job = named.get(key) or listed.get(target) or unloaded
+            if file == {} and not (job and job.loaded):
+                continue
+            yield cls(
+                key=key,
+                name=name if target != key else "",
+                path=path,
+                file=file,
+                permissions=permissions,
+                enabled=overrides.get(target, True if domain in shown else None),
+                loaded=job.loaded if job else None,
+                running=job.state == "running" if job else None,
+                last_exit=job.last_exit if job else None,
+                pid=job.pid if job else None,
+                runs=job.runs if job else 0,
+                bare=file == {} and key not in named,
+                unreadable=f"{path} cannot be read" if path and file is None and launchctl.private(permissions) else "",
+            )
+
+    @classmethod
+    def _files(cls, outputs: Outputs, named: Mapping[str, object]) -> Iterator[tuple[str, File]]:
+        """Give (key, file) of each plist."""
+        seen = {*named}
+        for domain, path, permissions in launchctl.plists(outputs):
+            text = outputs.get(f"cat {path}")
+            file = None if text is None else launchctl.plist(text)
+            stem = path.rpartition("/")[2].removesuffix(".plist")
+            of_all = domain != "system" and path.startswith("/Library/")
+            if f"{domain}/{stem}" in named and not of_all:
+                yield f"{domain}/{stem}", (stem, path, permissions, file)
+                continue
+            told = (file or {}).get("Label")
+            label = told if isinstance(told, str) and re.fullmatch(r"[^/\t\n]+", told) else stem
+            key = next(key for key in (f"{domain}/{label}", f"{domain}/{stem}", f"{domain}{path}") if key not in seen)
+            seen.add(key)
+            yield key, (label, path, permissions, file)
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with whether its plist's place is taken by somebody else's."""
+        del wishes
+        was = found.resources.get(self.id)
+        taken = self.id not in found.record.lines and isinstance(was, Launchd) and was.path and was.file != self.file
+        return self.model_copy(update={"aside": bool(taken)})
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
+
+        A hasty bootstrap fails with 5. A job that is off is disabled first, or launchd would start it in between.
+        """
+        if self.refresh and not self.unlike(was):
+            yield Run(self.refresh)
+        else:
+            yield from self._started(was)
+        if self.proof:
+            yield Prove(*self.proof)
+
+    def _started(self, was: Self | None) -> Iterator[Step]:
+        if {"file", "permissions"} & set(self.unlike(was)):
+            content = plistlib.dumps(self.file or {}, sort_keys=True)
+            if self.aside:
+                yield Aside(self.id, self.path or "")
+            yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
+        yield Run(("launchctl", "disable" if self.is_off else "enable", self.key))
+        if was is not None and not (self.is_off and was.loaded == {}):
+            yield from launchctl.bootout(self.key)
+        if self.is_off:
+            return
+        file = self.file or {}
+        at_load = isinstance(file.get("KeepAlive"), dict) and file.get("RunAtLoad")
+        yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running or at_load))
+
+    def remove(self) -> Iterator[Step]:
+        """Boot the job out, wait until it is gone, delete its plist; that it was off does not outlive it."""
+        yield from launchctl.bootout(self.key)
+        if self.path:
+            yield Delete(self.id, self.path)
+        if self.is_off:
+            yield Run(("launchctl", "enable", self.key))
+
+    @classmethod
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
+        """Give the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
+        del going
+        wanted = [wish for wish in wishes.values() if isinstance(wish, cls)]
+        jobs = [was for was in found.resources.values() if isinstance(was, cls) and (was.file or was.loaded)]
+        theirs = [was for was in jobs if was.id not in found.record.lines]
+        foreign = [was for was in theirs if was.id not in wishes]
+        places = {f"{was.domain}/{(was.file or {}).get('Label')}": was for was in theirs if was.id in wishes}
+        yield from conflicts(wanted, foreign, places, found.facts.machine)
+
+    def displace(self) -> Iterator[Step]:
+        """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
+        if self.loaded is not None:  # else its domain is not there: nobody is logged in
+            yield from launchctl.bootout(self.target)
+        if self.path:
+            yield Aside(self.id, self.path)
+
+
+def conflicts(
+    wanted: Sequence[Launchd], foreign: Sequence[Launchd], places: Mapping[str, Launchd], machine: Machine
+) -> Iterator[tuple[Launchd, None, str]]:
+    """Give (job, None, why) of every foreign job that cannot stay beside the wished ones.
+
+    ``places``: what lies where a wished plist goes, by the target that launchd knows it by.
+    """
+    reasons = {was.id: why for was in foreign if (why := _why(was, wanted, places.get(was.target), machine))}
+    labels = {wish.label for wish in wanted} | {was.label for was in foreign if was.id in reasons}
+    for was in foreign:  # what restarts one of these would bring it back, or disturb ours
+        if was.id not in reasons and (named := sorted(label for label in labels if _names(was, label))):
+            reasons[was.id] = f"handles {named[0]}"
+    yield from ((was, None, reasons[was.id]) for was in foreign if was.id in reasons)
+
+
+def _why(was: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machine: Machine) -> str:
+    if place:
+        return f"is loaded from {place.path}, where the plist of {place.key} goes"
+    held = {
+        listener.port
+        for listener in machine.listeners
+        if was.pid is not None and was.pid in {listener.pid, listener.group}
+    }
+    for wish in wanted:
+        if wish.target == was.target:
+            return f"has the label of {wish.key}, in another file: {was.path}"
+        if wish.label == was.label:
+            return f"has the label of {wish.key}, in another domain"
+        for port in wish.ports:
+            if port in held:
+                return f"uses port {port}, which {wish.key} needs"
+            if port in claims(was):
+                return f"would take port {port}, which {wish.key} needs"
+    return ""
+
+
+def claims(was: Launchd) -> set[int]:
+    """Give the ports that a job's own words tell of."""
+    told = was.file or was.loaded or {}
+    environment = told.get("EnvironmentVariables") or told.get("environment")
+    named = environment if isinstance(environment, dict) else {}  # a plist of somebody else's may hold anything
+    command = " ".join(_words(was))
+    ports = re.findall(r"(?:--port|--listen-port|-p)[ =](\d{1,5})\b", command)
+    ports += [value for name, each in named.items() if name.endswith("PORT") and PORT.fullmatch(value := str(each))]
+    if re.search(r"ollama serve\b", command):
+        port = re.search(r":(\d{1,5})$", str(named.get("OLLAMA_HOST", "")))
+        ports.append(port[1] if port else OLLAMA)
+    return {int(port) for port in ports}
+
+
+def _words(was: Launchd) -> list[str]:
+    told = was.file or was.loaded or {}
+    words = told.get("ProgramArguments") or told.get("arguments")
+    return [str(word) for word in words] if isinstance(words, list) else []
+
+
+def _names(was: Launchd, label: str) -> bool:
+    return any(re.search(rf"(?<![\w.-]){re.escape(label)}(?![\w.-])", word) for word in _words(was))

@@ -1,0 +1,69 @@
+"""One line of ours at the head of a file that is a person's own; every other byte of it stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import HeadLine, Step
+
+OURS = r"(?:Include|if \[ -r) \"[^\"]*/\.config/macstate/[^\"]*\".*"
+"""What our lines look like: the folder is the mark, since an ssh configuration takes no comment behind a word."""
+
+
+def includes(path: str) -> str:
+    """Give the line with which ssh reads a file too."""
+    return f'Include "{path}"'
+
+
+def sources(path: str) -> str:
+    """Give the line with which zsh and bash read a file too, if it is there."""
+    return f'if [ -r "{path}" ]; then . "{path}"; fi # macstate'
+
+
+class Line(Resource):
+    """A line at the head of a file; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "line"
+    laptop: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("grep",)
+    absent: ClassVar[tuple[int, ...]] = (1,)
+    script: ClassVar[str] = """
+{ listed line; recorded "$users" line | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$path" ] || section "grep $path" grep -F '/.config/macstate/' "$path"
+done
+"""
+
+    text: str | None = None
+
+    @property
+    def root(self) -> bool:
+        """It is the user's own."""
+        return False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file has such a line."""
+        return bool(self.text)
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read our line out of what mentions our folder."""
+        for path, text in each(outputs, "grep"):
+            found = next((line for line in text.splitlines() if re.fullmatch(OURS, line)), "")
+            yield cls(key=path.lstrip("/"), text=found)
+
+    def brief(self, *, going: bool = False) -> str:
+        """Give the line."""
+        return "macstate's line goes, and all else in the file stays" if going else f"the first line: {self.text}"
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Put it first, in place of an older one."""
+        yield HeadLine(f"/{self.key}", was.text or "" if was else "", self.text or "")
+
+    def remove(self) -> Iterator[Step]:
+        """Take it out."""
+        yield HeadLine(f"/{self.key}", self.text or "", "")

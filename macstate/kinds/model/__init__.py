@@ -1,0 +1,202 @@
+"""A model of an Ollama server, pulled through the server's own API; what takes hours goes on in the background."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from macstate.kernel import scripts
+from macstate.kernel.outputs import Outputs, UnreadableError, each
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Run, Step
+from macstate.kinds.model.names import full, near
+from macstate.kinds.model.queue import MOST, Pull, pulls
+
+if TYPE_CHECKING:
+    from macstate.kernel.resource import Found
+
+PROGRAM = "/Library/macstate/bin/pull"
+"""Where pull.sh lies on a Mac."""
+REFUSED = 7
+"""How curl ends when nobody listens: then nothing is known of the server's models."""
+NO_SUCH_MODEL = "file does not exist"
+
+
+@cache
+def program() -> str:
+    """Give the program that has models pulled."""
+    shared = map(scripts.bare, ("digits.sh", "bounded.sh", "started.sh"))
+    return "\n".join((scripts.whole("pull.sh", __name__), *shared, 'begin "$@"\n'))
+
+
+def size(count: int) -> str:
+    """Say how many bytes, in the units of Ollama's own lists (10^9 a gigabyte)."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a tenth of one
+
+
+def counted(value: object) -> int | None:
+    """Read a number of bytes that a server tells; None: it is none that a disk could hold."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST else None
+
+
+class Model(Resource):
+    """One model; its key is ``ENDPOINT/NAME:TAG``."""
+
+    kind: ClassVar[str] = "model"
+    alone: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("curl /api/tags", "pulls", "sizes", "aliases")
+    help: ClassVar[Mapping[int, str]] = {
+        22: "it answers with an error",
+        28: "it does not answer within 10 seconds",
+    }
+    script: ClassVar[str] = f"{scripts.bare('started.sh')}\n{scripts.bare('models.sh', __name__)}"
+    absent: ClassVar[tuple[int, ...]] = (REFUSED,)
+    gone: ClassVar[str] = (
+        "no longer macstate's: it is deleted, its name is another's now, or its server left the spec and it stays there"
+    )
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"size", "port", "folder", "pull", "twin"}
+
+    pulled: bool | None = None
+    digest: str | None = None
+    """What it is pinned to, or the beginning of that."""
+    size: int | None = None
+    """Bytes on the disk; of one that is wished and not here, what its registry says."""
+    port: int | None = None
+    """Its server's loopback port."""
+    folder: str = ""
+    """Where its server keeps models."""
+    twin: str = ""
+    """Another name that its server lists for the same files; found only."""
+    pull: Pull | None = None
+    """A pull that goes on, or has failed; found only."""
+
+    @property
+    def root(self) -> bool:
+        """Its server takes orders from everybody on the Mac."""
+        return False
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is here, or on its way."""
+        return bool(self.pulled or (self.pull and self.pull.going_on))
+
+    @property
+    def last_failure(self) -> str:
+        """Why the last pull has failed."""
+        if self.pull is None or self.pull.going_on:
+            return ""
+        return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
+
+    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+        """Tell why another version is here."""
+        del state
+        return was.last_failure if [*differing] == ["digest"] else ""
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say what comes, or what is deleted."""
+        if going and self.twin:
+            return f"its name is deleted; its files go with the last of their names: {self.twin} is one"
+        if going:
+            return f"deleted from the disk{f': frees {size(self.size)}' if self.size else ''}"
+        return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
+        """Give it with what its registry says of it; while its disk is away, nothing is known of it.
+
+        One that has left the spec, and whose name is another model's once that is here, goes.
+        """
+        alias = wishes.get(f"alias/{self.key}")
+        source = found.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
+        if not self.managed and isinstance(source, Model) and source.pulled:
+            return None
+        outputs, (owner, _, name) = found.outputs.get(self.kind, {}), self.key.partition("/")
+        away = found.facts.machine.is_away(self.folder)
+        if away and self.id in found.record.lines:
+            return self.model_copy(update={"pulled": None, "digest": None})
+        why = f"{self.folder} is on a disk that is not mounted" if away else ""
+        if re.search(rf"(?m)^{re.escape(name)}\t-$", outputs.get(f"sizes {owner}", "")):
+            hint = f"; did you mean {meant}?" if (meant := near(name)) else ""
+            why = f"its registry has no such model{hint}"
+        return self.model_copy(update={"size": announced(outputs).get(self.key), "unreadable": why})
+
+    def hidden(self, outputs: Outputs) -> bool:
+        """Nothing is known of the models of a server that does not run."""
+        return outputs.get(f"curl /api/tags {self.key.partition('/')[0]} {self.port}") == ""
+
+    def note(self, was: Self | None) -> str:
+        """Tell of a pull that goes on, and of a model that is no longer declared."""
+        if was is None or not was.exists:
+            return ""
+        if was.pull and was.pull.going_on:
+            return f"is on its way: {was.pull}"
+        frees = f"frees {size(was.size)}" if was.size else "deletes it"
+        return "" if self.managed else f"is no longer declared and stays; `prune_models: true` {frees}"
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Count a pull that goes on as done; a pin may be the beginning of a digest."""
+        if was is not None and was.pull and was.pull.going_on:
+            return []
+        same = was is not None and self.digest is not None and (was.digest or "").startswith(self.digest)
+        return [name for name in super().unlike(was) if not (same and name == "digest")]
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the server's list and the queue of pulls."""
+        waiting, aliases = dict(pulls(outputs)), set(outputs.get("aliases", "").split("\n"))
+        for argument, text in each(outputs, "curl /api/tags"):
+            endpoint, _, port = argument.partition(" ")
+            models = {name: each for name, each in listed(text).items() if f"{endpoint}/{name}" not in aliases}
+            for name, model in models.items():
+                same = (other for other, each in models.items() if other != name and each.get("digest"))
+                yield cls(
+                    key=f"{endpoint}/{name}",
+                    pulled=True,
+                    digest=str(model.get("digest", "")).removeprefix("sha256:"),
+                    size=counted(model.get("size")),
+                    port=int(port or 0),
+                    twin=next((each for each in same if models[each]["digest"] == model.get("digest")), ""),
+                    pull=waiting.pop(f"{endpoint}/{name}", None),
+                )
+        yield from (cls(key=key, pulled=False, digest="", pull=pull) for key, pull in waiting.items())
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Queue it, and look whether that goes well."""
+        del was
+        endpoint, _, name = self.key.partition("/")
+        words = (PROGRAM, endpoint, str(self.port), self.folder, name, *([self.digest] if self.digest else []))
+        others = near(name)
+        hint = f"; did you mean {others}?" if others else "; see https://ollama.com/library for what there is"
+        yield Run(words, refusal=(NO_SUCH_MODEL, f'{name}: "pull model manifest: {NO_SUCH_MODEL}"{hint}'))
+
+    def remove(self) -> Iterator[Step]:
+        """Have the server delete it."""
+        yield deletion(self.port, self.key)
+
+
+def deletion(port: int | None, key: str) -> Run:
+    """Give the order to delete what a server lists by a name."""
+    order, url = json.dumps({"model": key.partition("/")[2]}), f"http://127.0.0.1:{port}/api/delete"
+    return Run(("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", url, "-d", order))
+
+
+def announced(outputs: Outputs) -> dict[str, int]:
+    """Give the bytes of what is not here, as the registries say, by key."""
+    found = ((endpoint, re.findall(r"(?m)^(\S+)\t([0-9]{1,18})$", text)) for endpoint, text in each(outputs, "sizes"))
+    return {f"{endpoint}/{name}": int(count) for endpoint, lines in found for name, count in lines}
+
+
+def listed(text: str) -> dict[str, Mapping[str, Any]]:
+    """Read an answer of /api/tags, by name; nothing where nobody listens.
+
+    Raises:
+        UnreadableError: it is none.
+    """
+    if not text:
+        return {}
+    try:
+        return {full(str(model["name"])): model for model in json.loads(text)["models"] or ()}
+    except (ValueError, KeyError, TypeError):
+        raise UnreadableError("`curl /api/tags` answers with something other than a list of models") from None

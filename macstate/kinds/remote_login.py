@@ -1,0 +1,46 @@
+"""Remote Login: whether macOS' own SSH server answers. Tailscale SSH is another server, and needs it not.
+
+It is read from launchd and set there: `systemsetup` wants Full Disk Access for whoever calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.resource import Resource
+from macstate.kinds.apple_service import AppleService, asked
+
+if TYPE_CHECKING:
+    from macstate.language.scope import Scope
+
+LABEL = "com.openssh.sshd"
+
+
+class RemoteLoginEntry(Declaration):
+    """Remote Login (macOS' own SSH server, port 22)."""
+
+    sample: ClassVar[str] = "{enabled: true}"
+    section: ClassVar[str] = "remote_login"
+    short: ClassVar[Any] = bool
+    becomes: ClassVar[Mapping[str, str]] = {"enabled": f"`launchctl enable|disable` of {LABEL}"}
+
+    enabled: bool
+    """Whether it answers. Who may log in is set in System Settings; Tailscale SSH does not need it."""
+
+    def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
+        """Give the one switch."""
+        del name, scope
+        yield RemoteLogin(enabled=self.enabled)
+
+
+class RemoteLogin(AppleService):
+    """Its job runs while somebody is connected."""
+
+    kind: ClassVar[str] = "remote_login"
+    label: ClassVar[str] = LABEL
+    plist: ClassVar[str] = "/System/Library/LaunchDaemons/ssh.plist"
+    script: ClassVar[str] = asked(LABEL)
+
+    key: Literal["sshd"] = "sshd"

@@ -1,0 +1,191 @@
+"""A file that nobody may read but the service it belongs to. It is never read back: only a salted digest of it is."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import ClassVar, Self
+
+from pydantic import PrivateAttr
+
+from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.record import FOLDERS
+from macstate.kernel.resource import Resource
+from macstate.kernel.steps import Check, Delete, Preserve, Step, Write
+from macstate.kinds.file import permissions
+from macstate.language.secrets import Secret as Value
+
+
+@cache
+def salt() -> str:
+    """Give this run's salt: a digest tells nothing to whoever sees the probe's output, or keeps it."""
+    return secrets.token_hex(16)
+
+
+def look_at(path: str) -> tuple[str, str]:
+    """Have the probe look at a file, as an entry's ``lists`` does."""
+    return "secret", f"{salt()} {path}"
+
+
+def replaced(path: str) -> str:
+    """Say where root keeps what a file held before, until that is proven to be good for nothing any more."""
+    return f"{FOLDERS[True]}/{path.rpartition('/')[2]}.old"
+
+
+def known_sources(recorded: Mapping[str, str]) -> set[str]:
+    """Give where the keys came from that macstate has written to a Mac, by the fingerprints of its record."""
+    fingerprints = (text for name, text in recorded.items() if name.startswith("secret/"))
+    return {each for text in fingerprints for each in text.rpartition(":")[2].split(",")}
+
+
+class Secret(Resource):
+    """A file with secrets; its key is the path without the first slash."""
+
+    kind: ClassVar[str] = "secret"
+    reload: ClassVar[bool] = True
+    probes: ClassVar[tuple[str, ...]] = ("stat", "shasum", "left")
+    script: ClassVar[str] = """
+digest() { # SALT PATH
+  { printf %s "$1"; text "$2"; } | shasum -a 256
+}
+listed secret | while read -r salt path; do
+  [ ! -e "$root$path" ] || section "shasum $path" digest "$salt" "$root$path"
+done
+{ listed secret | cut -d ' ' -f 2-; recorded "$roots" secret | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
+  [ ! -e "$root$path" ] || section "stat $path" stat -f '%u %Lp' "$root$path"
+done
+printf '%s\n' "$roots" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2 /\\1,p' | while read -r salt path; do
+  [ ! -e "$root$path" ] || section "left $path" digest "$salt" "$root$path"
+done
+"""
+    sensitive: ClassVar[tuple[str, ...]] = ("content",)
+    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"owner", "lacking", "sources", "recorded", "left"}
+
+    content: str | None = None
+    """A salted digest."""
+    permissions: str | None = None
+    """Owner (user number) and mode."""
+    owner: str = ""
+    """``user:group``."""
+    lacking: str = ""
+    """Why this laptop does not have what is to stand in it; wished only."""
+    sources: tuple[str, ...] = ()
+    """Where that comes from, as ``macstate.secrets.source`` says it; wished only."""
+    recorded: str = ""
+    """The fingerprint of what macstate wrote last; wished only."""
+    left: str = ""
+    """A digest of what is there, salted as the record says; found only."""
+    _value: Value | None = PrivateAttr(default=None)
+    _check: Check | None = PrivateAttr(default=None)
+
+    @classmethod
+    def wish(  # noqa: PLR0913 - each of them says something else of the file
+        cls,
+        path: str,
+        text: str | None,
+        user: str,
+        uid: int,
+        *,
+        sources: Sequence[str] = (),
+        lacking: str = "",
+        recorded: str = "",
+    ) -> Secret:
+        """Wish for a file of one user's; without a text its content is not compared."""
+        content = None if text is None else _digest(text.encode())
+        wish = cls(
+            key=path.lstrip("/"),
+            content=content,
+            permissions=f"{uid} 600",
+            owner=f"{user}:staff",
+            sources=tuple(sources),
+            lacking=lacking,
+            recorded=recorded,
+        )
+        wish._value = None if text is None else Value(text)
+        return wish
+
+    def checked_by(self, check: Check) -> Secret:
+        """Have a server look at a new text before it takes the old one's place."""
+        self._check = check
+        return self
+
+    @property
+    def text(self) -> str:
+        """What is to stand in it."""
+        return self._value.reveal() if self._value else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Give ``SALT:DIGEST:SOURCES``: slow to guess from, for the record on the Mac can be read by everybody.
+
+        Where this laptop does not have the text, it is what was written last; of one that is to be made, its sources.
+        """
+        if self._value is None:
+            return self.recorded if self.lacking else f"::{','.join(self.sources)}"
+        own = hashlib.scrypt(self.text.encode(), salt=b"macstate", n=2**12, r=8, p=1, dklen=8).hex()
+        return f"{own}:{_slow(hashlib.sha256((own + self.text).encode()).hexdigest(), own)}:{','.join(self.sources)}"
+
+    def config_loaded(self, recorded: str) -> bool:
+        """Say whether the record knows what is there, and where that came from."""
+        return bool(self.lacking) or recorded == self.fingerprint
+
+    def against(self, was: Self | None) -> str:
+        """Say why a file whose text this laptop does not have cannot stay as it is."""
+        if not self.lacking:
+            return ""
+        own, digest, sources = (*self.recorded.split(":"), "", "")[:3]
+        if was is None:
+            why = "there is no key file on the Mac that could stay"
+        elif sources != ",".join(self.sources):
+            why = "the Mac's key file was made from other references"
+        elif self.unlike(was) or not was.left or _slow(was.left, own) != digest:
+            why = "the Mac's key file was changed since macstate wrote it, and cannot be restored"
+        else:
+            return ""
+        return f"{self.lacking}; {why}"
+
+    def note(self, was: Self | None) -> str:
+        """Tell that this laptop does not have the text of a file that is as it should be."""
+        return f"stays as macstate wrote it: {self.lacking}" if self.lacking and not self.against(was) else ""
+
+    def brief(self, *, going: bool = False) -> str:
+        """Say who can read it; of what it holds, nothing."""
+        if going:
+            return "the file is deleted; this laptop's keys stay where they are"
+        return f"secret, for {self.owner.partition(':')[0]} alone"
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read owner, mode and digests of what exists."""
+        digests, left = dict(each(outputs, "shasum")), dict(each(outputs, "left"))
+        for path, text in each(outputs, "stat"):
+            yield cls(
+                key=path.lstrip("/"),
+                content=digests.get(path, "").partition(" ")[0] or None,
+                permissions=permissions(text),
+                left=left.get(path, "").partition(" ")[0],
+            )
+
+    def converge(self, was: Self | None) -> Iterator[Step]:
+        """Write it whole, once its server takes it; what was in it is kept until that is proven to be no key more."""
+        path = f"/{self.key}"
+        if self._check:
+            yield self._check
+        if was is not None:
+            yield Preserve(path, replaced(path))
+        yield Write(path, self.text.encode(), mode="0600", owner=self.owner, secret=True)
+
+    def remove(self) -> Iterator[Step]:
+        """Delete it, and what is kept of the one before."""
+        yield Delete(self.id, f"/{self.key}")
+        yield Delete(self.id, replaced(self.key))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(salt().encode() + content).hexdigest()
+
+
+def _slow(digest: str, salt: str) -> str:
+    return hashlib.scrypt(digest.encode(), salt=salt.encode(), n=2**12, r=8, p=1, dklen=16).hex()

@@ -1,0 +1,318 @@
+"""Routes of Tailscale Serve. They live in one JSON document, which is written whole and once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import ClassVar, Self
+
+from macstate.kernel.change import Change
+from macstate.kernel.document import InOneDocument
+from macstate.kernel.outputs import Outputs, UnreadableError
+from macstate.kernel.record import Record
+from macstate.kernel.resource import Found, Resource
+from macstate.kernel.steps import Run, Same, Step
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.serve import document as serve_document
+from macstate.kinds.serve import ports as serve_ports
+from macstate.kinds.serve.document import ETAG, READ, SOCKET, STATUS, URL, Address, Document, addresses
+from macstate.kinds.serve.hands import changes_hands
+from macstate.kinds.serve.ports import UNKNOWN
+from macstate.kinds.serve.route import canonical
+from macstate.language.facts import Node
+
+AS_USER = 'PATH=${MACSTATE_ROOT-}/usr/local/bin:${MACSTATE_ROOT-}/opt/homebrew/bin:$PATH exec env SHLVL=1 "$@"'
+"""Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
+MOVED = "Serve was changed after the plan was made; nothing was written; run again to see what is left"
+
+STAYS = "stays for the tailnet alone"
+
+
+class Serve(InOneDocument):
+    """One route; its key is ``PORT/MOUNT``.
+
+    What is not the node's own has more before that: ``NAME:`` under another name, ``tcp:`` of a forward,
+    ``foreground:`` of what a process holds while it runs, ``svc:web:`` of a Service.
+    """
+
+    kind: ClassVar[str] = "serve"
+    not_compared: ClassVar = Resource.not_compared | {"where", "before", "other_names", "stays", "behind"}
+    probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user", "owned")
+    script: ClassVar[str] = f"""
+section "{STATUS}" {STATUS}
+[ ! -e "$root{SOCKET}" ] || section "{READ}" {READ}
+"""
+    optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user", "owned")
+
+    target: str | None = None
+    """The URL that Serve proxies to; found of a forward: the address."""
+    funnel: bool | None = None
+    """Whether the internet reaches it: a property of the whole port."""
+    where: str = ""
+    """``https://NAME:PORT``; found: by which scheme, under which name, and whether at all."""
+    before: str = ""
+    """What its port was before our first route there; found: as the record tells it, empty of what is not ours."""
+    other_names: tuple[str, ...] = ()
+    """The node's earlier names, under which it stands too; found only."""
+    stays: bool = False
+    """Whether it may stay for the tailnet, and only the internet's way to it is in the way; found only."""
+    behind: bool = False
+    """Whether it is told behind what the internet reaches or would reach; found only."""
+
+    @property
+    def public(self) -> bool:
+        """Whether Funnel is on for its port."""
+        return bool(self.funnel)
+
+    @property
+    def late(self) -> bool:
+        """Whether it is told behind others."""
+        return self.behind
+
+    @property
+    def port(self) -> str:
+        """Give its HTTPS port."""
+        return self.key.partition("/")[0].rpartition(":")[2]
+
+    @property
+    def loopback_port(self) -> int | None:
+        """Give the port on the Mac itself that it leads to; None: it leads elsewhere, or to no port."""
+        port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})(/|$)", self.target or "")
+        return int(port[1]) if port else None
+
+    @property
+    def mount(self) -> str:
+        """Give its path."""
+        return f"/{self.key.partition('/')[2]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What the record keeps: what its port was before."""
+        return self.before or UNKNOWN
+
+    def unlike(self, was: Self | None) -> list[str]:
+        """Name what differs: also the scheme or the name under which it is reached."""
+        return [*super().unlike(was), *(["where"] if was and was.where not in {"", self.where} else [])]
+
+    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+        """Name the server of ours that Funnel would lead straight to, past the gateway."""
+        port = self.loopback_port
+        servers = (each for each in wishes.values() if isinstance(each, Launchd) and not each.refresh)
+        return next((each.label for each in servers if self.public and port in each.ports), "")
+
+    @classmethod
+    def to(cls, https: int, mount: str, target: str, *, funnel: bool, needs: tuple[str, ...] = ()) -> Self:
+        """Wish for a route from an HTTPS port and a mount to a URL on loopback, where these jobs listen."""
+        return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel, needs=needs)
+
+    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
+        """Give it with the node's name, and with what its port was before the first route of ours."""
+        name, start = found.facts.node.name, f"{self.kind}/{self.port}/"
+        known = [line.fingerprint for each, line in found.record.lines.items() if each.startswith(start)]
+        if known:
+            told = next(filter(serve_ports.name_in, known), known[0])
+            before = serve_ports.renamed(told, name)
+        else:
+            try:
+                document = serve_document.found_in(found.outputs.get(self.kind, {}))
+            except UnreadableError:
+                return self
+            routes = (each for each in wishes.values() if isinstance(each, Serve) and each.port == self.port)
+            mounts = {each.mount for each in routes}
+            before = serve_ports.memory(document, name, self.port, mounts, funnel=bool(self.funnel))
+        return self.model_copy(update={"where": f"https://{name}:{self.port}", "before": before})
+
+    def brief(self, *, going: bool = False) -> str:
+        """Give its URL, and where that leads."""
+        url = f"{self.where.removesuffix(':443')}{self.mount}"
+        leads = (self.target or "").removeprefix("http://").removesuffix(self.mount)
+        return f"{url} ends" if going else f"{url} -> {leads}{' for the internet' if self.funnel else ''}"
+
+    def interrupts(self, was: Self | None) -> str:
+        """Tell that it is closed while what it leads to changes."""
+        return "" if was is None or was is self else "nobody reaches it from the first step of this run to the last"
+
+    @classmethod
+    def parse(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read everything that the node's configuration says, and what of it the record calls ours."""
+        if STATUS in outputs or READ in outputs:
+            yield from cls._recognised(list(cls._said(outputs)), Record.read({True: outputs.get("owned", "")}, {}))
+
+    @classmethod
+    def _said(cls, outputs: Outputs) -> Iterator[Self]:
+        """Read the node's own part, what runs in the foreground, and Services.
+
+        Raises:
+            UnreadableError: it is no document, or nobody knows which of its names is this node's.
+        """
+        document, node = serve_document.found_in(outputs), _node(outputs)
+        name = node.name
+        if not name:
+            raise UnreadableError(f"{node.problem or 'Tailscale shows no name for this node'}; log it in")
+        allowed = document.get("AllowFunnel") or {}
+        for each in serve_document.addresses(document):
+            site = f"{each.host}:{each.port}"
+            public = bool(allowed.get(site)) if each.host == name and not each.part else each.audience == "internet"
+            where = f"{each.scheme}://{site}" if each.scheme else f"no handler for port {each.port}"
+            other = each.host not in {"", name} and not each.part
+            yield cls(
+                key=cls.key_of(each, name),
+                target=each.target,
+                funnel=public,
+                where=where,
+                other_names=(each.host,) if other else (),
+            )
+
+    @classmethod
+    def _recognised(cls, found: Sequence[Self], record: Record) -> Iterator[Self]:
+        """Give what was found with what the record knows; what stands under a name that the node had before is ours."""
+        known = {each.id: each for each in found}
+        for each in found:
+            key = each.key.removeprefix(f"{each.other_names[0]}:") if each.other_names else ""
+            line, twin = record.lines.get(f"{cls.kind}/{key}"), known.get(f"{cls.kind}/{key}")
+            name = serve_ports.name_in(line.fingerprint) if line else ""
+            if line and (name in each.other_names or (not name and (twin is None or twin.target == each.target))):
+                del known[each.id]
+                where = f"{twin.where} {each.where}" if twin else each.where
+                other_names = (*twin.other_names, *each.other_names) if twin else each.other_names
+                update = {"key": key, "where": where, "other_names": other_names}
+                known[f"{cls.kind}/{key}"] = (twin or each).model_copy(update=update)
+        for name, each in known.items():
+            line = record.lines.get(name)
+            yield each.model_copy(update={"before": line.fingerprint or UNKNOWN}) if line else each
+
+    @classmethod
+    def in_the_way(
+        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+    ) -> Iterator[tuple[Resource, Resource | None, str]]:
+        """Give what is not ours and would be reached by others than now, what the internet reaches first."""
+        try:
+            yield from _conflicts(cls, wishes, found, going)
+        except UnreadableError:
+            return
+
+    @classmethod
+    def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
+        """Give all routes of ours where a port behind them changes hands: for a while they would lead elsewhere."""
+        if not changes_hands(changes, found):
+            return ()
+        ours = (was for was in found.resources.values() if isinstance(was, cls) and was.id in found.record.lines)
+        return tuple(sorted(ours, key=lambda was: was.id))
+
+    @classmethod
+    def write(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
+        """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
+        outputs = found.outputs[cls.kind]
+        text = serve_document.as_stored(cls.changed(found, wished, gone))
+        if etag := ETAG.search(outputs.get(READ, "")):
+            words = ("curl", "-qsS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
+            yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
+        else:  # the app builds have no such socket, and their command takes no ETag
+            as_user = ("sudo", "-H", "-u", outputs.get("user", "").strip(), "--", "sh", "-c", AS_USER, "sh")
+            yield Same((*as_user, *STATUS.split()), outputs.get(STATUS, ""), MOVED)
+            yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
+
+    @classmethod
+    def written(cls, found: Found, gone: Sequence[Self]) -> Outputs:
+        """Give what would be read after these were taken out."""
+        now = serve_document.after(cls.changed(found, (), gone))
+        return {name: now.get(name, text) for name, text in found.outputs[cls.kind].items()}
+
+    @classmethod
+    def changed(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Document:
+        """Give the document with routes put in, and others taken out."""
+        outputs = found.outputs[cls.kind]
+        document, name = serve_document.found_in(outputs), _node(outputs).name
+        going = {route.id for route in gone}
+        ours = [each for each in found.resources.values() if isinstance(each, cls) and each.before]
+        still = {each.port for each in ours if each.id not in going}
+        for route in gone:
+            route.take_out(document, name)
+        for route in gone:
+            if route.before and route.port not in still:
+                serve_ports.leave(document, name, route.port, route.before)
+        for route in wished:
+            serve_ports.drop(document, f"{name}:{route.port}", {route.mount})
+            serve_ports.open_port(document, name, route.port, funnel=bool(route.funnel))
+            web = document.setdefault("Web", {}).setdefault(f"{name}:{route.port}", {})
+            web.setdefault("Handlers", {})[route.mount] = {"Proxy": route.target}
+        return document
+
+    def take_out(self, document: Document, name: str) -> None:
+        """Take it out of a document, or only the internet's way to it."""
+        if self.stays:
+            (document.get("AllowFunnel") or {}).pop(f"{name}:{self.port}", None)
+        elif self.key.startswith("foreground:"):
+            serve_ports.end(document.get("Foreground") or {}, self.port)
+        elif self.key.startswith("tcp:"):
+            (document.get("TCP") or {}).pop(self.port, None)
+        else:
+            for host in self.other_names if ":" in self.key else (name, *self.other_names):
+                is_empty = serve_ports.drop(document, f"{host}:{self.port}", {self.mount})
+                if is_empty and not (self.before and host == name):
+                    serve_ports.leave(document, host, self.port, self.before)
+
+    @classmethod
+    def key_of(cls, each: Address, name: str) -> str:
+        """Give the key of what the document of the node ``name`` says."""
+        part = each.part or ("" if each.host in {"", name} or not name else each.host)
+        mount = canonical(each.mount) if each.host else ""
+        return f"{part}{':' if part else ''}{'' if each.host else 'tcp:'}{each.port}{mount}"
+
+
+def _node(outputs: Outputs) -> Node:
+    return Node.read(outputs.get("tailscale status --json", ""))
+
+
+def _conflicts(
+    kind: type[Serve], wishes: Mapping[str, Resource], found: Found, leaving: Collection[str]
+) -> Iterator[tuple[Serve, Serve | None, str]]:
+    """Give (what was found, what is left of it, why), what the internet reaches or would reach first.
+
+    Raises:
+        UnreadableError: the document that was found is none.
+    """
+    here = {name: each for name, each in found.resources.items() if isinstance(each, kind)}
+    wished = [each for each in wishes.values() if isinstance(each, kind)]
+    coming = [each for each in wished if each.unlike(here.get(each.id))]
+    going = [each for each in here.values() if each.id in leaving]
+    if not coming and not going:
+        return
+    name, ports = found.facts.node.name, {each.port: each.id for each in coming}
+    held = [each for each in here.values() if each.key.startswith("foreground:") and each.port in ports]
+    then = {_place(each): each for each in addresses(kind.changed(found, coming, [*going, *held]))}
+    reasons: dict[str, tuple[bool, str]] = {}
+    for each in addresses(serve_document.found_in(found.outputs[kind.kind])):
+        identifier = f"{kind.kind}/{kind.key_of(each, name)}"
+        was, later = here.get(identifier), then.get(_place(each))
+        foreign = was and not was.before and identifier not in wishes
+        if foreign and (why := _why(each, later, ports.get(each.port, ""))):
+            reasons[identifier] = "internet" not in {each.audience, later and later.audience}, why
+    for identifier, (behind, why) in sorted(reasons.items(), key=lambda reason: (reason[1][0], reason[0])):
+        was = here[identifier].model_copy(update={"behind": behind, "stays": why.startswith(STAYS)})
+        yield was, was.model_copy(update={"funnel": False}) if was.stays else None, why
+
+
+def _place(each: Address) -> tuple[str, str, str, str]:
+    return each.part, each.host, each.port, each.mount
+
+
+def _why(now: Address, then: Address | None, route: str) -> str:
+    """Say what would happen to it, for a route of ours that comes to its port; empty: nothing."""
+    if now.part == "foreground":
+        return f"a process in the foreground has port {now.port}, which {route} needs" if route else ""
+    if then is None or then.scheme != now.scheme or (then.audience == "nobody" != now.audience):
+        how = (
+            f"forwards port {now.port} to {now.target}"
+            if not now.host
+            else f"is served by {now.scheme or 'nobody'} on port {now.port}"
+        )
+        return f"{how}, which {route} needs for https"
+    if then.audience == now.audience:
+        return ""
+    if then.audience == "internet":
+        return f"would be open to the internet: Funnel opens a whole port{f', and {route} needs it' if route else ''}"
+    if now.audience == "nobody":
+        return f"nobody can reach it now, and beside {route} the tailnet could"
+    whose = f"{route} is for the tailnet" if route else "macstate had turned it on here"
+    return f"{STAYS}: Funnel opens a whole port, and {whose}"

@@ -1,0 +1,84 @@
+"""Which fields may stand at a place of the spec, of which kind each is, and what a whole entry looks like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import yaml
+
+from macstate.language.entry import Entry
+
+Loc = tuple[Any, ...]
+"""A place, as pydantic names it."""
+NAMES = {"macs": "mini", "launchd": "com.example.server", "files": "/usr/local/etc/x.conf"}
+"""What an entry might be called."""
+
+
+def model_of(model: Any, loc: Loc) -> type[Entry] | None:
+    """Give the model whose fields may stand at a place in the spec."""
+    if isinstance(model, type) and issubclass(model, Entry):
+        if not loc:
+            return model
+        return model_of(model.model_fields[loc[0]].annotation, loc[1:]) if loc[0] in model.model_fields else None
+    arguments = [argument for argument in get_args(model) if argument is not type(None)]
+    origin = get_origin(model)
+    is_mapping = isinstance(origin, type) and issubclass(origin, Mapping)
+    if is_mapping and not loc:
+        return None
+    if isinstance(origin, type) and issubclass(origin, tuple | list) and isinstance(next(iter(loc), None), int):
+        loc = loc[1:]
+    found = (model_of(each, loc[1:] if is_mapping else loc) for each in (arguments[-1:] if is_mapping else arguments))
+    return next((each for each in found if each), None)
+
+
+def kind_of(annotation: Any, field: str) -> str:
+    """Say of which kind a field is."""
+    if isinstance(annotation, type) and issubclass(annotation, Entry):
+        return "model"
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kind_of(get_args(annotation)[0], field)
+    if origin in {Union, UnionType}:
+        kinds = [kind_of(each, field) for each in get_args(annotation) if each is not type(None)]
+        return kinds[0] if kinds else ""
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "names" if field == "models" else "mapping"
+    if isinstance(origin, type) and issubclass(origin, tuple | list):
+        return "list"
+    return {int: "int", bool: "bool", str: "str"}.get(annotation, "")
+
+
+def example(model: type[Entry] | None, name: str) -> dict[str, Any]:
+    """Give the fields of an entry of a kind, as they are typed."""
+    text = model.sample_of(name) if model else ""
+    found: dict[str, Any] = yaml.safe_load(text) if text else {}
+    return found
+
+
+def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]:
+    """Give whole entries by the names, or the hosts, that stand there, each with a port of its own."""
+    typed: list[Any] = value if isinstance(value, list) else [value]
+    names = {each if entry.section else _key(each): each for each in typed if isinstance(each, str)}
+    if not names or len(names) < len(typed) or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
+        names = {otherwise: otherwise}
+    found: dict[str, dict[str, Any]] = {
+        name: example(entry, name) if each == name else yaml.safe_load(entry.instead(name, each))
+        for name, each in names.items()
+    }
+    return {
+        name: {field: each + place if field == "port" else each for field, each in fields.items()}
+        for place, (name, fields) in enumerate(found.items())
+    }
+
+
+def _key(host: str) -> str:
+    """Give the name of a Mac that is typed as its host, or as a login: the first word of the host."""
+    return host.rpartition("@")[2].partition(".")[0].lower()
+
+
+def name_of(loc: Loc) -> str:
+    """Give the last key of a place."""
+    return next((part for part in reversed(loc) if isinstance(part, str)), "")

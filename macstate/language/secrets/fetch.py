@@ -1,0 +1,87 @@
+"""The schemes of references to keys, and the command that prints a key: for macstate, and for a laptop's shells."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to say where a key is."""
+
+    typed: str
+    """How a reference of it is typed, for people."""
+    shape: str
+    """The same as a regular expression."""
+    words: Callable[[str, tuple[str, ...]], tuple[str, ...]]
+    """Gives the command that prints the key, by what stands behind the colon and where a key of ours is kept."""
+    told: str = ""
+    """What the guide says of where a key is; empty: the reference itself."""
+    private: bool = False
+    """Whether its command may hold what is nobody else's business."""
+    system: str = ""
+    """The only ``sys.platform`` that has its tool; empty: any may."""
+
+
+def _keychain(rest: str, kept: tuple[str, ...]) -> tuple[str, ...]:
+    del kept
+    service, _, account = rest.partition("/")
+    return "security", "find-generic-password", "-w", "-s", service, "-a", account
+
+
+def _sops(rest: str, kept: tuple[str, ...]) -> tuple[str, ...]:
+    del kept
+    file, _, key = rest.partition("#")
+    path = "".join(f'["{part}"]' for part in key.split("."))
+    return "sops", "decrypt", "--extract", path, file
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "generate": Scheme(
+        "`generate`", "generate", lambda _, kept: ("cat", *kept), "made by macstate, kept on the laptop that made it"
+    ),
+    "env": Scheme("env:NAME", "env:.+", lambda rest, _: ("printenv", rest)),
+    "file": Scheme("file:PATH", "file:.+", lambda rest, _: ("cat", rest)),
+    "op": Scheme(
+        "op://VAULT/ITEM/FIELD", "op://[^/]+/[^/]+/.+", lambda rest, _: ("op", "read", "--no-newline", f"op:{rest}")
+    ),
+    "keychain": Scheme("keychain:SERVICE/ACCOUNT", "keychain:.+", _keychain, system="darwin"),
+    "sops": Scheme("sops:FILE#KEY", "sops:.+", _sops),
+    "cmd": Scheme(
+        "cmd:COMMAND", "cmd:.+", lambda rest, _: ("sh", "-c", rest), "printed by a command in the YAML", private=True
+    ),
+}
+"""By what stands before the colon."""
+SHAPE = "|".join(scheme.shape for scheme in SCHEMES.values())
+TYPED = " or ".join(", ".join(scheme.typed for scheme in SCHEMES.values()).rsplit(", ", 1))
+
+
+def scheme_of(reference: str) -> Scheme:
+    """Give the scheme of a reference that was read from a spec."""
+    return SCHEMES[reference.partition(":")[0]]
+
+
+def of(reference: str, generated: Path) -> tuple[str, ...]:
+    """Give the command that prints a reference's key; ``generated`` is where macstate keeps the one that it made."""
+    return tuple(map(os.path.expanduser, _words(reference, str(generated))))
+
+
+def for_any_laptop(reference: str, name: str) -> str:
+    """Give the same for the guide: a line of shell, with ``~`` for whoever types it; ``name`` is that of a made key."""
+    if scheme_of(reference).private:
+        return ""
+    kept = (f"~/{folder}/macstate/keys/{name}" for folder in (".config", "Library/Application Support"))
+    line = " ".join(map(_quoted, _words(reference, *kept)))
+    return f"{line} 2>/dev/null" if reference == "generate" else line  # of its two places one is there
+
+
+def _quoted(word: str) -> str:
+    return f"~/{shlex.quote(word[2:])}" if word.startswith("~/") else shlex.quote(word)
+
+
+def _words(reference: str, *generated: str) -> tuple[str, ...]:
+    return scheme_of(reference).words(reference.partition(":")[2], generated)

@@ -1,0 +1,72 @@
+"""The laptop's own files: where they are, and what a person has written into them that is named like ours."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from macstate.language.facts import Laptop
+
+LOGIN_FILES = (".bash_profile", ".bash_login", ".profile")
+"""What a login shell of bash reads: the first of them that exists, alone. macOS' Terminal opens such shells."""
+
+
+def home() -> Path:
+    """Give the home folder that HOME names: ours are written there, whoever we are."""
+    return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() is the same, and this says why
+
+
+def folder() -> Path:
+    """Give where our files lie."""
+    return home() / ".config/macstate"
+
+
+def ssh_config() -> Path:
+    """Give what ssh reads."""
+    return home() / ".ssh/config"
+
+
+def candidates(shells: Iterable[str]) -> Iterator[Path]:
+    """Give every file that some shell could read."""
+    if "zsh" in shells:
+        yield _zshrc()
+    if "bash" in shells:
+        yield home() / ".bashrc"
+        yield from (home() / name for name in LOGIN_FILES)
+
+
+def startup_files(shells: Iterable[str], laptop: Laptop) -> Iterator[Path]:
+    """Give the files that the shells read here when a terminal opens."""
+    if "zsh" in shells:
+        yield _zshrc()
+    if "bash" in shells and laptop.system == "Darwin":
+        there = [home() / name for name in LOGIN_FILES if str(home() / name) in laptop.own]
+        yield there[0] if there else home() / LOGIN_FILES[0]
+    elif "bash" in shells:
+        yield home() / ".bashrc"
+
+
+def _zshrc() -> Path:
+    return Path(os.environ.get("ZDOTDIR") or home()) / ".zshrc"
+
+
+def own_hosts(laptop: Laptop) -> dict[str, str]:
+    """Give the hosts of the person's own ssh configuration, and where each stands."""
+    lines = (line.partition(":") for line in laptop.own.get(str(ssh_config()), "").splitlines())
+    return {
+        name.strip('"'): f"{ssh_config()}:{number}"
+        for number, _, text in lines
+        for name in re.split(r"[\s=]+", text.strip())[1:]
+    }
+
+
+def own_words(laptop: Laptop, files: Iterable[Path]) -> dict[str, str]:
+    """Give the aliases and variables that a person sets in these files, and where: they win over ours."""
+    found = {}
+    for path in files:
+        for line in laptop.own.get(str(path), "").splitlines():
+            number, _, text = line.partition(":")
+            found[text.split()[-1].rstrip("=")] = f"{path}:{number}"
+    return found

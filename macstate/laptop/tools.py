@@ -1,0 +1,114 @@
+"""Tools that people use with such endpoints, each with the configuration that it reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from macstate.laptop import machine as laptop
+from macstate.laptop.neighbour import Neighbour
+
+Tool = Literal["llm", "opencode", "continue", "open-webui"]
+NO_KEY = "unused"
+"""What stands where a tool insists on a key and the server wants none."""
+
+
+def place(tool: Tool) -> Path:
+    """Say where a tool's configuration lies: where it looks by itself, or where a variable sends it."""
+    match tool:
+        case "llm" if sys.platform == "darwin":
+            return laptop.home() / "Library/Application Support/io.datasette.llm/extra-openai-models.yaml"
+        case "llm":
+            return laptop.home() / ".config/io.datasette.llm/extra-openai-models.yaml"
+        case "opencode":
+            return laptop.folder() / "opencode.json"
+        case "continue":
+            return laptop.home() / ".continue/models/macstate.yaml"
+        case "open-webui":
+            return laptop.folder() / "open-webui.env"
+
+
+def places(tools: Iterable[Tool]) -> Iterator[Path]:
+    """Give the files of all tools."""
+    yield from map(place, tools)
+
+
+def environment(tools: Iterable[Tool]) -> Iterator[tuple[str, str]]:
+    """Give the variables with which tools find their configuration."""
+    if "opencode" in tools:
+        yield "OPENCODE_CONFIG", str(place("opencode"))
+
+
+def files(tools: Iterable[Tool], macs: list[Neighbour]) -> Iterator[tuple[Path, str]]:
+    """Give each tool's configuration."""
+    for tool in tools:
+        yield place(tool), CONTENTS[tool](macs)
+
+
+def _models(macs: list[Neighbour]) -> Iterator[tuple[Neighbour, str, str, str]]:
+    """Give (Mac, base URL, identifier, what it is) of every model that speaks OpenAI's API."""
+    for mac in macs:
+        for reach in mac.reaches:
+            for model, about in reach.models if reach.chats else ():
+                yield mac, reach.base(mac.via), model, about or model
+
+
+def _llm(macs: list[Neighbour]) -> str:
+    # `api_key_name` makes llm ask for a key; it takes OPENAI_API_KEY then, or what `llm keys set NAME` keeps
+    found = [
+        {"model_id": model, "model_name": model, "api_base": base, **({"api_key_name": mac.name} if mac.asks else {})}
+        for mac, base, model, _ in _models(macs)
+    ]
+    return _yaml(found)
+
+
+def _opencode(macs: list[Neighbour]) -> str:
+    providers: dict[str, Any] = {}
+    for mac in macs:
+        for reach in mac.reaches:
+            if reach.chats and reach.models:
+                key = f"{{env:{mac.key_variable}}}" if reach.needs_key(mac.via) else NO_KEY
+                providers[f"{mac.name}-{reach.name}"] = {
+                    "npm": "@ai-sdk/openai-compatible",
+                    "name": f"{reach.name} on {mac.name}",
+                    "options": {"baseURL": reach.base(mac.via), "apiKey": key},
+                    "models": {model: {"name": about or model} for model, about in reach.models},
+                }
+    return json.dumps({"$schema": "https://opencode.ai/config.json", "provider": providers}, indent=2) + "\n"
+
+
+def _continue(macs: list[Neighbour]) -> str:
+    found = [
+        {
+            "name": about,
+            "provider": "openai",
+            "model": model,
+            "apiBase": base,
+            "apiKey": f"${{{{ secrets.{mac.key_variable} }}}}" if mac.asks else NO_KEY,
+        }
+        for mac, base, model, about in _models(macs)
+    ]
+    return _yaml({"name": "macstate", "version": "1.0.0", "schema": "v1", "models": found})
+
+
+def _open_webui(macs: list[Neighbour]) -> str:
+    found = [(mac, reach) for mac in macs for reach in mac.reaches if reach.chats]
+    bases = ";".join(reach.base(mac.via) for mac, reach in found)
+    keys = ";".join(f"${mac.key_variable}" if reach.needs_key(mac.via) else NO_KEY for mac, reach in found)
+    # docker takes such a file as it is, and fills no variable in
+    asked = f'# and the keys, in the same order: --env OPENAI_API_KEYS="{keys}"'
+    last = asked if "$" in keys else f"OPENAI_API_KEYS={keys}"
+    return f"# docker run --env-file this one\nOPENAI_API_BASE_URLS={bases}\n{last}\n"
+
+
+def _yaml(data: Any) -> str:
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return f"# Written by macstate from the spec; a change made here is put back.\n{text}"
+
+
+CONTENTS = {"llm": _llm, "opencode": _opencode, "continue": _continue, "open-webui": _open_webui}

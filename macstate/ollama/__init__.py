@@ -1,1 +1,0 @@
-"""What is particular to Ollama: its names of models, and its pulls."""

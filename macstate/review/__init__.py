@@ -1,0 +1,178 @@
+"""What a person looks at before anything is done: one Mac as it is, the plan for it, and what stands against that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from macstate.endpoint.entry import Endpoint
+from macstate.errors import MacstateError
+from macstate.gateway import changes
+from macstate.kernel.change import Plan
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.plan import plan
+from macstate.kernel.resource import Found, Resource
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.serve.hands import had, stranded
+from macstate.language.scope import Keys
+from macstate.printable import printable
+from macstate.review import guard, preflight, report
+from macstate.review.options import Options
+from macstate.review.preflight.finding import Finding
+from macstate.review.saved import Saved
+from macstate.spec.wishes import Wishes, place, stale
+
+
+@dataclass(frozen=True)
+class Review:
+    """One Mac before a run."""
+
+    name: str
+    wishes: Wishes
+    found: Found
+    keys: Keys
+    plan: Plan
+    findings: tuple[Finding, ...]
+    spec: str = ""
+    """SHA-256 of the spec's text."""
+    options: Options = field(default_factory=Options)
+    shared: frozenset[str] = frozenset()
+    """What a run about some entries alone changes for others too."""
+    left: tuple[str, ...] = ()
+    """What a run about some entries alone leaves, though it is no longer in the spec."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know, and does not stop a run."""
+        seen = (f"{each.about}: {each.text}" for each in self.findings if each.level == "warning")
+        return (*self.wishes.warnings, *seen)
+
+    @property
+    def afterwards(self) -> Wishes:
+        """What has to hold after the run: what waits for a pull may come in it or not."""
+        return replace(self.wishes, later=frozenset(wish.id for wish in self.plan.stays if not wish.managed))
+
+    def text(self, *, steps: bool, width: int | None = None) -> Iterator[str]:
+        """Give the plan's lines."""
+        if only := self.wishes.only:
+            yield f"only {', '.join(only)} and what that needs: the rest was not looked at"
+            if any(change.id in self.shared for change in self.plan.changes):
+                yield "the gateway is one for all endpoints: what changes in it may be about others too"
+            left = map(printable, self.left)
+            yield from (f"{name} is no longer in the spec, and goes in a run without `--only`" for name in left)
+        notes = tuple(str(each) for each in self.findings if each.level == "note")
+        yield from report.text(
+            self.name,
+            self.plan,
+            steps=steps,
+            width=width,
+            only=only,
+            notes=notes,
+            edited=report.edited(self.plan, self.found),
+        )
+
+    def check(self, saved: Saved | None = None) -> None:
+        """Let the run through, or not. What only a part of it lacks stops that part, and is told at the end.
+
+        Raises:
+            MacstateError: it is not the saved one, it is dangerous and nobody has said that this is meant, or something
+                can neither be made nor left as it is.
+        """
+        if saved:
+            saved.check(self.name, self.plan, self.spec)
+        serves = bool(self.wishes.all(Endpoint))
+        guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
+        if self.plan.against:
+            raise MacstateError(*self.plan.against)
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why a run is not let through."""
+        try:
+            self.check()
+        except MacstateError as error:
+            return list(error.lines)
+        return []
+
+    def end(self) -> None:
+        """End a run that has nothing more to change.
+
+        Raises:
+            MacstateError: something is left.
+        """
+        if left := report.left(self.plan):
+            raise MacstateError(*(f"left: {line}" for line in left))
+
+
+def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> tuple[Plan, tuple[Finding, ...]]:
+    """Plan for what the run is about, without what this Mac lacks something for; give what was looked at, too.
+
+    Raises:
+        MacstateError: two entries of the spec make the same thing.
+    """
+    wished, lacking = wishes.expanded(found.facts, keys)
+    about = wishes.about(wished, found, keys)
+    without = dict(_unsure(wished, found, lacking))
+    errors: dict[str, str] = {}
+    entries = {place(*entry): entry for entry in wishes.entries}
+    while True:  # what is left may be in the way of more
+        todo = plan(wished, found, about, adopt=adopt, without=without)
+        findings = tuple(preflight.findings(wishes, found, todo))
+        fresh = {each.about for each in findings if each.level == "error"}.difference(errors)
+        if not fresh:
+            break
+        for where in fresh:
+            told = [each for each in findings if each.about == where and each.level == "error"]
+            errors[where] = "; ".join([str(told[0]), *(each.text for each in told[1:])])
+        shared = wishes.ids(entries.keys() - errors.keys(), found.facts, keys)
+        for where, why in errors.items():
+            without |= dict.fromkeys(wishes.ids((where,), found.facts, keys) - shared, why)
+        closed = {where for where in errors.keys() & entries.keys() if not _in_force(*entries[where], found)}
+        wished = {**wished, **replace(wishes, closed=frozenset(closed)).expanded(found.facts, keys)[0]}
+    if lost := stranded(todo, found):
+        wished = {name: wish for name, wish in wished.items() if name not in lost}
+        without = {name: why for name, why in without.items() if name not in lost}
+        todo = plan(wished, found, about, adopt=adopt, without=without)
+    mine = {*wishes.only, *wishes.needed} if wishes.only else {*lacking, *errors}
+    told_of = {**{where: why for where, why in errors.items() if why not in todo.left.values()}, **lacking}
+    todo = replace(todo, left={**todo.left, **{where: why for where, why in told_of.items() if where in mine}})
+    return todo, findings
+
+
+def _unsure(wished: Mapping[str, Resource], found: Found, lacking: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Give (id, why) of what may be of an entry that cannot be expanded: it looks like what has left the spec."""
+    why = next(iter(lacking.values()), "")
+    if why:
+        yield from ((each, why) for wish in wished.values() for each in wish.needs if each not in wished)
+        later = f"not in the spec, as far as can be seen, and stays until all of that can be: {why}"
+        yield from ((each, later) for each in stale(wished, found))
+
+
+def _in_force(name: str, entry: Declaration, found: Found) -> bool:
+    """Say whether an endpoint's own job, as it was found, has the port that the gateway leads to."""
+    if not isinstance(entry, Endpoint):
+        return True
+    job = found.resources.get(f"launchd/system/{entry.job_label(name)}")
+    listening = {each.group for each in found.facts.machine.at(entry.port)} - {getattr(job, "pid", None)}
+    mine = isinstance(job, Launchd) and job.id in found.record.lines and entry.port in had(job, found)
+    return mine and not listening
+
+
+def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Review:
+    """Plan for a Mac as it was found; with ``adopt``, what is as wished is recorded as ours.
+
+    Raises:
+        MacstateError: what is wished cannot be said of this Mac.
+    """
+    todo, findings = planned(wishes, found, keys, adopt=adopt)
+    seen = Review(name, wishes, found, keys, todo, findings)
+    if not wishes.only:
+        return seen
+    if others := changes.others(todo, wishes.only):
+        why = f"what the gateway does for {', '.join(others)} changes too, and their servers would stay as they are"
+        raise MacstateError(f"only={','.join(wishes.only)}: {why}; add these, or leave `--only` out")
+    shared = wishes.ids(wishes.needed, found.facts, keys)
+    gone = {change.id for change in todo.changes}
+    wished, lacking = wishes.expanded(found.facts, keys)
+    left = tuple(each for each in stale(wished, found) if each not in gone) if not lacking else ()
+    return replace(seen, shared=shared, left=left)

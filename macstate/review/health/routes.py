@@ -1,0 +1,136 @@
+"""Do the routes of Serve answer, asked from this laptop as any client asks?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from http.client import HTTPException
+
+from macstate.endpoint.entry import Endpoint
+from macstate.gateway.doors import page_mounts, page_port
+from macstate.gateway.entry import Gateway
+from macstate.kernel.resource import Found
+from macstate.kinds.serve import Serve
+from macstate.review.health import SERVER_ERROR, healths
+from macstate.spec.wishes import Wishes
+
+PATIENCE = 10
+"""Seconds for a route's answer; its first one may wait for a certificate."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One URL, and what came of asking for it."""
+
+    url: str
+    state: str
+    """``answers``, ``starting`` (its endpoint is), ``silent``, ``unknown`` (the laptop itself cannot ask), ``missing``
+    (it is not in Serve); empty: it was not asked."""
+    text: str
+    """The HTTP status, or why there is none."""
+    endpoint: str = ""
+    """Whose it is; empty: the spec has no endpoint for it."""
+    public: bool = False
+    """Whether the internet reaches it."""
+    stray: bool = False
+    """Whether nothing in the spec asks for it."""
+
+
+def known(wishes: Wishes, found: Found) -> list[Route]:
+    """Give every route that macstate made, and those of the spec that are not there, without asking."""
+    name = found.facts.node.name
+    here = {was.key: was for was in _mine(wishes, found)}
+    guide = _guide(wishes, found)
+    wished = {key: (each, funnel) for key, (each, _, funnel) in _endpoints(wishes).items()}
+    return [
+        *(
+            Route(_url(name, key), "", "", wished.get(key, ("", False))[0], was.public, key not in {*wished, *guide})
+            for key, was in here.items()
+        ),
+        *(
+            Route(_url(name, key), "missing", "not in Serve yet", each, funnel)
+            for key, (each, funnel) in wished.items()
+            if key not in here and name and not wishes.only
+        ),
+    ]
+
+
+def asked(wishes: Wishes, found: Found) -> list[Route]:
+    """Ask for every route that macstate made, all at once."""
+    starting = {each.name for each in healths(wishes, found) if each.state == "starting"}
+    open_ones = {_url(found.facts.node.name, key): entry.open_path for key, (_, entry, _) in _endpoints(wishes).items()}
+    routes = known(wishes, found)
+    mine = [route for route in routes if not route.state]
+    with ThreadPoolExecutor(max(len(mine), 1)) as pool:
+        answers = pool.map(
+            lambda route: _ask(route, open_ones.get(route.url, ""), young=route.endpoint in starting), mine
+        )
+        return [*answers, *(route for route in routes if route.state)]
+
+
+def _endpoints(wishes: Wishes) -> dict[str, tuple[str, Endpoint, bool]]:
+    """Give (name, entry, whether it is for the internet) by the key of each route that the spec has."""
+    return {
+        f"{route.https}{route.path}": (name, entry, field == "funnel")
+        for name, entry in wishes.all(Endpoint).items()
+        if not entry.is_off
+        for field, route in (("serve", entry.serve), ("funnel", entry.funnel))
+        if route
+    }
+
+
+def _guide(wishes: Wishes, found: Found) -> set[str]:
+    """Give the keys of the routes to the guide."""
+    scope = wishes.scope(found.facts)
+    endpoints = scope.all(Endpoint).values() if scope.one(Gateway) else ()
+    return {f"{page_port(endpoints)}{mount}" for mount in page_mounts(endpoints)}
+
+
+def _mine(wishes: Wishes, found: Found) -> list[Serve]:
+    about = wishes.ids(wishes.only, found.facts) if wishes.only else found.record.lines
+    mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
+    return [was for was in mine if was.id in about]
+
+
+def ill(wishes: Wishes, found: Found, left: Collection[str], *, ask: bool) -> Iterator[str]:
+    """Say what is not well, and with ``ask`` routes too; not of endpoints whose job or whose models are ``left``."""
+    labels = {identifier.rpartition("/")[2] for identifier in left}
+    for each in healths(wishes, found):
+        if not (each.fine or each.label in labels or (each.missing and each.missing <= {*left})):
+            yield f"{each.name}: {each.text}"
+    if ask:
+        yield from (f"{each.url}: {each.text}" for each in asked(wishes, found) if each.state == "silent")
+
+
+def _url(name: str, key: str) -> str:
+    port, _, mount = key.partition("/")
+    return f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
+
+
+def _ask(route: Route, path: str, *, young: bool) -> Route:
+    """Ask for what the gateway lets through to the server: it answers for all else itself."""
+    state, text = _answer(route.url, path, young=young)
+    return replace(route, state=state, text=text)
+
+
+def _answer(url: str, path: str, *, young: bool) -> tuple[str, str]:
+    where = url if path in {"", "/"} else f"{url.rstrip('/')}{path}"
+    try:
+        with urllib.request.urlopen(where, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
+            return "answers", str(answer.status)
+    except urllib.error.HTTPError as error:
+        if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key
+            return "answers", str(error.code)
+        return "starting" if young else "silent", f"HTTP {error.code}"
+    except (OSError, ValueError, HTTPException) as error:
+        why = getattr(error, "reason", error)
+        if isinstance(why, socket.gaierror):
+            return "unknown", "this laptop cannot resolve the name (`tailscale up --accept-dns`)"
+        if isinstance(why, ssl.SSLCertVerificationError):
+            return "unknown", f"this laptop's Python does not trust the certificate: {why.verify_message}"
+        return "silent", str(why) or type(why).__name__

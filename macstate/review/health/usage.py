@@ -1,0 +1,58 @@
+"""What endpoints do now: for how long they run, what is in memory, and how much was asked of them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from macstate.gateway.entry import doors_of
+from macstate.kernel.resource import Found
+from macstate.review.health import running
+from macstate.spec.wishes import Wishes
+
+COUNTED = re.compile(r" *([0-9]{1,9}) ([0-9T:+-]{8,22}) ([a-z]+/[0-9]{1,5}) (/\S*)")
+"""How often, when (to the minute of nginx, to the 100 seconds of Caddy), by which door, and what."""
+
+
+def since(name: str, found: Found) -> str:
+    """Say for how long an endpoint runs."""
+    age = running(name, found)
+    if age is None:
+        return ""
+    for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
+        if age >= 2 * seconds:
+            return f"{age // seconds} {unit}"
+    return f"{age} s"
+
+
+def answered(wishes: Wishes, found: Found) -> dict[str, str]:
+    """Say how many requests the gateway has answered for each endpoint since that runs, as the end of its log tells."""
+    told = found.asked.get("requests")
+    if told is None:
+        return {}
+    now = found.facts.machine.clock or found.asked_at[0]
+    begun = {name: now - age for name, _ in wishes.entries if (age := running(name, found)) is not None}
+    ways = [(door.name, way) for door in doors_of(wishes.scope(found.facts)) for way in door.ways]
+    counts, first = dict.fromkeys((way.name for _, way in ways), 0), now
+    for line in told.splitlines():
+        if (match := COUNTED.fullmatch(line)) is None or (when := moment(match[2])) is None:
+            continue
+        first = min(first, when)
+        names = (way.name for name, way in ways if name == match[3] and f"{match[4]}/".startswith(f"{way.path}/"))
+        if (name := next(names, "")) and when >= begun.get(name, 0):
+            counts[name] += int(match[1])
+    more = {name for name in counts if told.startswith("more\n") and first > begun.get(name, 0)}
+    return {
+        name: f"{'at least ' * (name in more)}{count} request{'s' * (count != 1)} answered"
+        for name, count in counts.items()
+    }
+
+
+def moment(text: str) -> float | None:
+    """Give the end of the time that was counted together, in seconds since 1970."""
+    if text.isdecimal():
+        return int(text) * 100 + 99
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).timestamp() + 59
+    except (ValueError, OverflowError):
+        return None

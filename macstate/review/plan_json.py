@@ -1,0 +1,68 @@
+"""A plan as JSON, for scripts and for later; macstate/plan.schema.json says what it looks like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from macstate.kernel.change import Batch, Change, Plan
+from macstate.kernel.resource import Resource
+
+FORMAT_VERSION = "1.0"
+HIDDEN = "(secret)"
+
+
+def as_json(plans: Mapping[str, Plan], spec: str, only: tuple[str, ...] = ()) -> str:
+    """Give the plans of all Macs as one document; ``spec`` is the digest of what they were made from."""
+    hosts = {name: host(plan) for name, plan in sorted(plans.items())}
+    about = {"only": list(only)} if only else {}
+    return summed({"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts})
+
+
+def summed(document: Mapping[str, Any]) -> str:
+    """Print a document with its checksum, by which an edit of it is noticed."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    checksum = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
+    return json.dumps({**rest, "checksum": checksum}, indent=2)
+
+
+def host(plan: Plan) -> dict[str, Any]:
+    """Give one Mac's part."""
+    changes = [
+        {
+            "id": change.id,
+            "action": change.action,
+            "before": _fields(change.was),
+            "after": _fields(change.wish or change.rest),
+            "sensitive": list(change.kind.sensitive),
+            "steps": [str(step) for part in plan.batches if _carries(part, change) for step in part.steps],
+        }
+        for batch in plan.batches
+        for change in batch.changes
+    ]
+    lines = [step.line for batch in plan.batches if not _secret(batch.changes) for step in batch.steps]
+    # of Serve, the lines hold the document or its ETag
+    text = json.dumps([changes, lines], sort_keys=True)
+    return {
+        "changes": changes,
+        "unmanaged": [identifier for identifier, _ in plan.unmanaged],
+        **({"left": dict(sorted(plan.left.items()))} if plan.left else {}),
+        "fingerprint": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def _carries(batch: Batch, change: Change) -> bool:
+    return any(each is change for each in (*batch.closes, *batch.changes))
+
+
+def _secret(changes: Any) -> bool:
+    return any(change.kind.sensitive for change in changes)
+
+
+def _fields(resource: Resource | None) -> dict[str, Any] | None:
+    """Give what is known; of a secret the same with and without the key, which may be made only when it is needed."""
+    if resource is None:
+        return None
+    return {**resource.managed, **dict.fromkeys(resource.sensitive, HIDDEN)}

@@ -1,0 +1,114 @@
+"""Why what is wished cannot work on this Mac, told beforehand. Errors stop a run, warnings do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from macstate.kernel.change import Plan
+from macstate.kernel.resource import Found
+from macstate.review.preflight import capacity, jobs
+from macstate.review.preflight.finding import Finding, Flight
+from macstate.spec.wishes import Wishes
+
+OLDEST = 14
+"""The first macOS with a GPU memory limit, and the oldest whose tools' texts are known here."""
+CLOCK = 60
+"""Seconds by which the Mac's clock may differ: certificates and tailnet keys are checked against it."""
+
+
+def findings(wishes: Wishes, found: Found, plan: Plan) -> list[Finding]:
+    """Look at everything."""
+    if wishes.laptop:
+        scope = wishes.scope(found.facts)
+        pairs = ((place, warning) for place, client in wishes.entries for warning in client.warnings(scope))
+        return [_named(Finding(place, text, "warning", name), wishes) for place, (name, text) in pairs]
+    flight = Flight(wishes, found, plan)
+    return [_named(finding, wishes) for rule in RULES for finding in rule(flight)]
+
+
+def _named(finding: Finding, wishes: Wishes) -> Finding:
+    """Have a warning say its name, or nothing where the spec accepts it."""
+    if finding.level != "warning":
+        return finding
+    if finding.name in wishes.accept:
+        return replace(finding, level="accepted")
+    return replace(finding, text=f"{finding.text} (accept: {finding.name})")
+
+
+def version(flight: Flight) -> Iterator[Finding]:
+    """A macOS whose tools are known."""
+    found = flight.found.facts.version
+    major = found.partition(".")[0]
+    if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
+        yield Finding(
+            "macOS",
+            f"{found or 'unknown'}: the output of versions before {OLDEST} may be misread",
+            "warning",
+            "macos",
+        )
+    else:
+        yield Finding("macOS", found)
+
+
+def filevault(flight: Flight) -> Iterator[Finding]:
+    """A Mac that starts by itself after a power cut."""
+    if flight.found.facts.machine.filevault:
+        yield Finding(
+            "FileVault",
+            "it is on: after a power cut nothing here starts until somebody enters the password (from macOS 26 on by "
+            "SSH from the same network, with Remote Login on); for a planned restart, type `sudo fdesetup authrestart`",
+            "warning",
+            "filevault",
+        )
+    else:
+        yield Finding("FileVault", "off: daemons start on their own after a power cut")
+
+
+def clock(flight: Flight) -> Iterator[Finding]:
+    """A clock that is right."""
+    there, (begun, ended) = flight.found.facts.machine.clock, flight.found.asked_at
+    off = 0 if there is None else round(min(there - begun, 0) + max(there - ended, 0))
+    if abs(off) > CLOCK:
+        word = "ahead of" if off > 0 else "behind"
+        text = f"it is {abs(off)} s {word} this laptop's, and certificates are checked against it; type "
+        yield Finding("clock", f"{text}`sudo sntp -sS time.apple.com` on the Mac", "warning", "clock")
+    else:
+        yield Finding("clock", "the same as the laptop's")
+
+
+def sudo(flight: Flight) -> Iterator[Finding]:
+    """How root is had."""
+    facts = flight.found.facts
+    how = "without a password" if facts.sudo else "asks for a password, once a run"
+    yield Finding("sudo", how)
+
+
+def record(flight: Flight) -> Iterator[Finding]:
+    """A record whose lines are all ours."""
+    for place in flight.found.record.damaged:
+        text = "a line is damaged: what it stood for is no longer macstate's, and stays; "
+        hint = "`--data allow=adopt` takes it back where it matches the spec"
+        yield Finding("record", f"{place}: {text}{hint}", "warning", "record")
+
+
+def tailscale(flight: Flight) -> Iterator[Finding]:
+    """A node of a tailnet."""
+    node = flight.found.facts.node
+    if node.name:
+        yield Finding("Tailscale", f"{node.name}, {node.variant} build")
+    else:
+        yield Finding("Tailscale", node.problem or "no answer", "warning", "tailscale")
+
+
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (
+    version,
+    filevault,
+    clock,
+    sudo,
+    record,
+    tailscale,
+    *jobs.RULES,
+    *capacity.RULES,
+)

@@ -1,0 +1,204 @@
+"""Is there what the wished services need: programs, ports, memory, disk?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from macstate.endpoint.entry import Endpoint
+from macstate.gateway.entry import Gateway, doors_of
+from macstate.kernel.resource import Found
+from macstate.kinds.file import FileEntry
+from macstate.kinds.firewall import FirewallEntry
+from macstate.kinds.gpu_memory import GpuMemory
+from macstate.kinds.launchd import Launchd
+from macstate.kinds.launchd.job import Job
+from macstate.kinds.model import Model, announced, names, size
+from macstate.kinds.serve.hands import had
+from macstate.language.facts.machine import GIGABYTE, MEGABYTE, Machine
+from macstate.review.preflight.finding import Finding, Flight
+
+HOMEBREW = "/opt/homebrew/bin"
+SPARE = 5368709120
+"""Bytes that a pull leaves free (pull.sh)."""
+LITTLE = 20
+"""Gigabytes that should stay free."""
+BREW = {
+    "ollama": "ollama",
+    "nginx": "nginx",
+    "caddy": "caddy",
+    "llama-server": "llama.cpp",
+    "mlx_lm.server": "mlx-lm",
+    "tailscale": "tailscale",
+}
+"""Programs, and the Homebrew formula that brings each."""
+AIRPLAY_PORTS = {5000, 7000}
+AIRPLAY = "it is AirPlay Receiver: switch that off in System Settings > General > AirDrop & Handoff"
+OVERHEAD = 1.2
+"""Memory that a model takes, as a multiple of its file: context and buffers come on top (a rule of thumb)."""
+
+
+def programs(flight: Flight) -> Iterator[Finding]:
+    """Programs that are there."""
+    machine = flight.found.facts.machine
+    missing = machine.missing
+    for place, entry in flight.all(Job).items():
+        program = entry.executable
+        if program not in missing or machine.is_away(program):  # a disk that is not mounted is told as that
+            continue
+        yield Finding(place, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
+    for firewall in flight.all(FirewallEntry).values():
+        for program in firewall.allow:
+            if program in missing:
+                text = f"allow: {program} is not on this Mac, so its rule has no effect; {_install(program)}"
+                yield Finding("firewall", text, "warning", "firewall-program")
+
+
+def _install(program: str) -> str:
+    name = program.rpartition("/")[2]
+    if name not in BREW:
+        return "type its path"
+    brew, there = f"`brew install {BREW[name]}`", f"{HOMEBREW}/{name}"
+    return f"install it ({brew})" if program == there else f"{brew} puts it at {there}: type that, or its path"
+
+
+def ports(flight: Flight) -> Iterator[Finding]:
+    """Ports that nobody else holds."""
+    mine = {was.pid for was in flight.found.resources.values() if isinstance(was, Launchd) and was.id in _ours(flight)}
+    leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
+    left = [was for each in flight.plan.left if isinstance(was := flight.found.resources.get(each), Launchd)]
+    scope = flight.wishes.scope(flight.found.facts)
+    typed = {door.port: f": {door.typed}" for door in doors_of(scope)}
+    for place, entry in {**flight.all(Endpoint), **flight.all(Gateway)}.items():
+        for port in entry.listens_on(scope):
+            for was in left:
+                if port in had(was, flight.found) and was.label != entry.job_label(place.partition(".")[2]):
+                    text = f"port {port} belongs to {was.label}, which stays as it is now"
+                    yield Finding(place, f"{text}; solve what is left of that first, or type another port", "error")
+            for holder in flight.found.facts.machine.at(port):
+                if holder.group in mine | leaving or holder.pid in mine | leaving:
+                    continue
+                app = ".app/" in holder.program
+                how = "quit it in the menu bar, and remove it from the login items" if app else "stop it"
+                how = AIRPLAY if port in AIRPLAY_PORTS and "ControlCenter" in holder.program else how
+                yield Finding(
+                    place,
+                    f"port {port} is in use by {holder}; {how}, or type another port{typed.get(port, '')}",
+                    "error",
+                )
+
+
+def _ours(flight: Flight) -> set[str]:
+    wished = {change.id for change in flight.plan.changes if change.wish}
+    return wished | flight.plan.as_wished | set(flight.found.record.lines)
+
+
+def memory(flight: Flight) -> Iterator[Finding]:
+    """Memory for the models that are meant to be loaded together, under the limit that this run sets."""
+    machine = flight.found.facts.machine
+    wished = next((entry.wired_limit_mb * MEGABYTE for entry in flight.all(GpuMemory).values()), None)
+    budget = machine.gpu_memory(wished)
+    if wished and machine.memory and wished > machine.memory:
+        text = f"wired_limit_mb: {wished // MEGABYTE} is more than this Mac has: {machine.memory // MEGABYTE} MB"
+        yield Finding("gpu_memory", f"{text}; type a lower number", "error")
+    sizes = _sizes(flight.found)
+    resident = {
+        f"{place.partition('.')[2]}/{names.full(model)}": model
+        for place, endpoint in flight.all(Endpoint).items()
+        for model, entry in endpoint.all_models.items()
+        if entry.resident
+    }
+    need = sum(sizes.get(key, 0) for key in resident) * OVERHEAD
+    unknown = [model for key, model in resident.items() if key not in sizes]
+    if budget and need > budget:
+        verb = "needs" if len(resident) == 1 else "together need"
+        text = f"{', '.join(resident.values())} {verb} about {need / GIGABYTE:.0f} GB, and the GPU gets "
+        hint = "remove `resident` from one, or raise gpu_memory.wired_limit_mb"
+        yield Finding("memory", f"{text}{budget / GIGABYTE:.0f} GB of this Mac; {hint}", "error")
+    elif not resident and budget and sizes and max(sizes.values()) * OVERHEAD > budget:
+        key = max(sizes, key=lambda each: sizes[each])
+        text = f"{key.partition('/')[2]} needs about {sizes[key] * OVERHEAD / GIGABYTE:.0f} GB"
+        yield Finding("memory", f"{text}, and the GPU gets {budget / GIGABYTE:.0f} GB of this Mac", "warning", "memory")
+    elif resident:
+        rest = f"; not known until they are downloaded: {', '.join(unknown)}" if unknown else ""
+        yield Finding("memory", f"{need / GIGABYTE:.0f} GB needed of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
+
+
+def _sizes(found: Found) -> Mapping[str, int]:
+    models = (was for was in found.resources.values() if isinstance(was, Model))
+    here = {was.key: was.size or (was.pull.bytes if was.pull else 0) for was in models}
+    return {**announced(found.outputs.get(Model.kind, {})), **{key: count for key, count in here.items() if count}}
+
+
+def downloads(flight: Flight) -> Iterator[Finding]:
+    """What models are to be downloaded, and the room that is left then."""
+    coming = [change.wish for change in flight.plan.changes if isinstance(change.wish, Model)]
+    if not coming:
+        return
+    total = sum(wish.size or 0 for wish in coming)
+    unknown = sum(not wish.size for wish in coming)
+    parts = [f"{size(total)} to download"] if total else []
+    text = ", and ".join([*parts, f"the size of {unknown} is not known"] if unknown else parts)
+    machine = flight.found.facts.machine
+    for folder in sorted({wish.folder for wish in coming}):
+        free = _free(machine, folder)
+        if free is None:
+            continue
+        left = free - sum(wish.size or 0 for wish in coming if wish.folder == folder)
+        if left < SPARE:
+            text = f"{text}; with {size(free)} free below {folder} that leaves too little: some will not be pulled"
+            yield Finding("models", text, "warning", "models")
+            return
+        text = f"{text}; {size(left)} will be free below {folder}"
+    yield Finding("models", text, "note")
+
+
+def fetched(flight: Flight) -> Iterator[Finding]:
+    """What a server downloads by itself; macstate neither pulls nor measures it."""
+    coming = {change.id for change in flight.plan.changes if change.action == "create"}
+    for place, entry in flight.all(Endpoint).items():
+        job = f"launchd/system/{entry.job_label(place.partition('.')[2])}"
+        if job in coming and (text := entry.made_by.downloads(entry)):
+            yield Finding(place, text, "note")
+
+
+def _free(machine: Machine, folder: str) -> int | None:
+    """Give what is free on the disk of a folder: every home lies on one disk."""
+    if machine.is_away(folder):
+        return None
+    return (machine.free or {}).get(_disk(machine, folder))
+
+
+def _disk(machine: Machine, folder: str) -> str:
+    """Give the folder by which the disk of another one is known."""
+    return folder if folder in (machine.free or {}) else "/Users"
+
+
+def disk(flight: Flight) -> Iterator[Finding]:
+    """Room on the disk."""
+    machine = flight.found.facts.machine
+    models = (change.wish for change in flight.plan.changes if isinstance(change.wish, Model))
+    coming = {wish.folder for wish in models if not machine.is_away(wish.folder)}
+    for folder, free in (machine.free or {}).items():
+        if machine.is_away(folder):
+            continue  # its disk is not mounted, and what is free elsewhere is no answer
+        if free >= LITTLE * 10**9 and any(folder == _disk(machine, each) for each in coming):
+            continue  # told with what is to be downloaded
+        level = "warning" if free < LITTLE * 10**9 else "ok"
+        yield Finding("disk", f"{size(free)} free below {folder}", level, "disk")
+
+
+def ways(flight: Flight) -> Iterator[Finding]:
+    """Files that root writes, and programs that it runs, where nobody else could put others in their place."""
+    known = flight.found.facts.machine.ways
+    for place in flight.all(FileEntry):
+        if known.get(place.partition(".")[2], "0") != "0":
+            text = "users other than root can change the folders above it, so root does not work on files there"
+            yield Finding(place, f"{text}; type a path below /Library or /etc", "error")
+    for place, job in flight.all(Job).items():
+        if job.user == "root" and known.get(f"{job.executable}/", "0") != "0":
+            text = f"root runs {job.executable}, which other users can replace"
+            text = f"{text}; give it another `user`, or type a program below /Library or /usr"
+            yield Finding(place, text, "warning", "root-program")
+
+
+RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, fetched, disk)

@@ -1,0 +1,185 @@
+"""How one change is told: in short, or field by field, with text line by line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from macstate.gateway import heads
+from macstate.kernel.change import SIGNS, Change
+from macstate.review.report.styled import Styled
+
+CONTEXT = 2
+"""Lines around a difference."""
+ALIKE, LONG = 0.5, 4
+"""How much of a command, and of how many words, must be as it was for only the others to be told."""
+FEW = 4
+"""So many changed lines are shown of a text that is made from the spec: those of its comments or headings first."""
+SHORT = 78
+"""Characters that a change may take to be told in one line."""
+COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
+UNTOLD = re.compile(r".(# \w+: |\s*(add_)?header X-Macstate-Config )")
+"""Lines of a gateway's configuration that say nothing to a person: what it means is told, and its digest is none."""
+LINES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow"}
+
+
+def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[Styled]:
+    """Tell a change in short: what it is about in its first line, and below it what a person has to see.
+
+    ``alone``: there is no other, which says the same; ``edited``: what was found is not what macstate wrote, and
+    nothing that somebody else wrote is hidden.
+    """
+    briefs, below = [], list[Styled]()
+    if change.action == "create" and change.wish:
+        briefs = [change.wish.brief() or ", ".join(f"{name}: {shown(value)}" for name, _, value in change.fields)]
+    elif short := in_short(change):
+        briefs = [short]
+    elif change.action == "update":
+        fields = [field for field, _, _ in change.fields]
+        for field in fields:
+            if change.kind.implied_by.get(field) not in fields:
+                values, lines = _field(change, field, alone=alone, edited=edited)
+                briefs += values
+                below += lines
+    first = f"{SIGNS[change.action]} {change.id}"
+    reason = f"  # {change.why}" if change.why else ""
+    if note and len(f"{first}  {', '.join([*briefs, note])}{reason}") <= SHORT:
+        briefs.append(note)
+    elif note:
+        below.append(Styled(note))
+    inline = f"{first}{'  ' if briefs else ''}{', '.join(briefs)}{reason}"
+    if change.action == "update" and len(inline) > SHORT:
+        inline, below = f"{first}{reason}", [*map(Styled, briefs), *below]
+    yield Styled(inline, COLOURS[change.action])
+    yield from (line.indented(4) for line in below)
+
+
+def in_short(change: Change) -> str:
+    """Say what a change is in one sentence, where its kind has one that tells more than the fields do."""
+    if change.action != "update" or change.wish is None or change.foreign:
+        return ""
+    return change.wish.in_short(change.was, [field for field, _, _ in change.fields])
+
+
+def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[list[str], list[Styled]]:
+    """Give what of a field can stand in the first line, and what goes below it."""
+    was, wish, texts = (
+        getattr(change.was, field, None),
+        getattr(change.wish or change.rest, field),
+        _texts(change, field),
+    )
+    if field in change.kind.sensitive:
+        return [f"{field}: (secret, changed)"], []
+    if texts is None or (isinstance(was, dict) and not change.foreign):
+        return list(_values(field, was, wish)), []
+    made = "" if change.foreign or edited or not change.wish else change.wish.made
+    if made == "macstate":
+        return ["another version of macstate's script"], []
+    if not made:
+        return [], [Styled(f"{field}:"), *(line.indented(2) for line in _unified(*texts))]
+    changed = [line for line in _unified(*texts, context=0) if line.text[:1] != "@"]
+    count = max(sum(line.text[:1] == sign for line in changed) for sign in "+-")
+    was_meant, meant = map(heads.heads, texts)
+    if meant.doors:  # a gateway's configuration: what it means, all of it, and never only a part
+        few = [Styled(line, LINES.get(line[0])) for line in heads.told(was_meant, meant)]
+        few = few or [line for line in changed if not UNTOLD.match(line.text)][:FEW]
+    else:
+        few = ([line for line in changed if line.text[1:3] == "# "] or changed)[:FEW]
+    few = few if alone or made != "repeats" else []
+    rest = " (`-v`: all)" if few != changed and (few or meant.doors) else ""
+    return [f"changed: {_lines(count)}{rest}"], [line.indented(2) for line in few]
+
+
+def lines(change: Change) -> Iterator[Styled]:
+    """Tell every field that differs; of a text every line, but for what only says once more what a plan says."""
+    fields = {field for field, _, _ in change.fields}
+    for field, was, wish in change.fields:
+        texts = _texts(change, field)
+        if field in change.kind.sensitive:
+            yield Styled(f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})")
+        elif (other := change.kind.implied_by.get(field)) in fields:
+            yield Styled(f"{field}: with the {other}")
+        elif texts is None and change.action == "update":
+            yield from map(Styled, _values(field, was, wish))
+        elif texts is None:
+            yield Styled(f"{field}: {shown(was)} -> {shown(wish)}")
+        elif change.action == "create" and change.wish and change.wish.made == "repeats":
+            yield Styled(f"{field}: (new, {_lines(len(texts[1].splitlines()))})")
+        else:
+            yield Styled(f"{field}:")
+            yield from (line.indented(2) for line in _unified(*texts))
+    for field in change.kind.sensitive:
+        if change.wish and getattr(change.wish, field) is None:
+            yield Styled(f"{field}: (secret, not compared)")
+
+
+def _values(field: str, was: Any, wish: Any) -> Iterator[str]:
+    """Tell a value; of a mapping each of its own that differs, however deep it lies."""
+    if wish and was and isinstance(wish, dict) and isinstance(was, dict):
+        for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
+            yield from _values(f"{field}.{key}", was.get(key), wish.get(key))
+    elif isinstance(wish, list) and isinstance(was, list) and (parts := list(_words(was, wish))):
+        yield from (f"{field}{part}" for part in parts)
+    else:
+        yield f"{field}: {shown(was)} -> {shown(wish)}"
+
+
+def _words(was: list[Any], wish: list[Any]) -> Iterator[str]:
+    """Tell the words of a command that differ, each with the option before it; nothing where little is as it was."""
+    if not all(isinstance(word, str) for word in (*was, *wish)):
+        return
+    matcher = difflib.SequenceMatcher(None, was, wish, autojunk=False)
+    if matcher.ratio() < ALIKE or min(len(was), len(wish)) < LONG:
+        return
+    for tag, start, end, first, last in matcher.get_opcodes():
+        if tag != "equal":
+            option = f" {was[start - 1]}" if start and was[start - 1].startswith("-") and tag == "replace" else ""
+            yield f"{option}: {shown(was[start:end] or None)} -> {shown(wish[first:last] or None)}"
+
+
+def _texts(change: Change, field: str) -> tuple[str, str] | None:
+    """Give what was and what is wished, where one of them is best told line by line."""
+    pair = (change.was if change.action == "update" else None, change.wish)
+    texts = [each.as_text(field) if each else None for each in pair]
+    if texts == [None, None]:
+        return None
+    values = (getattr(each, field, None) for each in pair)
+    old, new = (text or (value if isinstance(value, str) else "") for text, value in zip(texts, values, strict=True))
+    return old, new
+
+
+def _unified(old: str, new: str, context: int = CONTEXT) -> Iterator[Styled]:
+    found = list(difflib.unified_diff(_split(old), _split(new), lineterm="", n=context))
+    if not found:
+        yield Styled("(only the end of the last line differs)")
+    for line in found[2 if old else 3 :]:  # the first two name files, the third would say that all is new
+        yield Styled(line, LINES.get(line[:1]), fixed=True)
+
+
+def _split(text: str) -> list[str]:
+    """Give the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'s' * (count != 1)}"
+
+
+def shown(value: Any) -> str:
+    """Give a value as a person reads it."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value.count("\n") > 1:
+        return f"({len(value.splitlines())} lines)"
+    if isinstance(value, dict):
+        return "(absent)" if not value else "(present)"
+    if isinstance(value, list) and value and all(isinstance(each, str) and each.isprintable() for each in value):
+        return shlex.join(value)
+    plain = isinstance(value, int) or (isinstance(value, str) and value and value.isprintable())
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,185 @@
+"""The spec: from YAML to wishes, with every mistake at once, each with file, line and column."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from macstate import files
+from macstate.errors import MacstateError
+from macstate.gateway.entry import Gateway
+from macstate.guide.guide import GuideEntry
+from macstate.kernel.declaration import Declaration
+from macstate.language.document import Mistake, read
+from macstate.language.document.mistakes import mistakes as mistakes_of
+from macstate.language.document.mistakes import near
+from macstate.language.scope import MacView
+from macstate.laptop.entry import Clients
+from macstate.spec import check, overlay
+from macstate.spec.model import ENTRIES, Mac, Root, view
+from macstate.spec.wishes import Wishes, place
+
+DEFAULT = "group_data/macs.yml"
+LARGEST = 500_000
+"""Bytes; nobody's spec is a tenth of that."""
+MOST = 100
+"""Mistakes that are told; a file with more is none that somebody mends line by line."""
+
+
+KINDS = {entry.section: entry for entry in ENTRIES}
+"""What each section is made of."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A spec without mistakes."""
+
+    file: str
+    root: Root
+    doubts: tuple[check.Doubt, ...] = ()
+    """What a person may mean, and mostly does not."""
+    text: str = ""
+    chosen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The sections of which a Mac names what it gets, by the Mac."""
+
+    @property
+    def macs(self) -> Mapping[str, Mac]:
+        """The Macs by name."""
+        return self.root.macs
+
+    def for_host(self, name: str) -> Wishes:
+        """Give what this Mac shall be: its own where it names its own, else everything.
+
+        Raises:
+            MacstateError: the spec has no such Mac.
+        """
+        if name not in self.macs:
+            raise MacstateError(
+                f"{self.file}: no Mac is called {name!r}; the spec has {', '.join(self.macs)}{near(name, self.macs)}"
+            )
+        mac = self._view(name)
+        told = (doubt for doubt in self.doubts if doubt.mac in {name, ""} and doubt.name not in self._accepted(name))
+        warnings = tuple(dict.fromkeys(self.say(doubt.mistake) for doubt in told))
+        whole, accept = (*_declared(mac), *_guide(mac)), self._accepted(name)
+        return Wishes(whole, warnings, macs=(mac,), elsewhere=frozenset({"clients"}), accept=accept)
+
+    def for_laptop(self) -> Wishes:
+        """Give what this laptop shall have."""
+        macs = tuple(map(self._view, self.macs))
+        own = (("clients", self.clients.local),) if self.clients else ()
+        elsewhere = frozenset(place(*pair) for mac in macs for pair in _declared(mac))
+        return Wishes(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"}, accept=self._accepted())
+
+    def _view(self, name: str) -> MacView:
+        return replace(view(self.root, name), chosen=self.chosen.get(name, frozenset()))
+
+    def _accepted(self, name: str = "") -> tuple[str, ...]:
+        """Give the names of the warnings that are not told of a Mac."""
+        own = self.macs[name].accept if name else ()
+        return (*self.root.accept, *own)
+
+    @property
+    def warnings(self) -> tuple[Mistake, ...]:
+        """What is doubtful in it, of whatever Mac, and not accepted."""
+        told = (doubt.mistake for doubt in self.doubts if doubt.name not in self._accepted(doubt.mac))
+        return tuple(dict.fromkeys(told))
+
+    @property
+    def clients(self) -> Clients | None:
+        """What the laptop's side shall be, if the spec says it."""
+        return self.root.clients
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def say(self, mistake: Mistake) -> str:
+        """Print one finding with its place."""
+        return _said(self.file, mistake)
+
+
+def _said(file: str, mistake: Mistake) -> str:
+    return f"{file}:{mistake.line}:{mistake.column}: {mistake.text}"
+
+
+def _declared(mac: MacView) -> Iterator[tuple[str, Declaration]]:
+    yield from ((name, entry) for name, entry in mac.entries if isinstance(entry, Declaration))
+
+
+def _guide(mac: MacView) -> Iterator[tuple[str, Declaration]]:
+    """Give the guide, which is in the gateway's place in the spec."""
+    if mac.one(Gateway):
+        yield Gateway.section, GuideEntry()
+
+
+def path() -> Path:
+    """Say which file is the spec: ``MACSTATE_SPEC``, else ``group_data/macs.yml`` here."""
+    return Path(os.environ.get("MACSTATE_SPEC") or DEFAULT)
+
+
+def load() -> Spec:
+    """Read the spec, once a run.
+
+    Raises:
+        MacstateError: it cannot be read, or has mistakes: one line each.
+    """
+    return _load(path())
+
+
+def contents(file: Path) -> str:
+    """Read a spec's file.
+
+    Raises:
+        MacstateError: it is none.
+    """
+    try:
+        return files.read(file, LARGEST).decode()
+    except OSError as error:
+        raise MacstateError(f"{file}: {error.strerror}; run this where {DEFAULT} is, or set MACSTATE_SPEC") from None
+    except UnicodeDecodeError as error:
+        raise MacstateError(f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+
+
+@cache
+def _load(file: Path) -> Spec:
+    return parse(contents(file), str(file))
+
+
+def parse(text: str, file: str) -> Spec:
+    """Read a spec's text.
+
+    Raises:
+        MacstateError: it has mistakes.
+    """
+    document, root = read(text), None
+    if not isinstance(document.data, dict):
+        what = "is empty" if document.data is None else "has no sections"
+        said = f"the spec {what}; begin with `macs: {{mini: {{hostname: mini, user: me}}}}`"
+        laid = overlay.Layers(mistakes=document.mistakes or [Mistake(1, 1, said)])
+    else:
+        laid = overlay.layers(document, KINDS, {"clients": Clients})
+        try:
+            root = Root.model_validate_json(json.dumps(laid.data, default=str))
+        except ValidationError as error:
+            wrong = [details for details in error.errors() if details["type"] != "json_invalid" or not laid.mistakes]
+            laid.mistakes += mistakes_of(Root, laid, wrong)
+        told = {(mistake.line, mistake.column) for mistake in laid.mistakes}
+        alone = ((at, said) for at, said in document.truths if document.keys.get(at) not in told)
+        laid.mistakes += [said for at, said in alone if document.places[at] not in told]
+    mistakes, doubts = laid.mistakes, []
+    if root and not mistakes:
+        mistakes, doubts = check.spec(root, laid), check.doubts(root, laid)
+    if root is None or mistakes:
+        first = {(mistake.line, mistake.column): mistake for mistake in reversed(mistakes)}
+        lines = [_said(file, mistake) for mistake in sorted(first.values())]
+        more = [f"{file}: and {len(lines) - MOST:,} more mistakes"] if len(lines) > MOST else []
+        raise MacstateError(*lines[:MOST], *more)
+    return Spec(file, root, tuple(sorted(doubts)), text, laid.chosen)

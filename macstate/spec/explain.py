@@ -1,0 +1,136 @@
+"""What a field of the spec means: read from its JSON Schema, which is made of the docstrings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from macstate.errors import MacstateError
+from macstate.language.types import MINUTES
+from macstate.spec.schema import schema
+
+Node = dict[str, Any]
+DOTTED = {"models", "launchd", "files"}
+"""Collections whose names may have dots: ``models.qwen2.5:7b``."""
+PATTERNS = {
+    r"^\d+[smh]$": "duration, a number with its unit: 30s, 5m or 2h",
+    MINUTES: "duration in minutes, such as 10m or 2h, or never",
+    r"^\d+[MG]B$": "a size: 900MB or 48GB",
+}
+
+
+class Schema:
+    """The spec's JSON Schema, to be walked."""
+
+    def __init__(self) -> None:
+        self.tree: Node = json.loads(schema())
+
+    def at(self, path: str) -> Node:
+        """Give the node of a path like ``endpoints.ollama.port``; what a collection is keyed by can be anything.
+
+        Raises:
+            MacstateError: there is no such field.
+        """
+        node, been, section = self.plain(self.tree), "", ""
+        parts = path.split(".") if path else []
+        while parts:
+            part = parts.pop(0)
+            fields, rest = node.get("properties", {}), self.entries(node)
+            if part in fields:
+                node = self.plain(fields[part])
+            elif isinstance(rest, dict):
+                node = self.plain(rest)
+                while section in DOTTED and parts and not _like(parts[0], node):
+                    part += f".{parts.pop(0)}"
+            else:
+                near = get_close_matches(part, fields, n=1)
+                hint = f"did you mean {been}{near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
+                raise MacstateError(f"{been}{part}: no such field; {hint}")
+            been, section = f"{been}{part}.", part
+        return node
+
+    def plain(self, node: Node) -> Node:
+        """Follow a reference, and leave out that a field may be absent."""
+        own = {key: value for key, value in node.items() if key not in {"$ref", "anyOf", "allOf"}}
+        if "$ref" in node:
+            return {**self.plain(self.tree["$defs"][node["$ref"].rpartition("/")[2]]), **own}
+        choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
+        objects = [self.plain(choice) for choice in choices if "properties" in self.plain(choice)]
+        if objects or len(choices) == 1:  # a short form stands beside the long one
+            short = [choice for choice in choices if objects and "properties" not in self.plain(choice)]
+            return {**(objects or [self.plain(choices[0])])[-1], **own, **({"x-short": short} if short else {})}
+        return {**node, "anyOf": choices} if choices else node
+
+    def entries(self, node: Node) -> Any:
+        """Give what each entry of a mapping is, also where a list may stand in its place."""
+        choices = (self.plain(choice) for choice in node.get("anyOf", ()))
+        return next((each["additionalProperties"] for each in (node, *choices) if "additionalProperties" in each), None)
+
+    def fields(self, path: str) -> list[str]:
+        """Give what can be typed behind a path, for completion."""
+        node = self.at(path)
+        return list(node.get("properties", {}))
+
+
+def _like(part: str, node: Node) -> bool:
+    """Say whether a word is a field, or meant for one."""
+    return bool(get_close_matches(part, node.get("properties", {}), n=1))
+
+
+def explain(path: str) -> Iterator[str]:
+    """Give the lines that explain a field.
+
+    Raises:
+        MacstateError: there is no such field.
+    """
+    tree = Schema()
+    node = tree.at(path)
+    yield path or "the spec"
+    for line in _about(tree, node).splitlines():
+        yield f"  {line}"
+    yield f"  type: {_type(tree, node)}"
+    if "x-short" in node:
+        yield f"  short: {' or '.join(_type(tree, tree.plain(each)) for each in node['x-short'])}"
+    if node.get("default") not in (None, {}, []):
+        default = node["default"]
+        yield f"  default: {default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}"
+    for word, key in (("unit", "x-unit"), ("on the Mac", "x-on-the-mac")):
+        if key in node:
+            yield f"  {word}: {node[key]}"
+    own = tree.at(path.rpartition(".")[0]) if path else {}
+    if path.rpartition(".")[2] in own.get("required", ()):
+        yield "  it must be there"
+    entry = _entry(tree, node)
+    for name, field in (entry or node).get("properties", {}).items():
+        first = _about(tree, tree.plain(field)).partition("\n")[0]
+        yield f"    {'NAME.' if entry else ''}{name}: {first}"
+
+
+def _entry(tree: Schema, node: Node) -> Node:
+    """Give what each entry of a mapping is; nothing: it is none."""
+    each = tree.entries(node)
+    return tree.plain(each) if isinstance(each, dict) else {}
+
+
+def _about(tree: Schema, node: Node) -> str:
+    """Give what a field means; a mapping without words of its own means what its entries mean."""
+    return str(node.get("description") or _entry(tree, node).get("description", ""))
+
+
+def _type(tree: Schema, node: Node) -> str:
+    if "enum" in node or "const" in node:
+        return " | ".join(json.dumps(each).strip('"') for each in node.get("enum", [node.get("const")]))
+    if "anyOf" in node:
+        return " or ".join(dict.fromkeys(_type(tree, tree.plain(choice)) for choice in node["anyOf"]))
+    if node.get("type") == "array":
+        return f"list of {_type(tree, tree.plain(node.get('items', {})))}"
+    if entry := _entry(tree, node):
+        return f"mapping of names to {_type(tree, entry)}"
+    if said := PATTERNS.get(node.get("pattern", "")):
+        return said
+    kind = {"object": "fields", "boolean": "true or false", "integer": "whole number", "string": "text"}
+    limits = [f"{word} {node[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in node]
+    form = [f"of the form {node['pattern']}"] if "pattern" in node else []
+    return ", ".join([kind.get(str(node.get("type")), "anything"), *limits, *form])

@@ -1,0 +1,136 @@
+"""The spec's JSON Schema, with each field's docstring as its description."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from macstate.language.entry import Entry
+from macstate.language.types import SIZES, UNITS
+from macstate.spec.model import ENTRIES, Root
+
+FORMS = {r"^\d+[smh]$": UNITS, r"^\d+[KMG]B$": SIZES}
+"""How durations and sizes are typed, and what their units stand for."""
+
+OVERLAY = "Own"
+"""Before the name of what is laid over another."""
+
+
+@cache
+def schema() -> str:
+    """Give the JSON Schema as text."""
+    models = list(_models(Entry))
+    for model in models:
+        describe(model)
+    built = [model for model in models if model.__pydantic_complete__]
+    for each in (*built, *built, Root):  # a model that holds another one is built anew after it
+        each.model_rebuild(force=True)  # type: ignore[attr-defined]
+    tree = with_overlays(as_typed(Root.model_json_schema(mode="validation")))
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
+
+
+def _models(model: type[Entry]) -> Iterator[type[Entry]]:
+    yield model
+    for each in model.__subclasses__():
+        yield from _models(each)
+
+
+def describe(model: type[Entry]) -> None:
+    """Put the docstrings into a model; pydantic could, but at every start, and that costs 0.1 s."""
+    for name, field in model.model_fields.items():
+        texts = [text for parent in model.__mro__ if (text := docstrings(parent).get(name))]
+        field.description = field.description or (texts[0] if texts else None)
+        if name in model.becomes:
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            field.json_schema_extra = {**extra, "x-on-the-mac": model.becomes[name]}
+
+
+def as_typed(node: Any) -> Any:
+    """Give a tree whose defaults have the form in which they are typed: ``10m`` where the model holds 600."""
+    if isinstance(node, list):
+        return [as_typed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    units = next((units for pattern, units in FORMS.items() if node.get("pattern") == pattern), None)
+    if units and isinstance(node.get("default"), int):
+        unit = max((unit for unit in units if node["default"] % units[unit] == 0), key=lambda unit: units[unit])
+        node = {**node, "default": f"{node['default'] // units[unit]}{unit}"}
+    return {key: as_typed(each) for key, each in node.items()}
+
+
+def with_overlays(tree: dict[str, Any]) -> dict[str, Any]:
+    """Let a Mac's own sections be what is laid over the common ones: names, or entries of which nothing must be there.
+
+    What a null takes out may stand at each place.
+    """
+    defs: dict[str, Any] = tree["$defs"]
+    mac = defs["Mac"]["properties"]
+    for entry in ENTRIES:
+        about = {"description": f"What this Mac has otherwise than all: laid over `{entry.section}`; null takes out."}
+        names = [{"type": "array", "items": {"type": "string"}}] if entry.named else []
+        own = [choice for choice in mac[entry.section]["anyOf"] if choice != {"type": "null"}]
+        mac[entry.section] = {"anyOf": [*names, *(_optional(each) for each in own), {"type": "null"}], **about}
+    for field in [field for node in defs.values() for field in node.get("properties", {}).values() if "$ref" in field]:
+        field.setdefault("description", defs[field["$ref"].rpartition("/")[2]]["description"])
+    overlays = {f"{OVERLAY}{name}": _optional(node) for name, node in defs.items()}
+    reached: dict[str, Any] = {}
+    waiting = _references(mac)
+    while waiting:
+        name = waiting.pop()
+        if name in overlays and name not in reached:
+            reached[name] = overlays[name]
+            waiting += _references(reached[name])
+    return {**tree, "$defs": {**defs, **reached}}
+
+
+def _optional(node: Any) -> Any:
+    """Give a node of which nothing must be there."""
+    if isinstance(node, list):
+        return [_optional(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _optional(each) for key, each in node.items() if key not in {"required", "default", "minProperties"}}
+    if "$ref" in node:
+        node["$ref"] = f"#/$defs/{OVERLAY}{node['$ref'].rpartition('/')[2]}"
+    if "properties" in node:
+        node["properties"] = {key: _or_null(each) for key, each in node["properties"].items()}
+    if isinstance(node.get("additionalProperties"), dict):
+        node["additionalProperties"] = _or_null(node["additionalProperties"])
+    return node
+
+
+def _or_null(node: dict[str, Any]) -> dict[str, Any]:
+    if {"type": "null"} in node.get("anyOf", ()):
+        return node
+    about = {key: each for key, each in node.items() if key in {"description", "title"}}
+    return {"anyOf": [{key: each for key, each in node.items() if key not in about}, {"type": "null"}], **about}
+
+
+def _references(node: Any) -> list[str]:
+    """Give the names of all definitions that a node refers to."""
+    return [name.rpartition("/")[2] for name in re.findall(r'"(#/\$defs/[^"]+)"', json.dumps(node))]
+
+
+@cache
+def docstrings(cls: type) -> dict[str, str]:
+    """Read the string that follows each annotated field in a class' source."""
+    if not cls.__module__.startswith("macstate.") or "__annotations__" not in vars(cls) or cls is Root:
+        return {}
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    except (OSError, TypeError):  # made by create_model: no source
+        return {}
+    pairs = pairwise(body.body) if isinstance(body, ast.ClassDef) else ()
+    return {
+        field.target.id: inspect.cleandoc(doc.value.value)
+        for field, doc in pairs
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant) and isinstance(doc.value.value, str)
+    }

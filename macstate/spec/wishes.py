@@ -1,0 +1,141 @@
+"""What one Mac shall be, before its facts are known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from macstate.errors import MacstateError
+from macstate.kernel.declaration import Declaration
+from macstate.kernel.record import SETTING
+from macstate.kernel.resource import Found, Resource
+from macstate.kinds.serve import Serve
+from macstate.language.facts import Facts
+from macstate.language.scope import Entries, Keys, MacView, Scope, no_keys
+
+
+@dataclass(frozen=True)
+class Wishes(Entries):
+    """What one Mac shall be, before its facts are known."""
+
+    entries: tuple[tuple[str, Declaration], ...] = ()
+    warnings: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """The entries that a run is about, by their place in the spec; empty: all."""
+    macs: tuple[MacView, ...] = ()
+    """The Mac itself; for the laptop all of them."""
+    laptop: bool = False
+    """Whether this is the laptop's side."""
+    elsewhere: frozenset[str] = frozenset()
+    """Places in the spec that are about another machine."""
+    accept: tuple[str, ...] = ()
+    """The warnings that are none here, by their names."""
+    closed: frozenset[str] = frozenset()
+    """Places in the spec to which the gateway does not lead now."""
+    later: frozenset[str] = frozenset()
+    """The ids of what waits for something that goes on in the background."""
+
+    def narrowed(self, only: Iterable[str]) -> Wishes:
+        """Keep to some entries and what they need.
+
+        Raises:
+            MacstateError: one of them is not in the spec.
+        """
+        places = {place(name, entry) for name, entry in self.entries} | self.elsewhere
+        for each in (wanted := tuple(only)):
+            if each not in places:
+                near = get_close_matches(each, places, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(places))}"
+                raise MacstateError(f"only={each}: the spec has no such entry for this Mac; {hint}")
+        return replace(self, only=wanted)
+
+    def about(self, wished: Mapping[str, Resource], found: Found, key: Keys = no_keys) -> frozenset[str] | None:
+        """Give the ids that the run is about, with what its entries have left behind where that shows; None: all."""
+        if not self.only:
+            return None
+        places = (*self.only, *self.needed)
+        chosen = [pair for pair in self.entries if place(*pair) in places]
+        behind = (each for each in stale(wished, found) if any(made_for(*pair, each, found) for pair in chosen))
+        return self.ids(places, found.facts, key).union(behind)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What the chosen entries need, and others share."""
+        needs = any(each.startswith("endpoints.") for each in self.only) and "gateway" not in self.only
+        return ("gateway",) if needs else ()
+
+    def ids(self, places: Iterable[str], facts: Facts, key: Keys = no_keys) -> frozenset[str]:
+        """Give the ids of some entries."""
+        scope = self.scope(facts, key)
+        found: set[str] = set()
+        for name, entry in self.entries:
+            if place(name, entry) in places:
+                with suppress(MacstateError):  # what the Mac lacks is told where all of them are expanded
+                    found.update(resource.id for resource in entry.expand(name, scope))
+        return frozenset(found)
+
+    def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
+        """Give what the entries are expanded with."""
+        return Scope(self.entries, facts, key, self.macs, self.closed, self.later)
+
+    @property
+    def lists(self) -> tuple[tuple[str, str], ...]:
+        """What the probe is to look at."""
+        return tuple(pair for name, entry in self.entries for pair in entry.lists(name))
+
+    def expand(self, facts: Facts, key: Keys = no_keys) -> Mapping[str, Resource]:
+        """Give the resources by id.
+
+        Raises:
+            MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
+        """
+        resources, lacking = self.expanded(facts, key)
+        if lacking:
+            raise MacstateError(*dict.fromkeys(lacking.values()))
+        return resources
+
+    def expanded(self, facts: Facts, key: Keys = no_keys) -> tuple[Mapping[str, Resource], dict[str, str]]:
+        """Give the resources by id, and why there are no more: what the Mac lacks, by the entry's place in the spec.
+
+        Raises:
+            MacstateError: two entries make the same thing.
+        """
+        resources: dict[str, Resource] = {}
+        lacking: dict[str, str] = {}
+        twice: list[str] = []
+        scope = self.scope(facts, key)
+        for name, entry in self.entries:
+            try:
+                for resource in entry.expand(name, scope):
+                    if resources.get(resource.id, resource) != resource:  # equal ones agree
+                        again = f"the second time by {entry.section}.{name}"
+                        twice.append(f"{resource.id} is declared twice, {again}; keep one")
+                    resources[resource.id] = resource
+            except MacstateError as error:
+                lacking[place(name, entry)] = "; ".join(error.lines)
+        if twice:
+            raise MacstateError(*dict.fromkeys(twice))
+        return resources, lacking
+
+
+def stale(wished: Mapping[str, Resource], found: Found) -> list[str]:
+    """Give the ids of what macstate has made and the spec no longer has."""
+    lines = found.record.lines.items()
+    return sorted(name for name, line in lines if line.state != SETTING and name not in wished)
+
+
+def made_for(name: str, entry: Declaration, identifier: str, found: Found) -> bool:
+    """Say whether something of ours was made for an entry, as far as its id or the port that it leads to shows that."""
+    was = found.resources.get(identifier)
+    if isinstance(was, Serve) or identifier.startswith(f"{Serve.kind}/"):
+        port, https = was.loopback_port if isinstance(was, Serve) else None, re.match(r"serve/(\d+)/", identifier)
+        return bool(port and https and entry.leads_here(port, int(https[1])))
+    return entry.made(name, identifier)
+
+
+def place(name: str, entry: Declaration) -> str:
+    """Say where an entry stands in the spec."""
+    return f"{entry.section}.{name}" if entry.named else name

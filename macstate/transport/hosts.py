@@ -1,0 +1,39 @@
+"""Whom a run is about: the spec's Macs, and this laptop."""
+
+from __future__ import annotations
+
+from macstate import files, spec
+from macstate.errors import MacstateError
+from macstate.kernel.record import FOLDERS, Record
+from macstate.kinds.home_file import HomeFile
+from macstate.kinds.line import Line
+from macstate.laptop import machine as laptop
+from macstate.spec.wishes import Wishes
+
+LAPTOP = "@local"
+"""pyinfra's name for the machine that it runs on."""
+
+
+def macs() -> list[str]:
+    """Give pyinfra's names of the spec's Macs."""
+    return [f"@mac/{name}" for name in spec.load().macs]
+
+
+def laptops() -> list[str]:
+    """Give this laptop, where the spec has clients, or something of ours is here from when it had."""
+    recorded = Record.read({False: _record()}, {}).lines
+    ours = any(name.partition("/")[0] in {HomeFile.kind, Line.kind} for name in recorded)
+    return [LAPTOP] if spec.load().clients or ours else []
+
+
+def _record() -> str:
+    file = laptop.home() / FOLDERS[False] / "owned"
+    try:
+        return files.read(file).decode("utf-8", "replace") if files.exists(file) else ""
+    except OSError as error:
+        raise MacstateError(f"{file}: {error.strerror}; macstate keeps in it what it made on this laptop") from None
+
+
+def wished(name: str) -> Wishes:
+    """Give what the spec says of a host."""
+    return spec.load().for_laptop() if name == LAPTOP else spec.load().for_host(name)

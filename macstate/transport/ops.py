@@ -1,0 +1,140 @@
+"""Carry out changes and prove them: the only module that changes a host."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager, suppress
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+from pyinfra.api.operation import operation
+from pyinfra.api.state import State
+from pyinfra.connectors.util import CommandOutput
+
+from macstate.errors import MacstateError
+from macstate.kernel import scripts
+from macstate.kernel.change import Batch
+from macstate.kernel.session import Session
+from macstate.language import secrets
+from macstate.language.scope import Keys
+from macstate.review import planned, report
+from macstate.review.health import healths, routes
+from macstate.spec.wishes import Wishes
+from macstate.transport import connect, sudo, terminal
+
+DONE, FAILED, NOTICE, RECORD = (f"macstate: {word}: " for word in ("done", "failed", "notice", "record"))
+LAST = (99, 0, 0)
+"""verify's place: behind every change."""
+PAUSES = (0.5, 1, 2, 4, 8)
+"""Seconds between looks: pmset and launchd take a moment until they show what they were told."""
+
+
+@contextmanager
+def one_mac(state: State, host: Host) -> Iterator[None]:
+    """Keep one Mac's trouble to one line and to that Mac.
+
+    Raises:
+        MacstateError: it was the last Mac.
+    """
+    try:
+        yield
+    except MacstateError as error:
+        said = error.on(host.name)
+        state.failed_hosts.add(host)
+        state.active_hosts -= {host}  # fail_hosts() would ask on the terminal, and has a text of its own
+        if not state.active_hosts:
+            raise said from None
+        said.show()
+
+
+@contextmanager
+def row(host: Host, order: tuple[int, int, int], title: str) -> Iterator[None]:
+    """Give pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
+    host.loop_position.extend([*order, *title.encode()])
+    try:
+        yield
+    finally:
+        host.loop_position.clear()
+
+
+@operation()
+def apply(session: Session, batch: Batch) -> Generator[FunctionCommand, None, None]:
+    """Carry out one batch with one remote command."""
+    yield FunctionCommand(_apply, (session, batch), {})
+
+
+@operation()
+def verify(session: Session, wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
+    """Read the Mac again: nothing may be left to change."""
+    yield FunctionCommand(_verify, (session, wishes, keys), {})
+
+
+def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
+    del state
+    try:
+        if any(change.kind.sensitive for change in batch.changes):
+            secrets.keep(connect.key_folder(host), connect.say)
+        session.sums[batch.root] = sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
+        session.entry.done.extend(batch.titles)
+    except MacstateError as error:
+        session.failed.update(change.id for change in batch.changes)
+        terminal.fail(host, report.title(batch), error)
+        return False
+    return True
+
+
+def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
+    """Have the lines of a session carried out, and give the record's new checksum.
+
+    Raises:
+        MacstateError: they were not, or nobody knows.
+    """
+    words = ("sh", "-c", scripts.apply())
+    ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
+    session.sums.update((root, line.removeprefix(RECORD)) for line in output.stdout_lines if line.startswith(RECORD))
+    return _outcome(host, output, ended=ended)
+
+
+def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
+    """Give the record's new checksum from the end marker; without it, the change is not known to be done."""
+    for line in output.stdout_lines:
+        if line.startswith(NOTICE):
+            terminal.tell(host, line.removeprefix(NOTICE), logging.WARNING)
+        elif line.startswith(FAILED):
+            raise MacstateError(line.removeprefix(FAILED))
+        elif line.startswith(DONE):
+            return line.removeprefix(DONE)
+    said = " ".join(output.output.split())[-300:]
+    if "sudo: " in said:
+        raise MacstateError(f"sudo refused, and nothing was done ({said}); see `sudo -l` on the Mac")
+    why = "the change was ended on the Mac" if said or ended else "the connection was lost"
+    raise MacstateError(f"{why}{f' ({said})' if said else ''}; {connect.AGAIN}")
+
+
+def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Keys) -> bool:
+    del state
+    try:
+        _check(host, session.failed, wishes, keys)
+    except MacstateError as error:
+        terminal.fail(host, "verify", error)
+        said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
+        with suppress(MacstateError):  # it is told on the terminal already
+            sent(host, session, session.verdict(connect.me(host), said), root=session.root)
+        return False
+    return True
+
+
+def _check(host: Host, failed: Collection[str], wishes: Wishes, keys: Keys) -> None:
+    for pause in (*PAUSES, 0):
+        found = connect.look(host, wishes, healths=True)
+        todo, _ = planned(wishes, found, keys)
+        waits = {change.id for change in todo.changes}.difference(failed)  # what has failed does not come by itself
+        ill = list(routes.ill(wishes, found, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
+        if not (waits or ill):
+            break
+        time.sleep(pause)
+    if lines := report.wanting(todo, ill, failed):
+        raise MacstateError(*lines)
+    terminal.tell(host, f"verified: {report.proven(todo, healths(wishes, found))}")

@@ -1,0 +1,134 @@
+"""``@mac/NAME``: one of the spec's Macs, over Tailscale SSH, or over plain OpenSSH where its ``ssh`` says so.
+
+pyinfra's own SSH connector offers keys and passwords only; tailscaled wants authentication "none", because it knows who
+asks by the connection (measured: "No authentication methods available").
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from paramiko import PKey, SSHException
+from paramiko.agent import Agent
+from platformdirs import user_cache_path
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.ssh_util import get_private_key
+from pyinfra.connectors.sshuserclient.client import SSHClient
+
+from macstate import spec
+from macstate.errors import MacstateError, lacking
+from macstate.transport import terminal
+from macstate.transport.ssh import tailnet
+from macstate.transport.ssh.auth import CHECK, Login
+from macstate.transport.ssh.refusal import why
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks stand beside our line
+SSH_PORT = 22
+KEEP_ALIVE = 15
+"""Seconds between signs of life, so that no router forgets the connection during a long change."""
+
+
+class MacConnector(SSHConnector):
+    """A Mac of the spec."""
+
+    @property
+    def in_tailnet(self) -> bool:
+        """Whether we came through the tailnet."""
+        return bool(spec.load().macs[self.host.name].login == "tailscale")
+
+    @property
+    def tailnet_login(self) -> str:
+        """Who this laptop is in the tailnet."""
+        return tailnet.login() if self.in_tailnet else ""
+
+    @staticmethod
+    def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+        """Give the host under the Mac's own name."""
+        own, mac = terminal.named(name)
+        yield own, {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
+
+    def say(self, text: str) -> None:
+        """Print a line about this Mac."""
+        terminal.tell(self.host, text, logging.WARNING)
+
+    def identity(self) -> PKey | None:
+        """Give the private key that the spec names, if it is there."""
+        named = spec.load().macs[self.host.name].identity_file
+        file = os.path.expanduser(named or "")  # noqa: PTH111 - pathlib's fails where a user is unknown
+        try:
+            return get_private_key(self.state, file, "") if os.path.isfile(file) else None  # noqa: PTH113 - the same
+        except (OSError, ValueError, PyinfraError) as error:
+            raise MacstateError(f"identity_file: {file}: {error}") from None
+
+    def keys(self) -> Iterator[PKey]:
+        """Give the spec's key, and the agent's."""
+        if own := self.identity():
+            yield own
+        yield from Agent().get_keys()
+
+    def connect(self) -> None:
+        """Log in.
+
+        Raises:
+            ConnectError: in one line, why not and what to do.
+            MacstateError: the same, where this is the only Mac.
+        """
+        try:
+            self._log_in()
+        except MacstateError as error:
+            if sum(self.state.is_host_in_limit(host) for host in self.state.inventory) == 1:
+                raise error.on(self.host.name) from None  # pyinfra would add that no hosts are left
+            raise ConnectError(error.message) from None
+
+    def _log_in(self) -> None:
+        mac = spec.load().macs[self.host.name]
+        options = super().make_paramiko_kwargs()
+        name = options.pop("hostname")
+        if mac.login == "tailscale":
+            options |= self._pinned(mac.hostname, name, options.get("port", SSH_PORT))
+        elif own := self.identity():
+            options["pkey"] = own
+        options["_pyinfra_ssh_strict_host_key_checking"] = "yes"
+        self.client = SSHClient()
+        try:
+            self.client.connect(name, **options)
+        except MacstateError:
+            raise
+        except (SSHException, OSError, EOFError, PyinfraError) as error:
+            raise MacstateError(why(error, name, mac)) from None
+        transport = self.client.get_transport()
+        if transport and isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms a command, measured
+            transport.set_keepalive(KEEP_ALIVE)
+
+    def _pinned(self, mac: str, name: str, port: int) -> dict[str, Any]:
+        """Pin the host keys that the tailnet gives out; nothing of the laptop's own SSH configuration matters."""
+        found = tailnet.status()
+        peer = tailnet.peer(mac, found)
+        for warning in tailnet.warnings(found, peer, datetime.now(UTC)):
+            self.say(warning)
+        label = name if port == SSH_PORT else f"[{name}]:{port}"
+        file = user_cache_path("macstate") / "known_hosts" / self.host.name
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("".join(f"{label} {key}\n" for key in peer.host_keys))
+        except OSError as error:
+            raise MacstateError(f"the Mac's host keys cannot be pinned: {lacking(error)}") from None
+        login = Login(self.data["ssh_user"] or "", self.say, self.keys)
+        return {
+            "_pyinfra_ssh_config_file": self.data["ssh_config_file"] or "/dev/null",
+            "_pyinfra_ssh_known_hosts_file": str(file),
+            "_pyinfra_ssh_paramiko_connect_kwargs": {"auth_strategy": login, "auth_timeout": CHECK},
+        }
+
+    def disconnect(self) -> None:
+        """Close the connection, which pyinfra leaves open."""
+        super().disconnect()
+        if self.client:
+            self.client.close()

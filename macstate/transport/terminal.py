@@ -1,0 +1,145 @@
+"""What the person typed: pyinfra's options; and the terminal: one that can be asked on, with colours or without.
+
+Nothing else in macstate prints, but for an error that shows itself: whatever comes from a Mac is made printable here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from pyinfra import logger, state
+from pyinfra.api.host import Host
+from pyinfra.api.output import set_formatter
+from pyinfra.context import ctx_state
+
+from macstate import spec
+from macstate.errors import MacstateError
+from macstate.printable import LINES, coloured, printable
+from macstate.review import Review
+from macstate.review.report.styled import Styled
+
+RESET = "\x1b[0m"
+"""Ends all colours."""
+
+
+def named(name: str | None) -> tuple[str, Any]:
+    """Give the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
+
+    Raises:
+        MacstateError: nobody could answer a prompt, the spec has mistakes, or it has no such Mac.
+    """
+    check_terminal()
+    known = spec.load()
+    known.for_host(name or "")
+    return name or "", known.macs[name or ""]
+
+
+def is_dry() -> bool:
+    """Say whether pyinfra's own command was given --dry; a deploy runs in a greenlet, where click has no context."""
+    return "--dry" in sys.argv
+
+
+def check_terminal() -> None:
+    """Refuse a run whose prompt nobody could answer; pyinfra itself would end it in a traceback.
+
+    Where one Mac of several cannot be reached, pyinfra asks too: without a terminal the others are shown, and the run
+    ends with 1.
+
+    Raises:
+        MacstateError: a deploy without a terminal, and neither -y nor --dry.
+    """
+    plain()
+    context = click.get_current_context(silent=True)
+    options = context.params if context else {}
+    deploys = all(word.endswith(".py") for word in options.get("operations") or ["exec"])
+    answered = any(options.get(name) for name in ("yes", "dry", "json_output", "debug_operations", "debug_facts"))
+    if sys.stdin.isatty():
+        return
+    if deploys and not answered:
+        raise MacstateError("there is no terminal to ask on: add -y to carry the plan out, or --dry to look at it")
+    if ctx_state.isset():
+        state.should_raise_failed_hosts = lambda _: False
+
+
+def plain() -> None:
+    """Print no colours where ``NO_COLOR`` is set (no-color.org), which neither click nor pyinfra reads.
+
+    click's own switch is in its context, and a greenlet has none: so what makes the colours is taken away too. And a
+    letter that the terminal's encoding lacks is escaped as everything else is.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if os.environ.get("NO_COLOR"):
+        click.style = _unstyled
+        set_formatter(_unstyled)
+        if context := click.get_current_context(silent=True):
+            context.color = False
+
+
+def _unstyled(text: Any, *_: Any, **__: Any) -> str:
+    return str(text)
+
+
+def say(*parts: str | Styled, err: bool = False) -> None:
+    """Print one line, whatever is in it; only what is styled here has a colour."""
+    click.echo("".join(printable(part) if isinstance(part, str) else str(part) for part in parts), err=err)
+
+
+def write(text: str, *, colours: bool = False, err: bool = False) -> None:
+    """Print lines as they stand: a document, a log; with ``colours`` their own pass, into a pipe too."""
+    shown = coloured(text) if colours else printable(text, LINES)
+    click.echo(shown, nl=False, color=True if colours else None, err=err)
+
+
+def tell(host: Host, text: str, level: int = logging.INFO) -> None:
+    """Say something of a Mac in the middle of a run, as pyinfra does."""
+    logger.log(level, f"{host.print_prefix}{printable(text)}")
+
+
+def fail(host: Host, about: str, error: MacstateError) -> None:
+    """Say why something went wrong in the middle of a run."""
+    for line in error.lines:
+        tell(host, f"{about}: {line}", logging.ERROR)
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show on a terminal what is waited for, and for how long already."""
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and for those who wait only
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - the same
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(printable(text), total=None)
+        yield
+
+
+def ask(prompt: str) -> str:
+    """Ask for a password."""
+    return getpass.getpass(printable(prompt))
+
+
+def show(seen: Review, *, several: bool, steps: bool) -> None:
+    """Print one Mac's plan at once, with the Mac's name in front where there are several."""
+    err = "--json" in sys.argv  # there, standard output is pyinfra's
+    prefix = f"[{seen.name}] " if several else ""
+    stream = sys.stderr if err else sys.stdout
+    width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
+    for warning in seen.warnings:
+        say(f"warning: {warning}", err=True)
+    lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
+    sys.stderr.flush()  # pyinfra's spinner has left there what clears its line
+    click.echo("\n".join(lines), err=err)
