@@ -20,8 +20,8 @@ from laptop import REFERENCE, Laptop  # noqa: E402 - the path comes first
 from macstate import spec  # noqa: E402
 from macstate.kernel.change import Plan  # noqa: E402
 from macstate.kernel.plan import plan  # noqa: E402
-from macstate.kernel.record import Line, Record  # noqa: E402
-from macstate.kernel.resource import Found  # noqa: E402
+from macstate.kernel.record import Record, Recorded  # noqa: E402
+from macstate.kernel.resource import Actual  # noqa: E402
 from macstate.kinds import KINDS  # noqa: E402
 from macstate.language.facts import Facts, Node  # noqa: E402
 from macstate.language.secrets import Secret  # noqa: E402
@@ -63,22 +63,22 @@ from macstate import spec
 from macstate.transport import connect, ops
 from macstate.review import guard, report
 from macstate.language.facts import Facts, Laptop, Node
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.language.facts.machine import Machine
 from macstate.kernel.plan import plan
 from macstate.kernel.record import Record
 from macstate.kernel.session import Session
-wishes = spec.load().for_host("macstudio")
+declared = spec.load().for_host("macstudio")
 from macstate.language.secrets import Secret
 facts = %r
-desired = wishes.expand(facts, lambda reference, path: Secret(%r))
+desired = declared.expand(facts, lambda reference, path: Secret(%r))
 settings = {name: each for name, each in desired.items() if not each.owned}
-found = Found(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r}, kinds=KINDS)
-todo = plan(desired, found)
+actual = Actual(facts, settings, Record({}, {True: "", False: ""}), outputs={"serve": %r}, kinds=KINDS)
+todo = plan(desired, actual)
 report.text("macstudio", todo, steps=False)
 guard.check(todo, facts.node, "")
-Session(found, todo)
+Session(actual, todo)
 assert len(todo.changes) == len(desired) - len(settings) > 0
 """
 """What inventory.py and deploy.py import and do up to the plan, but for the probe."""
@@ -97,12 +97,12 @@ def planned(text: str, *, there: bool) -> tuple[float, Plan]:
     """Give the CPU seconds of spec and plan, for a Mac where all of it is there or none, and the plan."""
     desired = spec.parse(text, "macs.yml").for_host("macstudio").expand(FACTS, keys)
     settings = {name: each for name, each in desired.items() if not each.owned}
-    record = Record({name: Line("owned", each.fingerprint) for name, each in desired.items() if each.owned})
-    all_there = Found(FACTS, desired, record, outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
-    none_there = Found(FACTS, settings, Record(), outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
+    record = Record({name: Recorded("owned", each.fingerprint) for name, each in desired.items() if each.owned})
+    all_there = Actual(FACTS, desired, record, outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
+    none_there = Actual(FACTS, settings, Record(), outputs={"serve": NOTHING_SERVED}, kinds=KINDS)
     started = time.process_time()
-    wishes = spec.parse(text, "macs.yml").for_host("macstudio")
-    todo = plan(wishes.expand(FACTS, keys), all_there if there else none_there)
+    declared = spec.parse(text, "macs.yml").for_host("macstudio")
+    todo = plan(declared.expand(FACTS, keys), all_there if there else none_there)
     return time.process_time() - started, todo
 
 

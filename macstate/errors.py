@@ -22,7 +22,7 @@ LONGEST = 420
 
 
 def oneline(text: str) -> str:
-    """Give any text as one line: what cannot be printed as an escape, and of a long one the beginning and the end."""
+    """Return any text as one line: what cannot be printed as an escape, and of a long one the beginning and the end."""
     return _shortened(printable(_shortened(text)))
 
 
@@ -51,7 +51,7 @@ class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli
         super().__init__("\n".join(self.lines))
 
     def on(self, name: str) -> MacstateError:
-        """Give the same with the Mac's name before each line."""
+        """Return the same with the Mac's name before each line."""
         return MacstateError(*(f"{name}: {line}" for line in self.lines))
 
     def show(self, file: IO[Any] | None = None) -> None:

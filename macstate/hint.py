@@ -15,5 +15,5 @@ def about(target: str | None) -> None:
 
 
 def command(verb: str, *words: str) -> str:
-    """Give a command of ours to type, in backticks."""
+    """Return a command of ours to type, in backticks."""
     return f"`{shlex.join(filter(None, ('macstate', verb, _target, *words)))}`"

@@ -29,7 +29,7 @@ def printable(text: str, keep: str = "") -> str:
 def coloured(text: str) -> str:
     """Do the same with lines, and let their colours pass."""
     parts = COLOUR.split(text)  # every other one is a colour
-    return "".join(part if place % 2 else printable(part, LINES) for place, part in enumerate(parts))
+    return "".join(part if index % 2 else printable(part, LINES) for index, part in enumerate(parts))
 
 
 def _shown(character: str, keep: str) -> str:

@@ -96,7 +96,7 @@ def shown(reviews: list[Review]) -> Iterator[None]:
 
     def keep(seen: Review, *, several: bool, steps: bool) -> None:
         reviews.append(seen)
-        VALID.validate(json.loads(plan_json.as_json({seen.name: seen.plan}, seen.spec, seen.wishes.only)))
+        VALID.validate(json.loads(plan_json.as_json({seen.name: seen.plan}, seen.spec, seen.declared.only)))
         show(seen, several=several, steps=steps)
 
     terminal.show = keep

@@ -12,11 +12,11 @@ import click
 from macstate import spec
 from macstate.kernel import probe, scripts
 from macstate.kernel.plan import plan
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kernel.session import Session
 from macstate.kinds import KINDS
 from macstate.review import report
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 NAME = "runner"
 MAC = "macs: {runner: {hostname: runner.invalid, user: runner}}\n"
@@ -37,22 +37,22 @@ def run(words: list[str], lines: list[str]) -> list[str]:
     return subprocess.run(words, input=text, stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
 
 
-def look(wishes: Wishes) -> Found:
+def look(declared: Declared) -> Actual:
     """Read the machine; whatever cannot be read ends the test."""
-    found = probe.found(KINDS, run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(wishes.lists)))
-    unread = {name: why for name, why in found.unreadable.items() if not name.startswith(HIDDEN)}
+    actual = probe.parse(KINDS, run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(declared.lists)))
+    unread = {name: why for name, why in actual.unreadable.items() if not name.startswith(HIDDEN)}
     assert not unread, unread
-    assert found.facts.version, "sw_vers was not understood"
-    return found
+    assert actual.facts.version, "sw_vers was not understood"
+    return actual
 
 
 def make(text: str) -> None:
     """Make the machine what a spec says, and look again."""
     wishes = spec.parse(text, "runner.yml").for_host(NAME)
-    found = look(wishes)
-    todo = plan(wishes.expand(found.facts), found)
+    actual = look(wishes)
+    todo = plan(wishes.expand(actual.facts), actual)
     click.echo("\n".join(report.text(NAME, todo, steps=True)))
-    session = Session(found, todo)
+    session = Session(actual, todo)
     for batch in todo.batches:
         words = ["sudo", "-n", "sh", "-c", scripts.apply()]
         said = run(words if batch.root else words[2:], session.payload(batch, NAME))

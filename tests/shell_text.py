@@ -128,7 +128,7 @@ class Script:
 
     def wrong(self) -> list[str]:
         """Give what arithmetic and comparisons are given that may be no number."""
-        return [complaint for each in self.functions for complaint in Walk(self, each).found]
+        return [complaint for each in self.functions for complaint in Walk(self, each).actual]
 
 
 class Walk:
@@ -138,7 +138,7 @@ class Walk:
         self.script, self.function = script, function
         self.text: set[str] = set()
         self.known: set[str] = set()
-        self.found: list[str] = []
+        self.actual: list[str] = []
         for part in commands(function.body):
             for at, word in enumerate(part):
                 self._word(word)
@@ -176,7 +176,7 @@ class Walk:
             self._numbers(word, [value for name, value in named if name in NUMBERS])
 
     def _numbers(self, what: str, words: list[str]) -> None:
-        self.found += [f"{self.function.name}: {what}: {word}" for word in words if not self._is_number(word)]
+        self.actual += [f"{self.function.name}: {what}: {word}" for word in words if not self._is_number(word)]
 
     def _is_number(self, word: str) -> bool:
         word = word.removeprefix('"').removesuffix('"').removeprefix("-")

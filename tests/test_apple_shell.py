@@ -14,7 +14,7 @@ from macstate.cli import logs
 from macstate.endpoint import watchdog
 from macstate.kernel import journal, probe, scripts
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS, log_rotation, model
 from macstate.kinds.launchd import job
 from macstate.kinds.serve import Serve
@@ -44,7 +44,7 @@ def test_no_curl_reads_what_a_user_has_put_into_his_home() -> None:
     """A Mac's sudo keeps HOME: root's curl would do what ~/.curlrc says, and write where that says."""
     prefs = Tailscale(ssh=True).converge(None)
     served = {"serve": {READ: 'Etag: "a"\r\n\r\n{}', STATUS: "{}"}}
-    routes = Serve.write(Found(Facts(), {}, Record(), {}, served, kinds=KINDS), (), ())
+    routes = Serve.write(Actual(Facts(), {}, Record(), {}, served, kinds=KINDS), (), ())
     steps = [str(step) for step in (*prefs, *routes)]
     texts = [*TEXTS.values(), *steps, *Serve.probes]
     found = [words for text in texts for words in re.findall(r"(?<![\w./-])curl (-\S+)", text)]

@@ -13,8 +13,8 @@ from laptop import ROOT
 
 from macstate import spec
 from macstate.kernel.plan import plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.language.facts import Facts, Laptop, Node
 from macstate.language.secrets import Secret
@@ -59,7 +59,7 @@ def recordings() -> set[str]:
     return {text[1:] for text in texts if text.startswith("@")}
 
 
-def written(lines: dict[str, Line]) -> str:
+def written(lines: dict[str, Recorded]) -> str:
     """Give the record as it lies on the Mac."""
     return "".join(f"{line.state}\t{name}\t{line.fingerprint}\n" for name, line in lines.items())
 
@@ -74,10 +74,10 @@ def planned(kind: Any, case: dict[str, Any]) -> str:
     lines = {}
     for name, state in case.get("record", {}).items():
         word, _, fields = state.partition(" ")
-        lines[name] = Line(word, fields or (mine[name].fingerprint if name in mine else ""))
+        lines[name] = Recorded(word, fields or (mine[name].fingerprint if name in mine else ""))
     outputs |= {"owned": written(lines)} if "owned" in kind.probes else {}
     found = {resource.id: resource for resource in kind.parse(outputs)}
-    todo = plan(mine, Found(facts, found, Record(lines), {}, {kind.kind: outputs}, kinds=KINDS))
+    todo = plan(mine, Actual(facts, found, Record(lines), {}, {kind.kind: outputs}, kinds=KINDS))
     return "\n".join(report.text("studio", todo, steps=True))
 
 

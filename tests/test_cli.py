@@ -305,7 +305,7 @@ def save(studio: Laptop, monkeypatch: pytest.MonkeyPatch, only: str = "") -> dic
     monkeypatch.delenv("MACSTATE_PLAN", raising=False)
     [seen] = studio.run(SPEC, "studio", dry=True, data={"only": only}).shown
     file = studio.folder / "plan.json"
-    file.write_text(plan_json.as_json({"studio": seen.plan}, seen.spec, seen.wishes.only))
+    file.write_text(plan_json.as_json({"studio": seen.plan}, seen.spec, seen.declared.only))
     monkeypatch.setenv("MACSTATE_PLAN", str(file))
     found: dict[str, Any] = json.loads(file.read_text())
     return found
@@ -512,15 +512,15 @@ def test_what_a_login_script_prints_is_no_answer(tmp_path: Path, monkeypatch: py
     log = tmp_path / "log"
     log.write_text("one\ntwo\n")
 
-    assert connect.ask(mac, 'echo "$1"; echo last', "a b") == ["a b", "last"]
-    assert connect.ask(mac, journal.READ) == []
-    assert connect.ask(mac, logs.READ, str(log), "begin", "1") == ["8", "dHdvCg=="]
-    assert connect.ask(mac, logs.READ, str(tmp_path / "none"), "begin", "1") == ["unreadable"]
+    assert connect.run_script(mac, 'echo "$1"; echo last', "a b") == ["a b", "last"]
+    assert connect.run_script(mac, journal.READ) == []
+    assert connect.run_script(mac, logs.READ, str(log), "begin", "1") == ["8", "dHdvCg=="]
+    assert connect.run_script(mac, logs.READ, str(tmp_path / "none"), "begin", "1") == ["unreadable"]
     log.write_bytes(b"x" * 3_000_000)
-    _, piece = connect.ask(mac, logs.READ, str(log), "begin", "1")
+    _, piece = connect.run_script(mac, logs.READ, str(log), "begin", "1")
     assert b64decode(piece) == b"x" * 1_000_000
     with pytest.raises(MacstateError, match=r"the Mac did not do what it was asked \(no luck\); run again"):
-        connect.ask(mac, "echo no luck >&2; false")
+        connect.run_script(mac, "echo no luck >&2; false")
 
 
 def test_a_run_is_told_in_short_lines(monkeypatch: pytest.MonkeyPatch) -> None:

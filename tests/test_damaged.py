@@ -34,7 +34,7 @@ from macstate import cli, spec
 from macstate.errors import MacstateError
 from macstate.kernel import journal, probe, scripts
 from macstate.kernel.change import Batch, Change, Plan
-from macstate.kernel.probe.sections import IncompleteError
+from macstate.kernel.probe.replies import IncompleteError
 from macstate.kernel.record import Record
 from macstate.kinds import KINDS
 from macstate.kinds.launchd import Launchd
@@ -139,7 +139,7 @@ class Desk:
         self.memory = (self.mac / ".mac/state.json").read_text()
         done = subprocess.run(
             ["/bin/sh", "-c", probe.script(KINDS)],
-            input="\n".join(probe.stdin((*self.wishes.lists, *health.lists(self.wishes)))),
+            input="\n".join(probe.stdin((*self.declared.lists, *health.lists(self.declared)))),
             env=birth.environment(self.mac),
             stdout=subprocess.PIPE,
             text=True,
@@ -148,7 +148,7 @@ class Desk:
         self.answer = done.stdout.splitlines()
 
     @property
-    def wishes(self) -> Any:
+    def declared(self) -> Any:
         return spec.parse(REFERENCE, "macs.yml").for_host("macstudio")
 
     def put(self, content: bytes) -> Path:
@@ -181,8 +181,8 @@ class Desk:
         lines = [other if line.startswith(begin) else line for line in self.answer]
         assert other in lines
         with contextlib.suppress(IncompleteError):  # one line of `connect.look`
-            seen = review("macstudio", self.wishes, probe.found(KINDS, lines), lambda *_: Secret(KEY))
-            list(health.healths(seen.wishes, seen.found))
+            seen = review("macstudio", self.declared, probe.parse(KINDS, lines), lambda *_: Secret(KEY))
+            list(health.healths(seen.declared, seen.actual))
             json.loads(plan_json.as_json({"macstudio": seen.plan}, "").encode())
             list(seen.text(steps=True))
             seen.end()

@@ -13,7 +13,7 @@ from macstate import spec
 from macstate.errors import MacstateError
 from macstate.kernel.plan import plan
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kinds import KINDS
 from macstate.kinds.serve import Serve
 from macstate.language.facts import Facts, Node
@@ -93,7 +93,7 @@ def test_each_route_leads_to_its_door() -> None:
 @pytest.mark.parametrize("server", ["nginx", "caddy"])
 def test_the_key_is_in_its_own_file_alone(server: str) -> None:
     found = expand({"server": server, "keys": {"agents": "generate"}})
-    todo = plan(found, Found(Facts(), {}, Record({}, {True: "", False: ""}), outputs=SERVED, kinds=KINDS))
+    todo = plan(found, Actual(Facts(), {}, Record({}, {True: "", False: ""}), outputs=SERVED, kinds=KINDS))
     said = [*report.text("m", todo, steps=True), plan_json.as_json({"m": todo}, ""), repr(found), str(todo)]
     assert KEY not in "".join(said)
     assert (
@@ -110,7 +110,7 @@ def test_the_key_is_in_its_own_file_alone(server: str) -> None:
 def test_what_the_internet_reaches_stands_first() -> None:
     found = expand({"server": "nginx", "keys": {"agents": "generate"}})
     lines = list(
-        report.text("m", plan(found, Found(Facts(), {}, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
+        report.text("m", plan(found, Actual(Facts(), {}, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
     )
     assert [click.unstyle(line) for line in lines[:2]] == [
         "! serve/8443/ answers the internet, and asks it for a key",
@@ -127,7 +127,7 @@ def test_somebodys_funnel_past_the_gate_is_told_as_what_it_is(target: str, ungua
     foreign = Serve(key="10000/", target=target, funnel=True)
     there = {name: each for name, each in found.items() if not name.startswith("serve/")} | {foreign.id: foreign}
     lines = list(
-        report.text("m", plan(found, Found(Facts(), there, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
+        report.text("m", plan(found, Actual(Facts(), there, Record({}, {}), outputs=SERVED, kinds=KINDS)), steps=False)
     )
     said = "WITHOUT A KEY for macstate.ollama, and" if unguarded else "and"
     assert f"! serve/10000/ answers the internet{' ' if unguarded else ', '}{said} macstate did not make it" in [

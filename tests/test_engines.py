@@ -16,7 +16,7 @@ from macstate.gateway.gate import chosen_port
 from macstate.guide.guide import Guide
 from macstate.kinds.launchd import Launchd
 from macstate.review import health
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 MAC = "macs: {studio: {hostname: studio.tail1.ts.net, user: anna}}\n"
 GATEWAY = "gateway: nginx\n"
@@ -24,7 +24,7 @@ MLX = "{engine: mlx, model: mlx-community/Qwen3-8B-4bit, serve: /mlx}"
 MODEL = "mlx-community/Qwen3-8B-4bit"
 
 
-def wishes(endpoints: str, more: str = "") -> Wishes:
+def wishes(endpoints: str, more: str = "") -> Declared:
     return spec.parse(f"{MAC}{more}endpoints:\n  {endpoints}\n", "macs.yml").for_host("studio")
 
 

@@ -263,13 +263,13 @@ def test_the_keeper_sees_what_the_internet_reaches() -> None:
 @pytest.mark.parametrize("text", [REFERENCE, ALWAYS, PUBLIC])
 def test_a_key_is_fetched_before_it_is_used(text: str) -> None:
     found = snippets(markdown(text, "mini" if text is PUBLIC else "macstudio"), "sh", "laptop")
-    (fetches,) = (place for place, body in enumerate(found) if 'export OPENAI_API_KEY="$(' in body)
-    uses = [place for place, body in enumerate(found) if "$OPENAI_API_KEY" in body]
-    unused = [place for place, body in enumerate(found) if "OPENAI_API_KEY=unused" in body]
+    (fetches,) = (index for index, body in enumerate(found) if 'export OPENAI_API_KEY="$(' in body)
+    uses = [index for index, body in enumerate(found) if "$OPENAI_API_KEY" in body]
+    unused = [index for index, body in enumerate(found) if "OPENAI_API_KEY=unused" in body]
 
     assert uses
     assert fetches < min(uses)
-    assert all(place < fetches for place in unused)
+    assert all(index < fetches for index in unused)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from macstate import spec
 from macstate.endpoint.engines import ENGINES
 from macstate.gateway.entry import Gateway
 from macstate.kernel.change import Plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.model import Model, queue
@@ -28,25 +28,25 @@ from macstate.language.facts.machine import Listener, Machine
 from macstate.review import health
 from macstate.review.health import routes, usage
 from macstate.review.status import Status
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 HEADER = "macs: {studio: {hostname: h, user: anna}}\n"
 LISTS = json.dumps({"data": [{"id": "a/b"}]})
 
 
-def wished(entry: str) -> Wishes:
+def wished(entry: str) -> Declared:
     gateway = "gateway: {server: nginx, keys: {me: env:X}}\n" if "funnel" in entry else ""
     text = f"{HEADER}{gateway}endpoints: {{coder: {{command: [/opt/x], port: 8000, {entry}}}}}\n"
     return spec.parse(text, "macs.yml").for_host("studio")
 
 
-def found(asked: dict[str, str], *more: Serve, name: str = "") -> Found:
+def found(asked: dict[str, str], *more: Serve, name: str = "") -> Actual:
     """Give a Mac whose endpoint runs, and answers this."""
     job = Launchd(key="system/macstate.coder", loaded={"x": 1}, running=True, pid=7)
     machine = Machine(listeners=(Listener(8000, "127.0.0.1", 7, 7, "/opt/x"),))
     facts = Facts(node=Node(name=name), machine=machine)
-    record = Record({was.id: Line("owned", "") for was in more})
-    return Found(facts, {was.id: was for was in (job, *more)}, record, asked=asked, kinds=KINDS)
+    record = Record({was.id: Recorded("owned", "") for was in more})
+    return Actual(facts, {was.id: was for was in (job, *more)}, record, answers=asked, kinds=KINDS)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def serve(port: int, path: str) -> Serve:
     return Serve.to(port, path, "http://127.0.0.1:8000", funnel=False)
 
 
-def asked(wishes: Wishes, was: Found) -> dict[str, tuple[str, str]]:
-    return {route.url.removeprefix("https://"): (route.state, route.text) for route in routes.asked(wishes, was)}
+def asked(declared: Declared, was: Actual) -> dict[str, tuple[str, str]]:
+    return {route.url.removeprefix("https://"): (route.state, route.text) for route in routes.reached(declared, was)}
 
 
 def test_each_route_is_asked_for(port: int) -> None:
@@ -127,7 +127,7 @@ def test_each_route_is_asked_for(port: int) -> None:
     foreign = serve(port, "/foreign")
 
     seen = asked(
-        wishes, Found(was.facts, {**was.resources, foreign.id: foreign}, was.record, asked=was.asked, kinds=KINDS)
+        wishes, Actual(was.facts, {**was.resources, foreign.id: foreign}, was.record, answers=was.answers, kinds=KINDS)
     )
 
     assert seen.pop(f"localhost:{closed}/")[0] == "silent"
@@ -242,7 +242,7 @@ def test_the_gateway_has_a_line_where_it_does_not_run() -> None:
     def lines(job: Launchd | None, *listeners: Listener) -> list[str]:
         facts = Facts(machine=Machine(listeners=listeners))
         seen = Status(
-            wishes, Found(facts, {job.id: job} if job else {}, Record({}), kinds=KINDS), Plan(()), in_tailnet=False
+            wishes, Actual(facts, {job.id: job} if job else {}, Record({}), kinds=KINDS), Plan(()), in_tailnet=False
         )
         return [f"{about}{state.text}{text}" for about, state, text in seen.lines() if about.startswith("gateway")]
 
@@ -260,7 +260,7 @@ def test_a_pull_of_an_ollama_that_is_down_waits() -> None:
     model = Model(key="coder/qwen3:8b", pulled=False, pull=queue.Pull("pulling", alive=True))
     seen = Status(
         wished("engine: ollama"),
-        Found(was.facts, {model.id: model}, was.record, kinds=KINDS),
+        Actual(was.facts, {model.id: model}, was.record, kinds=KINDS),
         Plan(()),
         in_tailnet=False,
     )
@@ -291,6 +291,6 @@ GATED += "  b: {engine: rest, command: [/opt/x], port: 8001, serve: /}\n"
 def test_requests_are_counted_since_an_endpoint_runs_and_by_the_longest_mount(log: str, a: str, b: str) -> None:
     clock = 1795773600 + 120  # 2026-11-27 10:02 UTC
     facts = Facts(node=Node(name="h"), machine=Machine(clock=clock))
-    was = Found(facts, {}, Record({}), asked={"requests": log, "age a": "03:00"}, kinds=KINDS)
+    was = Actual(facts, {}, Record({}), answers={"requests": log, "age a": "03:00"}, kinds=KINDS)
     wishes = spec.parse(GATED, "macs.yml").for_host("studio")
     assert usage.answered(wishes, was) == {"a": f"{a} answered", "b": f"{b} answered"}

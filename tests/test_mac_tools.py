@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.language.facts import Facts
 from macstate.rehearsal.mac import birth, machine, ps, quick_json, rehearse, scenes, trouble
@@ -660,4 +660,4 @@ def test_the_age_of_a_process_is_told_and_read_as_the_real_ps_tells_it() -> None
     assert ages
     for told, seconds in ages.items():
         assert ps.clock(time.time() - seconds - 0.5) == told
-        assert health.running("x", Found(Facts(), {}, Record(), kinds=KINDS, asked={"age x": told})) == seconds
+        assert health.running("x", Actual(Facts(), {}, Record(), kinds=KINDS, answers={"age x": told})) == seconds

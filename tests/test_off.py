@@ -20,7 +20,7 @@ from macstate.kernel import probe, scripts
 from macstate.kernel.change import Plan
 from macstate.kernel.plan import plan
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.session import Session
 from macstate.kinds import KINDS
 from macstate.kinds.launchd import Launchd
@@ -42,7 +42,7 @@ class Mac:
     def __init__(self, laptop: Laptop) -> None:
         self.laptop = laptop
         self.environment = birth.environment(laptop.mac())
-        self.wishes = spec.parse(JOBS, "macs.yml").for_host("macstudio")
+        self.declared = spec.parse(JOBS, "macs.yml").for_host("macstudio")
 
     def run(self, words: list[str], lines: list[str]) -> list[str]:
         text = "\n".join(lines) + "\n"
@@ -50,10 +50,10 @@ class Mac:
         return done.stdout.splitlines()
 
     def plan(self, wish: Callable[[Resource], Resource]) -> tuple[Plan, Session]:
-        found = probe.found(KINDS, self.run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(self.wishes.lists)))
-        wished = {name: wish(each) for name, each in self.wishes.expand(found.facts).items()}
-        todo = plan(wished, found)
-        return todo, Session(found, todo)
+        actual = probe.parse(KINDS, self.run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(self.declared.lists)))
+        wished = {name: wish(each) for name, each in self.declared.expand(actual.facts).items()}
+        todo = plan(wished, actual)
+        return todo, Session(actual, todo)
 
     def make(self, wish: Callable[[Resource], Resource]) -> str:
         todo, session = self.plan(wish)
@@ -132,7 +132,7 @@ def test_what_was_loaded_or_enabled_by_hand_is_put_off_again(mac: Mac) -> None:
 @pytest.mark.slow
 def test_a_plist_that_changes_while_its_job_is_off_is_written_and_starts_nothing(mac: Mac) -> None:
     mac.make(off)
-    mac.wishes = spec.parse(JOBS.replace("/opt/job", "/opt/other"), "macs.yml").for_host("macstudio")
+    mac.declared = spec.parse(JOBS.replace("/opt/job", "/opt/other"), "macs.yml").for_host("macstudio")
     told = mac.make(off)
     assert "launchctl disable system/com.example.job" in told
     assert "bootstrap" not in told
@@ -250,7 +250,7 @@ def test_what_an_endpoint_lacks_is_no_trouble_while_it_is_off() -> None:
         text: [
             str(each)
             for each in preflight.findings(
-                spec.parse(text, "macs.yml").for_host("macstudio"), Found(facts, {}, Record(), kinds=KINDS), Plan()
+                spec.parse(text, "macs.yml").for_host("macstudio"), Actual(facts, {}, Record(), kinds=KINDS), Plan()
             )
             if each.level == "error"
         ]

@@ -251,7 +251,7 @@ def pieces(cut: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     answers = iter([LOG[:cut], LOG[cut:], b"\n"])
     facts = Facts(user="anna", home="/Users/anna")
     monkeypatch.setattr(connect, "look", lambda *_: SimpleNamespace(facts=facts, resources={}))
-    monkeypatch.setattr(connect, "ask", lambda *_: ["1", b64encode(next(answers)).decode()])
+    monkeypatch.setattr(connect, "run_script", lambda *_: ["1", b64encode(next(answers)).decode()])
     monkeypatch.setattr(time, "sleep", lambda _: None)
     return islice(logs.tail(cast(Any, SimpleNamespace(name="studio")), "coder", 50, 1.0), 3)
 
@@ -334,7 +334,7 @@ def test_the_question_for_a_password_paints_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("getpass.getpass", keep)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(connect, "send", lambda *_: (True, answer))
-    session = SimpleNamespace(found=SimpleNamespace(facts=Facts(user=f"anna{EVIL}\n", sudo=False)), password=None)
+    session = SimpleNamespace(actual=SimpleNamespace(facts=Facts(user=f"anna{EVIL}\n", sudo=False)), password=None)
     sudo.as_root(cast(Any, Host()), cast(Any, session), ("id",), [])
     assert asked == [f"studio: password of anna{SHOWN}\\n for sudo: "]
 

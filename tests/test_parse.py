@@ -14,16 +14,16 @@ from test_cases import recordings
 
 from macstate.kernel import probe
 from macstate.kernel.outputs import UnreadableError
-from macstate.kernel.probe.sections import MARK, IncompleteError, sections
+from macstate.kernel.probe.replies import MARK, IncompleteError, replies
 from macstate.kernel.resource import Resource
 from macstate.kinds import KINDS
 from macstate.kinds.file import File
 from macstate.kinds.firewall import Firewall
 from macstate.kinds.host_name import HostName
+from macstate.kinds.key_file import KeyFile
 from macstate.kinds.launchd import Launchd, launchctl
 from macstate.kinds.power import Power
 from macstate.kinds.screen_sharing import ScreenSharing
-from macstate.kinds.secret import Secret
 from macstate.kinds.serve import Serve
 from macstate.kinds.serve.document import STATUS
 from macstate.kinds.sysctl import Sysctl
@@ -295,7 +295,7 @@ def test_routes_of_a_node_without_a_name_are_unreadable() -> None:
 
 def test_a_digest_is_read() -> None:
     line = recorded("shasum/shasum.txt").splitlines()[0]
-    (read,) = Secret.parse({"shasum /etc/keys": line, "stat /etc/keys": "501 600\n"})
+    (read,) = KeyFile.parse({"shasum /etc/keys": line, "stat /etc/keys": "501 600\n"})
 
     assert (read.content, read.permissions) == ("b6701d0bd547292d2a51541cefdb78589c4ebc65", "501 600")
 
@@ -349,9 +349,9 @@ CONTENTS = {
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_any_content_of_a_file_survives(content: bytes) -> None:
     path = '/etc/it\'s a "file"'
-    found = probe.found(KINDS, mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
+    actual = probe.parse(KINDS, mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
 
-    [file] = [resource for resource in found.resources.values() if resource.kind == "file"]
+    [file] = [resource for resource in actual.resources.values() if resource.kind == "file"]
     assert isinstance(file, File)
     assert (file.path, file.permissions) == (path, "0 644")
     assert (file.content or "").encode("utf-8", "surrogateescape") == content
@@ -369,14 +369,14 @@ def test_a_job_says_of_itself_alone_whether_it_is_loaded() -> None:
 def test_a_plist_is_read_in_both_forms(form: plistlib.PlistFormat) -> None:
     plist = {"Label": "my job", "ProgramArguments": ["/bin/x", "a 'b' \"c\"", "ü"], "Data": b"\x00\xff"}
     path = "/Library/LaunchDaemons/my job.plist"
-    sections = [
+    replies = [
         line("launchctl print-disabled system", b"disabled services = {\n}\n"),
         line("stat system", f"0 644 {path}\n".encode()),
         line(f"cat {path}", plistlib.dumps(plist, fmt=form)),
         line("launchctl print system/my job", b"", 113, b"Could not find service"),
     ]
 
-    job = probe.found(KINDS, mac({"launchd": sections})).resources["launchd/system/my job"]
+    job = probe.parse(KINDS, mac({"launchd": replies})).resources["launchd/system/my job"]
 
     plist["Data"] = "AP8="  # as XML spells it
     assert isinstance(job, Launchd)
@@ -391,32 +391,32 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
         *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}),
     ]
 
-    assert MINI.items() <= probe.found(KINDS, lines).resources["power/ac"].managed.items()
+    assert MINI.items() <= probe.parse(KINDS, lines).resources["power/ac"].managed.items()
 
 
 def test_an_output_without_its_end_is_refused() -> None:
     whole = "\n".join(mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}))
-    sections(whole.rstrip().split("\n"))
+    replies(whole.rstrip().split("\n"))
     for end in range(len(whole.rstrip())):
         with pytest.raises(IncompleteError, match="it ends in the middle"):
-            sections(whole[:end].split("\n"))
+            replies(whole[:end].split("\n"))
 
 
 def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
     odd = recorded("pmset/custom_macmini_26.txt").replace(" womp                 1", " womp                 2")
     assert odd != recorded("pmset/custom_macmini_26.txt")
 
-    found = probe.found(KINDS, mac({"power": [line(CUSTOM, odd.encode())]}))
+    actual = probe.parse(KINDS, mac({"power": [line(CUSTOM, odd.encode())]}))
 
-    assert [name for name in found.resources if name.startswith("power/")] == []
-    assert found.unreadable == {
+    assert [name for name in actual.resources if name.startswith("power/")] == []
+    assert actual.unreadable == {
         "power/": "what `pmset -g custom` printed is not understood (womp: Input should be a valid boolean, unable to "
         "interpret input)"
     }
 
 
 def test_a_failed_read_is_unknown_with_its_reason() -> None:
-    found = probe.found(KINDS, mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
+    actual = probe.parse(KINDS, mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
 
-    assert found.resources == {"tailscale/prefs": Tailscale()}
-    assert found.unreadable == {"serve/": f"`{STATUS}` ended with 127: tailscale: not found"}
+    assert actual.resources == {"tailscale/prefs": Tailscale()}
+    assert actual.unreadable == {"serve/": f"`{STATUS}` ended with 127: tailscale: not found"}

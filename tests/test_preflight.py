@@ -18,7 +18,7 @@ from macstate import spec
 from macstate.cli import macstate
 from macstate.kernel.change import Plan
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.kinds.model import Model
 from macstate.language.facts import Facts
@@ -73,7 +73,7 @@ def test_a_mac_with_nothing_wrong(laptop: Laptop) -> None:
 )
 def test_a_mac_that_answers_slowly_has_no_wrong_clock(there: int, said: str) -> None:
     """It was read at some time between question and answer, and what a key's command takes comes behind that."""
-    found = Found(
+    found = Actual(
         Facts(user="me", home="/Users/me", machine=Machine(clock=there)),
         {},
         Record({}),
@@ -139,7 +139,7 @@ def test_memory_under_the_limit_that_is_wished(limit: str, level: str, said: str
     text += "{x: {about: X, resident: true}}}}\n" + (f"gpu_memory: {{wired_limit_mb: {limit}}}\n" if limit else "")
     machine = Machine(memory=96 * 1024**3, wired_limit=0)
     here = Model(key="o/x:latest", pulled=True, size=67 * 10**9)
-    found = Found(Facts(machine=machine), {here.id: here}, Record(), kinds=KINDS)
+    found = Actual(Facts(machine=machine), {here.id: here}, Record(), kinds=KINDS)
     findings = list(capacity.memory(Flight(spec.parse(text, "macs.yml").for_host("m"), found, Plan(()))))
     told = [each for each in findings if f"{each.about}: {each.text}".startswith(said)]
     assert [each.level for each in told] == [level], findings

@@ -21,8 +21,8 @@ from test_interrupted import FOREIGN, answer
 from macstate import spec
 from macstate.kernel.change import Batch
 from macstate.kernel.plan import plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual
 from macstate.kernel.steps import Delete, Run, Write
 from macstate.kinds import KINDS
 from macstate.language.facts import Facts, Node
@@ -131,16 +131,16 @@ def shuffled(data: Any, shuffle: random.Random) -> Any:
     return data
 
 
-def mac(resources: dict[str, Any]) -> Found:
+def mac(resources: dict[str, Any]) -> Actual:
     """A Mac that has these, all of them ours."""
-    lines = {name: Line("owned", each.fingerprint) for name, each in resources.items() if each.owned}
+    lines = {name: Recorded("owned", each.fingerprint) for name, each in resources.items() if each.owned}
     outputs = {
         "serve": {
             "tailscale serve status --json": "{}",
             "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
         }
     }
-    return Found(FACTS, resources, Record(lines), {}, outputs, kinds=KINDS)
+    return Actual(FACTS, resources, Record(lines), {}, outputs, kinds=KINDS)
 
 
 @given(SPECS, st.randoms(use_true_random=False))

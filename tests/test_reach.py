@@ -20,8 +20,8 @@ from macstate import spec
 from macstate.errors import MacstateError
 from macstate.gateway import changes
 from macstate.kernel.plan import plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Delete, Run, Step, Write
 from macstate.kinds import KINDS
 from macstate.kinds.file import File
@@ -70,7 +70,7 @@ class World:
     files: dict[str, bytes] = field(default_factory=dict)
     jobs: dict[str, tuple[dict[str, Any], str]] = field(default_factory=dict)
     """By target: the plist, and the gateway's configuration as it is in force."""
-    record: dict[str, Line] = field(default_factory=dict)
+    record: dict[str, Recorded] = field(default_factory=dict)
 
     def step(self, step: Step) -> None:
         """Do one step of a plan."""
@@ -125,9 +125,9 @@ class World:
                     found |= {(audience, https, here[to]) for _, to, key in behind if not key and to in here}
         return {(audience, https, target) for audience, https, target in found if audience != "nobody"}
 
-    def found(self, known: dict[str, Resource]) -> Found:
+    def actual(self, known: dict[str, Resource]) -> Actual:
         """Read it, as the probe would."""
-        pids = {target: 100 + place for place, target in enumerate(self.jobs)}
+        pids = {target: 100 + index for index, target in enumerate(self.jobs)}
         resources: dict[str, Resource] = {}
         for name, each in known.items():
             if isinstance(each, File) and each.path in self.files:
@@ -146,7 +146,7 @@ class World:
             Listener(port, "127.0.0.1", pids[job], pids[job], "x") for port, job in self.listeners().items()
         )
         facts = replace(FACTS, machine=Machine(listeners=listening))
-        return Found(facts, resources, Record(dict(self.record)), {}, {"serve": outputs}, kinds=KINDS)
+        return Actual(facts, resources, Record(dict(self.record)), {}, {"serve": outputs}, kinds=KINDS)
 
 
 def below(path: str, mount: str) -> bool:
@@ -210,11 +210,13 @@ def wished(data: dict[str, Any]) -> dict[str, Resource] | None:
     return {name: each for name, each in found.items() if isinstance(each, WATCHED)}
 
 
-def carried_out(world: World, wishes: dict[str, Resource], known: dict[str, Resource], stop: int = -1) -> list[Exposed]:
+def carried_out(
+    world: World, desired: dict[str, Resource], known: dict[str, Resource], stop: int = -1
+) -> list[Exposed]:
     """Plan for a Mac and carry that out, up to a step; give who reached what after each."""
     seen: list[Exposed] = []
-    for batch in plan(wishes, world.found(known)).batches:
-        world.record |= {change.id: Line("pending", "-") for change in batch.changes if batch.steps}
+    for batch in plan(desired, world.actual(known)).batches:
+        world.record |= {change.id: Recorded("pending", "-") for change in batch.changes if batch.steps}
         for step in batch.steps:
             if len(seen) == stop:
                 return seen
@@ -222,8 +224,8 @@ def carried_out(world: World, wishes: dict[str, Resource], known: dict[str, Reso
             seen.append(world.exposed())
         for change in batch.changes:
             world.record.pop(change.id, None)
-            if change.wish:
-                world.record[change.id] = Line("owned", change.wish.fingerprint)
+            if change.want:
+                world.record[change.id] = Recorded("owned", change.want.fingerprint)
     return seen
 
 
@@ -317,7 +319,7 @@ def test_a_run_about_one_endpoint_changes_the_gateway_for_no_other(before: str, 
     world = World()
     carried_out(world, old, old)
     ids = frozenset(name for name in new if "macstate.b" not in name and "macstate.c" not in name)
-    todo = plan(new, world.found({**old, **new}), ids)
+    todo = plan(new, world.actual({**old, **new}), ids)
     assert ", ".join(changes.others(todo, ("endpoints.a",))) == named
     assert changes.others(todo, ("endpoints.a", "endpoints.b", "endpoints.c")) == []
     more = keyed({443: 8080}, a={"port": 8000, "serve": "/a"}, d={"port": 8004, "serve": "/d"})
@@ -327,7 +329,7 @@ def test_a_run_about_one_endpoint_changes_the_gateway_for_no_other(before: str, 
     assert new
     world = World()
     carried_out(world, old, old)
-    assert changes.others(plan(new, world.found({**old, **new}), frozenset(new)), ("endpoints.d",)) == []
+    assert changes.others(plan(new, world.actual({**old, **new}), frozenset(new)), ("endpoints.d",)) == []
 
 
 def test_who_reaches_what() -> None:

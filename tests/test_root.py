@@ -92,8 +92,8 @@ def test_what_was_about_to_be_set_aside_when_a_run_was_cut_is_still_somebody_els
 
     def killed(_: int, stdin: list[str]) -> list[str]:
         if any(line.startswith("aside ") for line in stdin):
-            place = next(place for place, line in enumerate(stdin) if line.startswith("aside "))
-            return [*stdin[:place], "kill -9 $$", *stdin[place:]]
+            index = next(index for index, line in enumerate(stdin) if line.startswith("aside "))
+            return [*stdin[:index], "kill -9 $$", *stdin[index:]]
         return stdin
 
     cut = laptop.run(REFERENCE, wire=killed, data={"allow": "takeover"})

@@ -26,8 +26,8 @@ from macstate import spec
 from macstate.errors import MacstateError
 from macstate.kernel.change import Batch, Change, Plan
 from macstate.kernel.plan import plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual, Resource
 from macstate.kinds import KINDS
 from macstate.kinds.file import File
 from macstate.kinds.serve import Serve
@@ -65,12 +65,12 @@ def wished(text: str, name: str = "macstudio") -> dict[str, Resource]:
 def planned(text: str, before: str | None = None, name: str = "macstudio", **found: Any) -> Plan:
     """Plan for a Mac that is as ``before`` says, or out of the box."""
     was = wished(before, name) if before else {}
-    record = {key: Line("owned", each.fingerprint) for key, each in was.items() if each.owned}
+    record = {key: Recorded("owned", each.fingerprint) for key, each in was.items() if each.owned}
     settings = {key: _out_of_the_box(each) for key, each in wished(text, name).items() if not each.owned}
     outputs = {"serve": {STATUS: "{}", "tailscale status --json": json.dumps({"Self": {"DNSName": NODE.name}})}}
     resources = {**settings, **was} | found
     return plan(
-        wished(text, name), Found(FACTS, resources, Record(record, {True: "", False: ""}), {}, outputs, kinds=KINDS)
+        wished(text, name), Actual(FACTS, resources, Record(record, {True: "", False: ""}), {}, outputs, kinds=KINDS)
     )
 
 
@@ -160,7 +160,7 @@ def test_every_changed_field_is_told_with_every_detail(reviews: dict[str, list[R
     for seen in reviews[scene]:
         lines = list(map(click.unstyle, seen.text(steps=True)))
         for change in seen.plan.changes:
-            begin = next(place for place, line in enumerate(lines) if line[2:].split("  ")[0] == change.id)
+            begin = next(index for index, line in enumerate(lines) if line[2:].split("  ")[0] == change.id)
             below = list(itertools.takewhile(lambda line: line.startswith("    "), lines[begin + 1 :]))
             assert [name for name, _, _ in change.fields if not any(_tells(line, name) for line in below)] == []
         assert [step for batch in seen.plan.batches for step in batch.steps if f"    {step}" not in lines] == []
@@ -205,12 +205,12 @@ def test_what_somebody_wrote_into_a_text_that_is_made_is_shown_before_it_goes() 
     by_hand = "".join(f"# mine {number}\n" for number in range(20))
     other = was.model_copy(update={"content": f"{was.content}{by_hand}"})
     todo = planned(REFERENCE, REFERENCE, "macstudio", **{name: other})
-    found = Found(FACTS, {name: other}, Record({name: Line("owned", was.fingerprint)}), kinds=KINDS)
+    found = Actual(FACTS, {name: other}, Record({name: Recorded("owned", was.fingerprint)}), kinds=KINDS)
     assert sum("-# mine" in line for line in short(todo, edited=tuple(report.edited(todo, found)))) == 20
     [change] = [each for each in todo.changes if each.id == name]
     assert sum("-# mine" in line for line in short(todo)) < 20  # as much as of what follows from the spec
 
-    as_written = replace(found, record=Record({name: Line("owned", other.fingerprint)}))
+    as_written = replace(found, record=Record({name: Recorded("owned", other.fingerprint)}))
     assert (name in report.edited(todo, found), name in report.edited(todo, as_written)) == (True, False)
     assert change.action == "update"
 

@@ -19,8 +19,8 @@ from test_cases import written
 from macstate.errors import MacstateError
 from macstate.kernel.change import Plan
 from macstate.kernel.plan import plan
-from macstate.kernel.record import Line, Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.record import Record, Recorded
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Run
 from macstate.kinds import KINDS
 from macstate.kinds.serve import Serve
@@ -84,20 +84,20 @@ class Mac:
     """What tailscaled and the record hold."""
 
     document: dict[str, Any]
-    record: dict[str, Line] = field(default_factory=dict)
+    record: dict[str, Recorded] = field(default_factory=dict)
     name: str = NAME
 
-    def found(self) -> Found:
+    def actual(self) -> Actual:
         status = json.dumps({"BackendState": "Running", "Self": {"DNSName": f"{self.name}."}})
         outputs = {"tailscale status --json": status, **after(self.document)}
         del outputs[STATUS]
         outputs["owned"] = written(self.record)
         record = Record(dict(self.record), {True: "", False: ""})
         there = {each.id: each for each in Serve.parse(outputs)}
-        return Found(Facts(node=Node(name=self.name)), there, record, {}, {"serve": outputs}, kinds=KINDS)
+        return Actual(Facts(node=Node(name=self.name)), there, record, {}, {"serve": outputs}, kinds=KINDS)
 
     def plan(self, wished: Mapping[str, Resource]) -> Plan:
-        return plan(wished, self.found())
+        return plan(wished, self.actual())
 
     def apply(self, todo: Plan) -> None:
         """Carry a plan out, with what the record is told."""
@@ -106,8 +106,8 @@ class Mac:
                 assert isinstance(step, Run)
                 self.document = json.loads(step.stdin)
             for change in batch.changes:
-                if change.wish:
-                    self.record[change.id] = Line("owned", change.wish.fingerprint)
+                if change.want:
+                    self.record[change.id] = Recorded("owned", change.want.fingerprint)
                 elif not change.foreign:
                     del self.record[change.id]
 
@@ -206,7 +206,7 @@ def test_what_is_adopted_leaves_nothing_behind() -> None:
     mac = Mac(first)
     wished = routes({("8443", "/x"): "http://127.0.0.1:9", ("8443", "/"): "http://127.0.0.1:9"}, {"8443"})
 
-    mac.apply(plan(wished, mac.found(), adopt=True))
+    mac.apply(plan(wished, mac.actual(), adopt=True))
     assert mac.document == first
     mac.apply(mac.plan({}))
 
@@ -234,7 +234,7 @@ def test_some_of_them_on_a_rehearsal(share: Callable[[int], int], tmp_path: Path
         laptop = Laptop(tmp_path / str(next(numbers)))
         laptop.folder.mkdir()
         entries = [
-            ROUTE.format(port=9001 + place, https=https, path=path) for place, (https, path) in enumerate(places)
+            ROUTE.format(port=9001 + index, https=https, path=path) for index, (https, path) in enumerate(places)
         ]
         spec = MACS + "".join(entries)
         laptop.run(spec, dry=True)

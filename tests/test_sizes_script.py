@@ -31,7 +31,7 @@ AROUND = """
 exec 3>&1
 users=
 recorded() { :; }
-section() { printf '== %s\\n' "$1"; shift; "$@" || :; }
+reply() { printf '== %s\\n' "$1"; shift; "$@" || :; }
 capped() { "$@"; }
 listed() { printf '%s\\n' "$LISTS" | sed -n "s/^$1 //p"; }
 """
@@ -71,7 +71,7 @@ def port() -> Iterator[int]:
 @pytest.mark.slow
 def test_sizes(shell: Path, port: int, tmp_path: Path) -> None:
     names = ["dense", "blanks", "missing", "hangs", "hangs", "endless"]
-    wanted = [f"wanted o m{place}:1 http://127.0.0.1:{port}/{name}" for place, name in enumerate(names)]
+    wanted = [f"wanted o m{index}:1 http://127.0.0.1:{port}/{name}" for index, name in enumerate(names)]
     nowhere = ["wanted o m6:1 http://127.0.0.1:1/dense", f"wanted o here:1 http://127.0.0.1:{port}/dense"]
     lists = [f"models o {port}", *wanted, *nowhere, f"wanted other m7:1 http://127.0.0.1:{port}/dense"]
     environment = {"PATH": f"{shell}:{os.environ['PATH']}", "HOME": str(tmp_path), "LISTS": "\n".join(lists)}

@@ -40,7 +40,7 @@ def public(todo: Plan) -> list[str]:
 def meaning(todo: Plan) -> list[str]:
     """Give what is said of the gateway's configuration."""
     lines = short(todo)
-    start = next(place for place, line in enumerate(lines) if line.startswith("~ file/Library/macstate/etc/"))
+    start = next(index for index, line in enumerate(lines) if line.startswith("~ file/Library/macstate/etc/"))
     assert re.search(r"  changed: \d+ lines? \(`-v`: all\)$", lines[start])
     below = lines[start + 1 :]
     return [line.strip() for line in below[: next(i for i, line in enumerate(below) if line[0] != " ")]]
@@ -172,7 +172,7 @@ def test_what_is_left_with_something_else_is_named_once() -> None:
 
 def going(names: list[str], why: str) -> Plan:
     changes = [Change(f"model/o/{name}", "remove", None, None, why, gone=Model) for name in names]
-    return Plan(tuple(Batch((change,), (), (0, 0, place)) for place, change in enumerate(changes)))
+    return Plan(tuple(Batch((change,), (), (0, 0, index)) for index, change in enumerate(changes)))
 
 
 def test_what_is_said_of_several_removals_is_said_once() -> None:

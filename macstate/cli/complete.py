@@ -16,7 +16,7 @@ from macstate import spec
 from macstate.cli import folder
 from macstate.errors import MacstateError
 from macstate.language import document
-from macstate.spec.wishes import place
+from macstate.spec.declared import location
 from macstate.transport import terminal
 
 BASH = r"""
@@ -104,7 +104,7 @@ def entries(_context: click.Context, _parameter: click.Parameter, begun: str) ->
     with suppress(MacstateError, OSError):
         folder.enter()
         known = spec.load()
-        places = {place(*pair) for name in known.macs for pair in known.for_host(name).entries}
+        places = {location(*pair) for name in known.macs for pair in known.for_host(name).entries}
         return sorted(each for each in places if each.startswith(begun))
     return []
 
@@ -124,7 +124,7 @@ def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 
 def _spec_names(parts: tuple[str, ...]) -> list[str]:
-    """Give the names that stand in the spec below a path, whatever else is wrong with it."""
+    """Return the names that stand in the spec below a path, whatever else is wrong with it."""
     with suppress(MacstateError, OSError):
         folder.enter()
         below = list(_below(document.read(spec.contents(spec.path())).data, parts))

@@ -40,7 +40,7 @@ def enter() -> str:
 
 
 def typed(path: str | Path) -> Path:
-    """Give a path as it was meant where it was typed."""
+    """Return a path as it was meant where it was typed."""
     return Path(click.get_current_context().obj or "", path)
 
 

@@ -11,7 +11,7 @@ from macstate.errors import MacstateError
 from macstate.kernel import journal
 from macstate.kernel.change import Plan
 from macstate.kernel.record import STOPPED
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kernel.session import Session
 from macstate.kernel.steps import Run, Step
 from macstate.kinds.launchd import NO_DOMAIN, Launchd, launchctl
@@ -32,29 +32,29 @@ STOP = 20
 
 
 @dataclass(frozen=True)
-class Job:
+class NamedJob:
     """One job on the Mac, as it was found."""
 
     name: str
     """What a person calls it."""
-    was: Launchd
+    have: Launchd
     state: str
     """What the record says of it."""
 
     @property
     def is_off(self) -> bool:
         """Whether it is disabled and not loaded."""
-        return self.was.enabled is False and self.was.loaded == {}
+        return self.have.enabled is False and self.have.loaded == {}
 
     @property
     def stays(self) -> bool:
         """Whether it is to run all the time."""
-        return (self.was.file or {}).get("KeepAlive") is True
+        return (self.have.file or {}).get("KeepAlive") is True
 
     @property
     def is_on(self) -> bool:
         """Whether it runs, or launchd starts it when its time has come."""
-        return bool(self.was.enabled and self.was.loaded and (self.was.running or not self.stays))
+        return bool(self.have.enabled and self.have.loaded and (self.have.running or not self.stays))
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,19 @@ class Deed:
     """What is done to jobs, in this order; none: there is nothing to do."""
 
     verb: str
-    jobs: tuple[Job, ...]
+    jobs: tuple[NamedJob, ...]
     said: str
     """What a person is told then."""
 
     @property
     def root(self) -> bool:
         """Whether it needs root."""
-        return any(job.was.root for job in self.jobs)
+        return any(job.have.root for job in self.jobs)
 
     @property
     def titles(self) -> list[str]:
         """What the journal tells of it."""
-        return [f"{self.verb} {job.was.id}" for job in self.jobs]
+        return [f"{self.verb} {job.have.id}" for job in self.jobs]
 
     @property
     def steps(self) -> Iterator[Step]:
@@ -82,17 +82,17 @@ class Deed:
         for job in self.jobs:
             yield from DEEDS[self.verb](job)
 
-    def session(self, found: Found, spec: str) -> Session:
+    def session(self, actual: Actual, spec: str) -> Session:
         """Begin a run that is about this alone; ``spec`` is the digest of the spec."""
-        session = Session(found, Plan(), spec)
-        session.entry = journal.Entry(spec, self.titles)
+        session = Session(actual, Plan(), spec)
+        session.entry = journal.JournalLine(spec, self.titles)
         return session
 
     def payload(self, session: Session, who: str) -> list[str]:
-        """Give the lines for ``apply.sh``; what each job has taken in stays recorded as it is."""
-        known = session.found.record.fingerprints
+        """Return the lines for ``apply.sh``; what each job has taken in stays recorded as it is."""
+        known = session.actual.record.fingerprints
         state = STOPPED if self.verb == "stop" else "owned"
-        named = [job.was.id for job in self.jobs if self.verb != "restart" and job.state != "pending"]
+        named = [job.have.id for job in self.jobs if self.verb != "restart" and job.state != "pending"]
         marks = [("record", state, name, known[name]) for name in named]
         before, behind = (marks, []) if self.verb == "stop" else ([], marks)  # one that is cut off tells what was meant
         first, last = session.entry.words(who), session.entry.words(who, *self.titles)
@@ -102,7 +102,7 @@ class Deed:
         )
 
 
-def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
+def deed(verb: str, labels: dict[str, str], actual: Actual, *, off: bool) -> Deed:
     """Say what is to be done, and to which jobs: ``labels`` are theirs by name, a server's first, its watchdog's last.
 
     ``off``: the spec itself keeps them off.
@@ -111,16 +111,16 @@ def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
         MacstateError: that cannot be done to them.
     """
     name = next(iter(labels))
-    jobs = [job for each, label in labels.items() if (job := _job(each, label, found))]
+    jobs = [job for each, label in labels.items() if (job := _job(each, label, actual))]
     if not jobs:
         ours = [
-            each for each in found.record.lines if each.startswith("launchd/") and each.endswith(f"/{labels[name]}")
+            each for each in actual.record.lines if each.startswith("launchd/") and each.endswith(f"/{labels[name]}")
         ]
-        hidden = [why for start, why in found.unreadable.items() for each in ours if each.startswith(start)]
+        hidden = [why for start, why in actual.unreadable.items() for each in ours if each.startswith(start)]
         makes = f"{hint.command('plan')} shows what the next apply makes"
         absent = f"its job is not on this Mac, or macstate did not make it; {makes}"
         raise MacstateError(f"{name}: {next(iter(hidden), absent)}")
-    if any(job.was.loaded is None or job.was.enabled is None for job in jobs):
+    if any(job.have.loaded is None or job.have.enabled is None for job in jobs):
         raise MacstateError(f"{name}: {Launchd.help[NO_DOMAIN]}")
     if off and (verb != "stop" or all(job.is_off for job in jobs)):
         raise MacstateError(f"{name}: the YAML says `enabled: false`; take that out, and apply")
@@ -138,40 +138,45 @@ def deed(verb: str, labels: dict[str, str], found: Found, *, off: bool) -> Deed:
             todo = [job for job in jobs if not job.is_on or job.state == STOPPED]
             return Deed(verb, tuple(todo), f"started {_both(todo)}" if todo else f"{name} runs already")
         case _:
-            if not jobs[0].was.enabled:
+            if not jobs[0].have.enabled:
                 raise MacstateError(f"{name} is stopped; {hint.command('start', name)} starts it")
             return Deed(verb, (jobs[0],), f"restarted {name}")
 
 
-def _job(name: str, label: str, found: Found) -> Job | None:
-    for was in found.resources.values():
-        if isinstance(was, Launchd) and was.label == label and was.file and (line := found.record.lines.get(was.id)):
-            return Job(name, was, line.state)
+def _job(name: str, label: str, actual: Actual) -> NamedJob | None:
+    for have in actual.resources.values():
+        if (
+            isinstance(have, Launchd)
+            and have.label == label
+            and have.file
+            and (line := actual.record.lines.get(have.id))
+        ):
+            return NamedJob(name, have, line.state)
     return None
 
 
-def _both(jobs: list[Job]) -> str:
+def _both(jobs: list[NamedJob]) -> str:
     first, *others = sorted(job.name for job in jobs)
     return f"{first} and its watchdog" if others else first
 
 
-def _stop(job: Job) -> Iterator[Step]:
-    yield from job.was.off().converge(job.was)
+def _stop(job: NamedJob) -> Iterator[Step]:
+    yield from job.have.off().converge(job.have)
     told = "launchd did not keep that it is disabled, and would start it at the next boot"
-    yield Run(("sh", "-c", HELD, "sh", job.was.domain, job.was.label), refusal=("it comes back", told))
+    yield Run(("sh", "-c", HELD, "sh", job.have.domain, job.have.label), refusal=("it comes back", told))
 
 
-def _start(job: Job) -> Iterator[Step]:
+def _start(job: NamedJob) -> Iterator[Step]:
     if not job.is_on:
-        file, path = job.was.file or {}, job.was.path or ""
+        file, path = job.have.file or {}, job.have.path or ""
         on = {"enabled": True, "loaded": launchctl.as_printed(file, path), "running": job.stays or None}
-        yield from job.was.model_copy(update=on).converge(job.was)
+        yield from job.have.model_copy(update=on).converge(job.have)
         yield from _proof(job)
 
 
-def _restart(job: Job) -> Iterator[Step]:
-    if job.was.loaded:
-        words, ends = ("launchctl", "kickstart", "-k", job.was.target), (job.was.file or {}).get("ExitTimeOut")
+def _restart(job: NamedJob) -> Iterator[Step]:
+    if job.have.loaded:
+        words, ends = ("launchctl", "kickstart", "-k", job.have.target), (job.have.file or {}).get("ExitTimeOut")
         patience = ends if isinstance(ends, int) and ends > 0 else STOP
         yield Run(words, accept=(0, launchctl.TIMED_OUT), seconds=launchctl.KICK + patience)
         yield from _proof(job)
@@ -179,10 +184,10 @@ def _restart(job: Job) -> Iterator[Step]:
         yield from _start(job)
 
 
-def _proof(job: Job) -> Iterator[Step]:
+def _proof(job: NamedJob) -> Iterator[Step]:
     if job.stays:
         told = f"{job.name} was started, and does not stay up; {hint.command('logs', job.name)} shows why"
-        yield Run(("sh", "-c", RUNS, "sh", job.was.target, str(job.was.pid or "")), refusal=("it does not run", told))
+        yield Run(("sh", "-c", RUNS, "sh", job.have.target, str(job.have.pid or "")), refusal=("it does not run", told))
 
 
 DEEDS = {"stop": _stop, "start": _start, "restart": _restart}

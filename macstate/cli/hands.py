@@ -13,7 +13,7 @@ from macstate.cli import hand, jobs
 from macstate.cli.target import limited, on_each
 from macstate.cli.words import about, worded
 from macstate.endpoint.entry import Endpoint
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 from macstate.transport import connect, ops, terminal
 
 HELP = {
@@ -34,13 +34,13 @@ def _command(verb: str) -> click.Command:
         target, name = about(words, limit, jobs.named), words[1]
 
         def do(state: State, host: Host) -> None:
-            wishes = spec.load().for_host(host.name)
-            known = jobs.named(wishes)
+            declared = spec.load().for_host(host.name)
+            known = jobs.named(declared)
             label = jobs.label(name, known)
-            found = connect.look(host, wishes)
-            deed = hand.deed(verb, _with_watchdog(name, label, known), found, off=_is_off(label, wishes))
+            actual = connect.look(host, declared)
+            deed = hand.deed(verb, _with_watchdog(name, label, known), actual, off=_is_off(label, declared))
             if deed.jobs:
-                session = deed.session(found, spec.load().digest)
+                session = deed.session(actual, spec.load().digest)
                 ops.sent(host, session, deed.payload(session, connect.me(host)), root=deed.root)
             terminal.say(f"{host.name}: " if len(state.inventory) > 1 else "", deed.said)
 
@@ -54,9 +54,9 @@ def _with_watchdog(name: str, label: str, known: dict[str, str]) -> dict[str, st
     return {name: label, f"{name}.watchdog": dog} if dog in known.values() else {name: label}
 
 
-def _is_off(label: str, wishes: Wishes) -> bool:
+def _is_off(label: str, declared: Declared) -> bool:
     """Say whether the spec itself keeps the endpoint off whose job, or whose watchdog, that is."""
-    return any(label in entry.job_labels(name) and entry.is_off for name, entry in wishes.all(Endpoint).items())
+    return any(label in entry.job_labels(name) and entry.is_off for name, entry in declared.all(Endpoint).items())
 
 
 COMMANDS = tuple(map(_command, hand.DEEDS))

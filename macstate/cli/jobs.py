@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from macstate import spec
 from macstate.errors import MacstateError
 from macstate.language.document.mistakes import near
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
-Names = Callable[[Wishes], Mapping[str, str]]
+Names = Callable[[Declared], Mapping[str, str]]
 """Gives the launchd label behind each name that a command takes for a Mac; it takes the labels too."""
 
 
-def named(wishes: Wishes) -> dict[str, str]:
-    """Give the launchd label behind each name, for all jobs that the spec wants on a Mac."""
+def named(declared: Declared) -> dict[str, str]:
+    """Return the launchd label behind each name, for all jobs that the spec wants on a Mac."""
     found: dict[str, str] = {}
-    for name, entry in wishes.entries:
+    for name, entry in declared.entries:
         own = [value for kind, value in entry.lists(name) if kind == "label"]
         for label in own:  # the first is its own, and the others begin with it
             found.setdefault(f"{name}{label.removeprefix(own[0])}", label)
@@ -24,7 +24,7 @@ def named(wishes: Wishes) -> dict[str, str]:
 
 
 def label(name: str, known: Mapping[str, str]) -> str:
-    """Give the label of a job by its name, or by that itself.
+    """Return the label of a job by its name, or by that itself.
 
     Raises:
         MacstateError: the spec wants no such job on this Mac.
@@ -45,13 +45,13 @@ def lacks_watchdog(name: str, known: Iterable[str]) -> str:
 
 
 def macs_with(name: str, names: Names) -> list[str]:
-    """Give the Macs on which something has that name."""
+    """Return the Macs on which something has that name."""
     known = spec.load()
     return [mac for mac in known.macs if _knows(names(known.for_host(mac)), name)]
 
 
 def everywhere(names: Names) -> list[str]:
-    """Give what may be named on any Mac."""
+    """Return what may be named on any Mac."""
     known = spec.load()
     return sorted({name for mac in known.macs for name in names(known.for_host(mac))})
 

@@ -15,10 +15,10 @@ from macstate.cli import jobs
 from macstate.errors import MacstateError
 from macstate.gateway.entry import Gateway
 from macstate.kernel import scripts
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
 from macstate.printable import CUT
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 from macstate.transport import connect
 
 READ = (
@@ -47,10 +47,10 @@ FIELDS = {".error": "StandardErrorPath", ".access": ""}
 """What stands behind a job's name for another log than that of its output, and the plist's key for it."""
 
 
-def named(wishes: Wishes) -> dict[str, str]:
-    """Give the label of the job behind the name of each log."""
-    found = jobs.named(wishes)
-    for name, entry in wishes.entries:
+def named(declared: Declared) -> dict[str, str]:
+    """Return the label of the job behind the name of each log."""
+    found = jobs.named(declared)
+    for name, entry in declared.entries:
         if getattr(entry, "error_log", None):
             found[f"{name}.error"] = found[name]
         if isinstance(entry, Gateway):
@@ -59,7 +59,7 @@ def named(wishes: Wishes) -> dict[str, str]:
 
 
 def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str]:
-    """Give the end of a log, and with a pause (seconds) whatever comes, for ever.
+    """Yield the end of a log, and with a pause (seconds) whatever comes, for ever.
 
     A progress bar, which goes back to the beginning of its line, begins a new one. Of what was read, half a character
     and half a colour wait for the rest.
@@ -67,15 +67,15 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
     Raises:
         MacstateError: there is no such job, or its log cannot be read.
     """
-    wishes = spec.load().for_host(host.name)
-    label = jobs.label(name, named(wishes))
-    other = "" if name in {label, *jobs.named(wishes)} else f".{name.rpartition('.')[2]}"
-    path = _path(label, FIELDS.get(other, "StandardOutPath"), wishes, connect.look(host, wishes))
+    declared = spec.load().for_host(host.name)
+    label = jobs.label(name, named(declared))
+    other = "" if name in {label, *jobs.named(declared)} else f".{name.rpartition('.')[2]}"
+    path = _path(label, FIELDS.get(other, "StandardOutPath"), declared, connect.look(host, declared))
     utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     decode = io.IncrementalNewlineDecoder(utf8, translate=True).decode
     place, text = "begin", ""
     while True:
-        size, *body = connect.ask(host, READ, path, place, str(lines)) if path else [""]
+        size, *body = connect.run_script(host, READ, path, place, str(lines)) if path else [""]
         if not size.isdecimal():
             when = f"it is there once {name} has run"
             if connect.is_rehearsal(host):
@@ -91,12 +91,12 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
         time.sleep(pause)
 
 
-def _path(label: str, field: str, wishes: Wishes, found: Found) -> str:
+def _path(label: str, field: str, declared: Declared, actual: Actual) -> str:
     """Say where a log is: where the job on the Mac writes, else where it will; empty if that is not known."""
     if not field:
-        return f"{found.facts.home}/Library/Logs/{label}.access.log"
-    wished, _ = wishes.expanded(found.facts)
-    for each in (*found.resources.values(), *wished.values()):
+        return f"{actual.facts.home}/Library/Logs/{label}.access.log"
+    desired, _ = declared.expanded(actual.facts)
+    for each in (*actual.resources.values(), *desired.values()):
         if isinstance(each, Launchd) and each.label == label and each.file:
             path = each.file.get(field)
             if isinstance(path, str):

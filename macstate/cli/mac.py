@@ -46,10 +46,10 @@ def show_status(target: str | None, *, follow: bool, limit: tuple[str, ...]) -> 
         terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
         with status.Screen() as screen:
             while True:
-                wishes = spec.load().for_host(host.name)
-                found = connect.look(host, wishes, healths=True, usage=True)
-                todo, _ = planned(wishes, found, connect.keys(host, found, dry=True))
-                seen = status.Status(wishes, found, todo, connect.reaches(host))
+                declared = spec.load().for_host(host.name)
+                actual = connect.look(host, declared, healths=True, usage=True)
+                todo, _ = planned(declared, actual, connect.keys(host, actual, dry=True))
+                seen = status.Status(declared, actual, todo, connect.reaches(host))
                 if not (follow and seen.goes_on):
                     break
                 screen.show(seen)
@@ -77,7 +77,7 @@ def doctor(target: str | None, *, limit: tuple[str, ...]) -> None:
     def look(state: State, host: Host) -> None:
         terminal.say(f"{host.name}:") if len(state.inventory) > 1 else None
         seen = connect.review(host, dry=True, healths=True)
-        for each in (*seen.findings, *running.findings(seen.wishes, seen.found, seen.plan)):
+        for each in (*seen.findings, *running.findings(seen.declared, seen.actual, seen.plan)):
             terminal.say(Styled(f"{each.level:8}", COLOURS[each.level]), f"  {each.about}: {each.text}")
             errors.extend([f"{each.about}: {each.text}"] * (each.level == "error"))
         for line in (*report.left(seen.plan), *seen.refusals):
@@ -132,7 +132,7 @@ def awake(words: tuple[str | None, str], *, limit: tuple[str, ...]) -> None:
     def keep(_state: State, host: Host) -> None:
         # it must outlive the session, and hold nothing of it open
         script = 'trap "" HUP; caffeinate -i -t "$1" </dev/null >/dev/null 2>&1 & sleep 0.5; kill -0 $! && echo $! || :'
-        process = "".join(connect.ask(host, script, str(count)))
+        process = "".join(connect.run_script(host, script, str(count)))
         if not process.isdecimal():
             raise MacstateError("caffeinate did not start; try it on the Mac itself")
         now = datetime.now().astimezone()
@@ -155,7 +155,7 @@ def show_journal(target: str | None, *, count: int, as_json: bool, limit: tuple[
     """
 
     def look(_state: State, host: Host) -> None:
-        text = b64decode("".join(connect.ask(host, journal.READ))).decode("utf-8", "replace")
+        text = b64decode("".join(connect.run_script(host, journal.READ))).decode("utf-8", "replace")
         runs = list(journal.entries(text))[-count:]
         for entry in runs:
             for line in [json.dumps(entry)] if as_json else journal.told(entry):

@@ -64,7 +64,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     def look(state: State, host: Host) -> None:
         nonlocal about
         seen = connect.review(host, dry=True)
-        plans[host.name], about = seen.plan, seen.wishes.only
+        plans[host.name], about = seen.plan, seen.declared.only
         if summary:
             terminal.say(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
         elif not as_json:

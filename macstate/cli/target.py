@@ -35,7 +35,7 @@ from macstate.transport.hosts import LAPTOP  # noqa: E402
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command pyinfra's ``--limit``."""
+    """Return a command pyinfra's ``--limit``."""
     said = "Only this Mac, group or glob (can be repeated)."
     return click.option("--limit", multiple=True, help=said)(command)
 
@@ -141,7 +141,7 @@ def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory
 
 
 def _chosen(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
-    """Give the hosts that are meant by the target, and by ``--limit`` too."""
+    """Return the hosts that are meant by the target, and by ``--limit`` too."""
     if target.mac:
         names = ", ".join(host.name for host in there) or "none"
         there = [host for host in there if host.name == target.mac]
@@ -155,7 +155,7 @@ def _chosen(target: Target, inventory: Inventory, there: list[Host], limit: tupl
 
 
 def _matching(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
-    """Give the hosts that ``--limit`` means, as pyinfra's own does: names, groups and globs."""
+    """Return the hosts that ``--limit`` means, as pyinfra's own does: names, groups and globs."""
     found: list[Host] = []
     for pattern in limit:
         try:

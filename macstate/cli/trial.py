@@ -23,7 +23,7 @@ from macstate.language.document.mistakes import near
 from macstate.language.scope import MacView
 from macstate.language.secrets import Secret
 from macstate.review.report.styled import Styled
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 from macstate.transport import connect, terminal
 from macstate.transport.ssh import tailnet
 from macstate.trial.door import RESOLVERS, Door, Outcome
@@ -93,8 +93,8 @@ def try_endpoint(
     sys.exit(not well or any(each.level == "error" for each in outcomes))
 
 
-def _endpoints(wishes: Wishes) -> dict[str, str]:
-    return {name: name for name in wishes.all(Endpoint)}
+def _endpoints(declared: Declared) -> dict[str, str]:
+    return {name: name for name in declared.all(Endpoint)}
 
 
 def _seconds(text: str) -> float:
@@ -108,7 +108,7 @@ def _seconds(text: str) -> float:
 
 
 def _reach(mac: MacView, name: str) -> tuple[Reach, Endpoint]:
-    """Give how an endpoint is reached, and its entry.
+    """Return how an endpoint is reached, and its entry.
 
     Raises:
         MacstateError: there is none of that name, nobody reaches it, or the Mac's name is not known.
@@ -142,7 +142,7 @@ def _through(trial: Trial, host: Host, mac: MacView, reach: Reach, via: str) -> 
 
 
 def _key(host: Host, gateway: Gateway) -> tuple[str, Secret]:
-    """Give the key that this laptop uses, by its name; where a name has two, the first that is to be had.
+    """Return the key that this laptop uses, by its name; where a name has two, the first that is to be had.
 
     Raises:
         MacstateError: none is; none is ever made here.

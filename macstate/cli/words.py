@@ -13,7 +13,7 @@ from macstate import hint, spec
 from macstate.cli import complete, folder, jobs
 from macstate.errors import MacstateError
 from macstate.language.document.mistakes import near
-from macstate.spec.wishes import place
+from macstate.spec.declared import location
 
 OWN = ("@mac", "@rehearsal")
 """Our own connectors, whose names are the spec's."""
@@ -30,7 +30,7 @@ class Target:
 
 
 def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command its TARGET."""
+    """Return a command its TARGET."""
 
     def noted(_context: click.Context, _parameter: click.Parameter, word: str | None) -> str | None:
         hint.about(word)
@@ -40,7 +40,7 @@ def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..., Any]:
-    """Give a command its TARGET and one word of its own, as the argument ``words``: (TARGET or None, word)."""
+    """Return a command its TARGET and one word of its own, as the argument ``words``: (TARGET or None, word)."""
 
     def told_apart(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> Any:
         del parameter
@@ -77,7 +77,7 @@ def _is_place(word: str) -> bool:
 
 
 def meant(word: str | None) -> Target:
-    """Give what a TARGET means: a Mac's name, a file, or ``@connector/NAME``; without one, the inventory that is near.
+    """Return what a TARGET means: a Mac's name, a file, ``@connector/NAME``; without one, the inventory that is near.
 
     Raises:
         MacstateError: there is none, or nothing has that name.
@@ -122,16 +122,16 @@ def _check_own(word: str) -> None:
 
 
 def _of_a_job(name: str, known: spec.Spec) -> str:
-    """Give the command about a job that was probably meant."""
+    """Return the command about a job that was probably meant."""
     command = click.get_current_context().command_path
-    places = {pair[0]: place(*pair) for mac in known.macs for pair in known.for_host(mac).entries}
+    places = {pair[0]: location(*pair) for mac in known.macs for pair in known.for_host(mac).entries}
     if command.endswith(" plan") and name in places:
         return f"`{command} --only {places[name]}`"
     return f"`{command}`, or `macstate logs {name}`"
 
 
 def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Names) -> Target:
-    """Give the Macs that a command about one of their jobs is for: without a TARGET the only one that has it.
+    """Return the Macs that a command about one of their jobs is for: without a TARGET the only one that has it.
 
     Raises:
         MacstateError: none has it, or several have.

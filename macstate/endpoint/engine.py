@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from macstate.endpoint.models import ModelEntry
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.language.document import Placed
 from macstate.language.scope import Scope
 
@@ -86,7 +86,7 @@ class Engine:
 
     name: ClassVar[str]
     """What is typed as ``engine``."""
-    place: ClassVar[int] = 9
+    order: ClassVar[int] = 9
     """Where it stands in a list of engines."""
     speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "openai"
     """Whose API, and how the watchdog asks: ``ollama`` (its own and OpenAI's), ``openai`` (below /v1), ``rest``."""
@@ -140,7 +140,7 @@ class Engine:
         yield from ()
 
     def watched(self, server: Server, model: str) -> Iterator[tuple[str, str]]:
-        """Give what the watchdog has to know besides, as environment variables; ``model``: what it is to ask for."""
+        """Yield what the watchdog has to know besides, as environment variables; ``model``: what it is to ask for."""
         del server
         if model:
             yield "MODEL", model
@@ -150,13 +150,13 @@ class Engine:
         del name, server
         yield from ()
 
-    def asked(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
+    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
         """Have the probe ask it besides its health, as (list, value); ``usage``: also for what it does now."""
         if (server.all_models or usage) and server.health_path != MODELS:
             yield "served", f"{name} {server.port}"
 
     def resources(self, name: str, server: Server, job: str, scope: Scope) -> Iterator[Resource]:
-        """Give what an endpoint stands for besides its job, which has the id ``job``."""
+        """Yield what an endpoint stands for besides its job, which has the id ``job``."""
         del name, server, job, scope
         yield from ()
 
@@ -165,14 +165,14 @@ class Engine:
         del server
         return ""
 
-    def serves(self, name: str, server: Server, found: Found) -> Collection[str] | str:
-        """Give which of its declared models are here, or on their way; a text where that cannot be told."""
-        return self.listed(name, server, found) if server.all_models else ()
+    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
+        """Return which of its declared models are here, or on their way; a text where that cannot be told."""
+        return self.listed(name, server, actual) if server.all_models else ()
 
-    def listed(self, name: str, server: Server, found: Found) -> Collection[str] | str:
-        """Give the models that it lists; a text where that cannot be told, with the reason."""
+    def listed(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
+        """Return the models that it lists; a text where that cannot be told, with the reason."""
         section = "health" if server.health_path == MODELS else "served"
-        body, _, status = found.asked.get(f"{section} {name}", "").rpartition("\n")
+        body, _, status = actual.answers.get(f"{section} {name}", "").rpartition("\n")
         if status != "200":
             return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
         try:
@@ -180,12 +180,12 @@ class Engine:
         except (ValueError, KeyError, TypeError, RecursionError):
             return f"{MODELS} answers with something other than a list of models"
 
-    def shown(self, name: str, server: Server, found: Found) -> Collection[str]:
-        """Give what its row in the status names: what it lists."""
-        here = self.listed(name, server, found)
+    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
+        """Return what its row in the status names: what it lists."""
+        here = self.listed(name, server, actual)
         return () if isinstance(here, str) else sorted(here)
 
-    def loaded(self, name: str, found: Found) -> Iterator[Loaded]:
-        """Give what is in memory."""
-        del name, found
+    def loaded(self, name: str, actual: Actual) -> Iterator[Loaded]:
+        """Yield what is in memory."""
+        del name, actual
         yield from ()

@@ -12,7 +12,7 @@ from macstate.endpoint.engine import Engine
 from macstate.endpoint.engines import ENGINES, EngineName
 from macstate.endpoint.models import ModelEntry, Models
 from macstate.endpoint.watchdog import Watchdog
-from macstate.gateway.doors import Routed, State, Way
+from macstate.gateway.doors import Routed, State, Upstream
 from macstate.gateway.entry import Gateway, doors_of
 from macstate.gateway.gate import chosen_port
 from macstate.gateway.pages import STATE
@@ -115,7 +115,7 @@ class Endpoint(Job, Routed):
 
     @classmethod
     def sample_of(cls, name: str) -> str:
-        """Give the fields of a server that is known by this name, else of any."""
+        """Return the fields of a server that is known by this name, else of any."""
         return cls.samples.get(name) or super().sample_of(name)
 
     @classmethod
@@ -126,7 +126,7 @@ class Endpoint(Job, Routed):
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Give the long form of its routes, its models and its watchdog."""
+        """Return the long form of its routes, its models and its watchdog."""
         if not isinstance(value, dict):
             return value
         out = dict(value)
@@ -204,7 +204,7 @@ class Endpoint(Job, Routed):
         return self.made_by.host.replace("{port}", str(self.port))
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Give its port; nobody listens there while it is off."""
+        """Return its port; nobody listens there while it is off."""
         del scope
         return (self.port,) if self.enabled else ()
 
@@ -218,22 +218,22 @@ class Endpoint(Job, Routed):
         """The HTTPS port and the path of the tailnet's route to it; None: there is none, or it is off."""
         return (self.serve.https, self.serve.path) if self.serve and self.enabled else None
 
-    def asks(self, *, always: bool) -> bool:
+    def needs_key(self, *, always: bool) -> bool:
         """Say whether the tailnet needs a key for it."""
         return always if self.require_key is None else self.require_key
 
-    def way(self, name: str, audience: str, *, always: bool) -> Way | None:
-        """Give an audience's route to it, if there is one."""
+    def upstream(self, name: str, audience: str, *, always: bool) -> Upstream | None:
+        """Return an audience's route to it, if there is one."""
         route, engine = self.funnel if audience == "funnel" else self.serve, self.made_by
         if route is None:
             return None
-        return Way(
+        return Upstream(
             name=name,
             https=route.https,
             path=route.path.rstrip("/"),
             port=self.port,
             stripped=not route.keep_path,
-            asks=audience == "funnel" or self.asks(always=always),
+            needs_key=audience == "funnel" or self.needs_key(always=always),
             host=self.host_header,
             origin=engine.origin,
             usual=self.routes,
@@ -242,11 +242,11 @@ class Endpoint(Job, Routed):
         )
 
     def state(self, name: str) -> State:
-        """Give how the guide's page asks whether it answers."""
+        """Return how the guide's page asks whether it answers."""
         return State(f"{STATE}{name}", name, self.port, self.health_path, self.host_header)
 
     def job_label(self, name: str) -> str:
-        """Give the launchd label."""
+        """Return the launchd label."""
         return self.label or f"macstate.{name}"
 
     def made(self, name: str, identifier: str) -> bool:
@@ -256,7 +256,7 @@ class Endpoint(Job, Routed):
         return key.startswith(f"{name}/") if kind in {Model.kind, Alias.kind} else key.endswith(f"/{label}.watchdog")
 
     def job_labels(self, name: str) -> tuple[str, ...]:
-        """Give the launchd labels that are taken: its own, and its watchdog's."""
+        """Return the launchd labels that are taken: its own, and its watchdog's."""
         label = self.job_label(name)
         return (label, f"{label}.watchdog") if self.watchdog else (label,)
 
@@ -269,7 +269,7 @@ class Endpoint(Job, Routed):
         yield from self.made_by.looked_at(name, self)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the job and its route; of one that is off what stays of it."""
+        """Yield the job and its route; of one that is off what stays of it."""
         port = str(self.port)
         command = tuple(word.replace("{port}", port) for word in self.command)
         environment = {**self.made_by.environment, **self.environment}
@@ -287,10 +287,10 @@ class Endpoint(Job, Routed):
         if gateway := scope.one(Gateway):
             needs = (job.id, f"launchd/system/{gateway.label}")
             yield from (
-                Serve.to(way.https, way.path, door.url(way.path), funnel=door.public, needs=needs)
+                Serve.to(upstream.https, upstream.path, door.url(upstream.path), funnel=door.public, needs=needs)
                 for door in doors_of(scope)
-                for way in door.ways
-                if way.name == name
+                for upstream in door.upstreams
+                if upstream.name == name
             )
         elif self.serve:
             kept = self.serve.path.rstrip("/") if self.serve.keep_path else ""

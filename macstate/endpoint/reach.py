@@ -51,25 +51,25 @@ class Reach:
 
     @property
     def page_state(self) -> str:
-        """Give what the guide's page says at first; what wants a key is not asked from there."""
+        """Return what the guide's page says at first; what wants a key is not asked from there."""
         return "unknown" if self.tailnet_key else "checking"
 
     @property
     def via(self) -> str:
-        """Give the way to it that most have: ``tailnet``, or where the tailnet has no route to it, ``funnel``."""
+        """Return the way to it that most have: ``tailnet``, or where the tailnet has no route to it, ``funnel``."""
         return "tailnet" if self.tailnet else "funnel"
 
     def url(self, via: str) -> str:
-        """Give its URL for ``tailnet`` or ``funnel``; empty: it is not reached that way."""
+        """Return its URL for ``tailnet`` or ``funnel``; empty: it is not reached that way."""
         return self.internet if via == "funnel" else self.tailnet
 
     def base(self, via: str) -> str:
-        """Give what a client calls the base URL: with /v1 where it speaks OpenAI's API."""
+        """Return what a client calls the base URL: with /v1 where it speaks OpenAI's API."""
         url = self.url(via)
         return f"{url}/v1" if url and self.chats else url
 
-    def place(self, via: str) -> str:
-        """Give the URL without the name that all have in common: ``:443/vllm``."""
+    def short_url(self, via: str) -> str:
+        """Return the URL without the name that all have in common: ``:443/vllm``."""
         host, _, path = self.url(via).removeprefix("https://").partition("/")
         return f":{host.partition(':')[2] or HTTPS}/{path}"
 
@@ -79,7 +79,7 @@ class Reach:
 
 
 def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
-    """Give a Mac's DNS name in the tailnet; empty where neither the spec nor one of the nodes' names tells it."""
+    """Return a Mac's DNS name in the tailnet; empty where neither the spec nor one of the nodes' names tells it."""
     if hostname.endswith(TAILNET):
         return hostname
     label = hostname.partition(".")[0]
@@ -87,7 +87,7 @@ def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
 
 
 def reaches(endpoints: Mapping[str, Endpoint], gateway: Gateway | None, name: str) -> tuple[Reach, ...]:
-    """Give every endpoint of the Mac that has this DNS name, without those that are off.
+    """Return every endpoint of the Mac that has this DNS name, without those that are off.
 
     What speaks OpenAI's API comes first, by the length of its URL: the order of keys in YAML means nothing.
     """
@@ -112,7 +112,7 @@ def _reach(name: str, endpoint: Endpoint, gateway: Gateway | None, host: str) ->
         aliases=tuple(sorted((alias, model) for model, entry in endpoint.all_models.items() for alias in entry.alias)),
         tailnet=_url(host, endpoint.serve),
         internet=_url(host, endpoint.funnel) if gateway else "",
-        tailnet_key=gateway is not None and endpoint.asks(always=gateway.require_key == "always"),
+        tailnet_key=gateway is not None and endpoint.needs_key(always=gateway.require_key == "always"),
     )
 
 
@@ -124,19 +124,19 @@ def _url(host: str, route: Route | None) -> str:
 
 
 def chief(found: tuple[Reach, ...], via: str) -> Reach | None:
-    """Give the endpoint that OpenAI's own variables mean: what speaks its API and has the shortest URL."""
+    """Return the endpoint that OpenAI's own variables mean: what speaks its API and has the shortest URL."""
     reached = (each for each in found if each.chats and each.url(via))
     return min(reached, key=lambda each: (len(each.url(via)), each.name), default=None)
 
 
 def variable(name: str) -> str:
-    """Give the variable of a further endpoint: ``a1111`` is ``A1111_API_BASE``."""
+    """Return the variable of a further endpoint: ``a1111`` is ``A1111_API_BASE``."""
     word = re.sub(r"[^A-Z0-9]", "_", name.upper())
     return f"{'_' if word[0].isdigit() else ''}{word}_API_BASE"
 
 
 def variables(found: tuple[Reach, ...], via: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Give (variable, URL) of all that is reached that way, OpenAI's own first; with a prefix those are left out.
+    """Yield (variable, URL) of all that is reached that way, OpenAI's own first; with a prefix those are left out.
 
     ``OPENAI_BASE_URL`` is what OpenAI's libraries read today, ``OPENAI_API_BASE`` what they read before 1.0.
     """

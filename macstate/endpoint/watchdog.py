@@ -25,7 +25,7 @@ EXIT_TIMEOUT = 50
 
 @cache
 def program() -> str:
-    """Give the program that looks after a server."""
+    """Return the program that looks after a server."""
     ask, judge = (scripts.whole(name, __package__ or "") for name in ("watchdog_ask.sh", "watchdog.sh"))
     return "\n".join((ask, scripts.bare("digits.sh"), scripts.bare("bounded.sh"), judge))
 
@@ -74,7 +74,7 @@ class Watchdog(Entry):
     def resources(
         self, name: str, server: Launchd, facts: Facts, domain: Literal["system", "gui"], asked: Mapping[str, str]
     ) -> Iterator[Resource]:
-        """Give the program, which all watchdogs share, and the job of this one; ``asked``: how, in variables."""
+        """Yield the program, which all watchdogs share, and the job of this one; ``answers``: how, in variables."""
         yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
         label = f"{server.label}.watchdog"
         own: dict[str, Any] = {"log": f"/var/log/{label}.log", "user": "root", "working_directory": "/"}

@@ -19,7 +19,7 @@ USUAL = (*READING, "POST")
 
 
 @dataclass(frozen=True)
-class Way:
+class Upstream:
     """One route behind a door."""
 
     name: str
@@ -31,7 +31,7 @@ class Way:
     """The server's loopback port."""
     stripped: bool
     """Whether the server gets the path without the mount."""
-    asks: bool
+    needs_key: bool
     """Whether it wants a key."""
     host: str
     """The Host header for the server; empty: this Mac's name."""
@@ -52,7 +52,7 @@ class Way:
     @property
     def word(self) -> str:
         """Whether it wants a key, for the first lines of the configuration: the next plan is held against them."""
-        return "key" if self.asks else "open"
+        return "key" if self.needs_key else "open"
 
     @property
     def below(self) -> str:
@@ -61,7 +61,7 @@ class Way:
 
     @property
     def rules(self) -> tuple[tuple[tuple[str, ...], str], ...]:
-        """Give (methods, such an expression) for what people use of the server; no methods: any."""
+        """Return (methods, such an expression) for what people use of the server; no methods: any."""
         if self.usual is None:
             return (((), self.below),)
         pairs = zip((READING, USUAL), self._read_and_used, strict=True)
@@ -69,7 +69,7 @@ class Way:
 
     @property
     def allows(self) -> tuple[tuple[str, str], ...]:
-        """Give (what for, paths) for the first lines of the configuration, from which a plan says what changes."""
+        """Return (what for, paths) for the first lines of the configuration, from which a plan says what changes."""
         anything = ("/*",) if self.usual is None else self.open
         found = zip(GRADES, (*self._read_and_used, anything), strict=True)
         return tuple((grade, " ".join(paths)) for grade, paths in found if paths)
@@ -82,7 +82,7 @@ class Way:
 
     @property
     def open_paths(self) -> tuple[str, ...]:
-        """Give such an expression for each path that the spec opens."""
+        """Return such an expression for each path that the spec opens."""
         return tuple(self._any((path,)) for path in self.open)
 
     def _any(self, paths: tuple[str, ...]) -> str:
@@ -112,7 +112,7 @@ class Door:
     """``tailnet`` or ``funnel``."""
     https: int
     port: int
-    ways: tuple[Way, ...]
+    upstreams: tuple[Upstream, ...]
     """The longest mount first, as the templates need it."""
     has_guide: bool = False
     states: tuple[State, ...] = ()
@@ -128,7 +128,7 @@ class Door:
         return f"`gateway: {{ports: {{{self.audience}: {{{self.https}: PORT}}}}}}`"
 
     def url(self, path: str) -> str:
-        """Give where Serve leads for a path."""
+        """Return where Serve leads for a path."""
         return f"http://127.0.0.1:{self.port}{path}"
 
     @property
@@ -137,9 +137,9 @@ class Door:
         return self.audience == "funnel"
 
     @property
-    def asks(self) -> bool:
+    def needs_key(self) -> bool:
         """Whether every way wants a key: then a page of any site may come in, for it must know one."""
-        return self.public or all(way.asks for way in self.ways)
+        return self.public or all(upstream.needs_key for upstream in self.upstreams)
 
     @property
     def authority(self) -> str:
@@ -156,27 +156,29 @@ class Routed(Declaration):
         """The HTTPS port and the path of the tailnet's route to it; None: there is none, or it is off."""
 
     @abstractmethod
-    def way(self, name: str, audience: str, *, always: bool) -> Way | None:
-        """Give an audience's route to it; ``always``: the gateway wants a key of everybody. None: there is none."""
+    def upstream(self, name: str, audience: str, *, always: bool) -> Upstream | None:
+        """Return an audience's route to it; ``always``: the gateway wants a key of everybody. None: there is none."""
 
     @abstractmethod
     def state(self, name: str) -> State:
-        """Give how the guide's page asks whether it answers."""
+        """Return how the guide's page asks whether it answers."""
 
     @abstractmethod
-    def asks(self, *, always: bool) -> bool:
+    def needs_key(self, *, always: bool) -> bool:
         """Say whether the tailnet needs a key for it."""
 
 
 def doors(ports: Ports, endpoints: Mapping[str, Routed], *, always: bool) -> tuple[Door, ...]:
-    """Give all doors, the tailnet's first, each audience's by HTTPS port; ``always``: everybody needs a key."""
+    """Return all doors, the tailnet's first, each audience's by HTTPS port; ``always``: everybody needs a key."""
     endpoints = {name: each for name, each in endpoints.items() if not each.is_off}
     found = []
     for audience in ("tailnet", "funnel"):
-        routes = (each.way(name, audience, always=always) for name, each in endpoints.items())
-        ways = sorted(filter(None, routes), key=lambda way: (way.https, -len(way.path), way.path))
-        for https, behind in groupby(ways, key=lambda way: way.https):
-            port = ports.door(audience, https, ways[0].https)
+        routes = (each.upstream(name, audience, always=always) for name, each in endpoints.items())
+        upstreams = sorted(
+            filter(None, routes), key=lambda upstream: (upstream.https, -len(upstream.path), upstream.path)
+        )
+        for https, behind in groupby(upstreams, key=lambda upstream: upstream.https):
+            port = ports.door(audience, https, upstreams[0].https)
             found.append(_door(endpoints, Door(audience, https, port, tuple(behind)), always=always))
     return tuple(found)
 
@@ -184,10 +186,10 @@ def doors(ports: Ports, endpoints: Mapping[str, Routed], *, always: bool) -> tup
 def _door(endpoints: Mapping[str, Routed], door: Door, *, always: bool) -> Door:
     """Add the guide, where it is."""
     if door.public:  # no mount is added to what the internet sees
-        shown = sorted(way.name for way in door.ways)
-        has_guide = any(not way.path for way in door.ways)
+        shown = sorted(upstream.name for upstream in door.upstreams)
+        has_guide = any(not upstream.path for upstream in door.upstreams)
     else:  # the page has a card for every endpoint, whether or not a route leads to it
-        shown = sorted(name for name, each in endpoints.items() if not each.asks(always=always))
+        shown = sorted(name for name, each in endpoints.items() if not each.needs_key(always=always))
         has_guide = page_port(endpoints.values()) == door.https
     states = tuple(endpoints[name].state(name) for name in shown)
     return replace(door, has_guide=True, states=states) if has_guide else door
@@ -200,6 +202,6 @@ def page_port(endpoints: Iterable[Routed]) -> int | None:
 
 
 def page_mounts(endpoints: Collection[Routed]) -> tuple[str, ...]:
-    """Give the paths that Serve must be told of: none where an endpoint has the root, for all below it comes in too."""
+    """Return the paths of the guide that Serve needs: none where an endpoint has the root, and all below it."""
     routes = {each.mount for each in endpoints}
     return () if (page_port(endpoints), "/") in routes else (PAGE.rstrip("/"), AGENTS)

@@ -21,8 +21,8 @@ from macstate.kernel.resource import Resource
 from macstate.kernel.steps import CHECK, Check
 from macstate.kinds.file import File
 from macstate.kinds.guide import FOLDER as GUIDE
+from macstate.kinds.key_file import KeyFile, look_at, replaced
 from macstate.kinds.launchd.job import Job
-from macstate.kinds.secret import Secret, look_at, replaced
 from macstate.language.document.masked import LIKE_A_KEY
 from macstate.language.facts import Facts
 from macstate.language.scope import Entries, Scope
@@ -113,13 +113,13 @@ class Gateway(Declaration):
 
     @property
     def references(self) -> Iterator[tuple[str, str, str]]:
-        """Give (name of a key, reference, the field that it stands in) of each."""
+        """Yield (name of a key, reference, the field that it stands in) of each."""
         for name, references in self.keys.items():
-            for place, reference in enumerate(references):
-                yield name, reference, f"gateway.keys.{name}" + (f".{place}" if place else "")
+            for index, reference in enumerate(references):
+                yield name, reference, f"gateway.keys.{name}" + (f".{index}" if index else "")
 
     def job_label(self, name: str) -> str:
-        """Give its label."""
+        """Return its label."""
         del name
         return self.label
 
@@ -133,11 +133,11 @@ class Gateway(Declaration):
         yield "port", "all"
 
     def doors(self, endpoints: Mapping[str, Routed]) -> tuple[Door, ...]:
-        """Give all doors, the tailnet's first, each audience's by HTTPS port."""
+        """Return all doors, the tailnet's first, each audience's by HTTPS port."""
         return doors(self.ports, endpoints, always=self.require_key == "always")
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Give the port of every door."""
+        """Return the port of every door."""
         return tuple(door.port for door in doors_of(scope))
 
     def leads_here(self, port: int, https: int) -> bool:
@@ -145,7 +145,7 @@ class Gateway(Declaration):
         return self.ports.knows(port, https)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the keys, the configuration, and the job."""
+        """Yield the keys, the configuration, and the job."""
         del name
         facts = scope.facts
         check_program(self, facts)
@@ -192,8 +192,8 @@ class Gateway(Declaration):
             }
         )
 
-    def _keys(self, scope: Scope) -> Secret:
-        """Give the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
+    def _keys(self, scope: Scope) -> KeyFile:
+        """Return the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
         facts, found, lacking = scope.facts, [], []
         for name, reference, field in self.references:
             try:
@@ -204,7 +204,7 @@ class Gateway(Declaration):
         known = all(key for _, _, key in found)
         values = {key.reveal(): name for name, _, key in reversed(found) if key}  # of two names with one key, the first
         keys = [(name, value) for value, name in reversed(values.items())]
-        return Secret.wish(
+        return KeyFile.of(
             self.key_file,
             render.template(f"{self.server}.keys", keys=keys) if known else None,
             facts.user,
@@ -216,7 +216,7 @@ class Gateway(Declaration):
 
 
 def _header(content: str) -> str:
-    """Give what a gateway that has taken this configuration in says of it."""
+    """Return what a gateway that has taken this configuration in says of it."""
     return next(iter(re.findall(r"X-Macstate-Config (\w+)", content)), "")
 
 
@@ -225,22 +225,22 @@ def _digest(config: str, keys: str) -> str:
 
 
 def doors_of(scope: Scope) -> tuple[Door, ...]:
-    """Give all doors of a Mac, without the ways to what is closed; none without a gateway."""
+    """Return all doors of a Mac, without the ways to what is closed; none without a gateway."""
     gateway = scope.one(Gateway)
     return scope.once("doors", lambda: tuple(_open(scope, gateway.doors(routed(scope)))) if gateway else ())
 
 
 def routed(entries: Entries) -> dict[str, Routed]:
-    """Give what the gateway may lead to, by name."""
+    """Return what the gateway may lead to, by name."""
     return {name: entry for name, entry in entries.entries if isinstance(entry, Routed)}
 
 
 def _open(scope: Scope, found: tuple[Door, ...]) -> Iterator[Door]:
     for door in found:
-        ways = tuple(way for way in door.ways if f"endpoints.{way.name}" not in scope.closed)
+        upstreams = tuple(upstream for upstream in door.upstreams if f"endpoints.{upstream.name}" not in scope.closed)
         states = tuple(state for state in door.states if f"endpoints.{state.name}" not in scope.closed)
-        if ways or door.has_guide:
-            yield replace(door, ways=ways, states=states)
+        if upstreams or door.has_guide:
+            yield replace(door, upstreams=upstreams, states=states)
 
 
 def check_program(gateway: Gateway, facts: Facts) -> None:

@@ -45,7 +45,7 @@ class Ports(Entry):
     """Where Funnel's routes lead, likewise; these doors always ask for a key."""
 
     def door(self, audience: str, https: int, lowest: int) -> int:
-        """Give the loopback port of the door for an audience's HTTPS port; what nobody wrote is worked out."""
+        """Return the loopback port of the door for an audience's HTTPS port; what nobody wrote is worked out."""
         typed: int | dict[int, int] = getattr(self, audience)
         named = {lowest: typed} if isinstance(typed, int) else typed
         return named.get(https) or chosen_port(f"gateway/{audience}/{https}")
@@ -56,14 +56,14 @@ class Ports(Entry):
         worked_out = (chosen_port(f"gateway/{audience}/{https}") for audience in ("tailnet", "funnel"))
         return port in {*typed[0], *typed[1], *worked_out}
 
-    def place(self, audience: str, https: int) -> tuple[str, ...]:
+    def typed_at(self, audience: str, https: int) -> tuple[str, ...]:
         """Say where such a port would be typed."""
         typed: int | dict[int, int] = getattr(self, audience)
         return ("gateway", "ports", audience, *([] if isinstance(typed, int) else [str(https)]))
 
 
 def chosen_port(place: str) -> int:
-    """Give the port of what nobody chose one for: always the same, whatever else stands in the spec."""
+    """Return the port of what nobody chose one for: always the same, whatever else stands in the spec."""
     return 20000 + int(hashlib.sha256(place.encode()).hexdigest(), 16) % 9000
 
 

@@ -55,22 +55,22 @@ def heads(*texts: str) -> Heads:
     return Heads(dict(re.findall(r"(?m)^# door: (\S+) (\d+)$", text)), routes, limits[-1] if limits else "")
 
 
-def told(was: Heads, wish: Heads) -> Iterator[str]:
+def told(old: Heads, new: Heads) -> Iterator[str]:
     """Say what changes, a line for each thing, with ``+``, ``-`` or ``~`` before it."""
-    for audience, route in sorted(was.routes.keys() | wish.routes.keys(), key=lambda pair: (pair[1], pair[0])):
+    for audience, route in sorted(old.routes.keys() | new.routes.keys(), key=lambda pair: (pair[1], pair[0])):
         where = f"{route}{' for the internet' if audience == 'funnel' else ''}"
-        before, after = was.routes.get((audience, route)), wish.routes.get((audience, route))
+        before, after = old.routes.get((audience, route)), new.routes.get((audience, route))
         if after is None:
             yield f"- {where} ends" + (f"; it led to {before.name} on port {before.port}" if before else "")
         elif before is None:
             yield f"+ {where} -> {after.name} on port {after.port}, {_key(after)}"
         else:
-            yield from (f"~ {where}{said}" for said in _changed(before, after, known=bool(was.limit and wish.limit)))
-    for door, port in sorted(wish.doors.items()):
-        if (once := was.doors.get(door, port)) != port:
+            yield from (f"~ {where}{said}" for said in _changed(before, after, known=bool(old.limit and new.limit)))
+    for door, port in sorted(new.doors.items()):
+        if (once := old.doors.get(door, port)) != port:
             yield f"~ the gateway listens on port {port} for {door} (was {once})"
-    if was.limit and wish.limit and was.limit != wish.limit:
-        yield f"~ limit of each key: {wish.limit} (was {was.limit})"
+    if old.limit and new.limit and old.limit != new.limit:
+        yield f"~ limit of each key: {new.limit} (was {old.limit})"
 
 
 def _changed(before: Behind, after: Behind, *, known: bool) -> Iterator[str]:
@@ -91,24 +91,24 @@ def _changed(before: Behind, after: Behind, *, known: bool) -> Iterator[str]:
         yield f" lets through less: no longer {less}"
 
 
-def widened(was: Heads, wish: Heads) -> Iterator[str]:
+def widened(old: Heads, new: Heads) -> Iterator[str]:
     """Say what more the internet reaches by routes that it reaches already."""
-    public = [route for route in wish.routes if route[0] == "funnel"]
+    public = [route for route in new.routes if route[0] == "funnel"]
     for route in public:
-        if (before := was.routes.get(route)) is None:
+        if (before := old.routes.get(route)) is None:
             continue
-        after = wish.routes[route]
+        after = new.routes[route]
         if after.name != before.name:
             yield f"serve/{route[1]} leads the internet to {after.name} now (was {before.name})"
-        elif was.limit and wish.limit and (more := _more(before.allows, after.allows)):
+        elif old.limit and new.limit and (more := _more(before.allows, after.allows)):
             yield f"serve/{route[1]} lets the internet, with a key, ask for more: {more}"
-    if public and was.limit and wish.limit and _rate(wish.limit) > _rate(was.limit):
-        often = "as often as it likes" if wish.limit == "none" else f"more often, {wish.limit}"
-        yield f"each key may ask {often} (was {was.limit}), also from the internet"
+    if public and old.limit and new.limit and _rate(new.limit) > _rate(old.limit):
+        often = "as often as it likes" if new.limit == "none" else f"more often, {new.limit}"
+        yield f"each key may ask {often} (was {old.limit}), also from the internet"
 
 
 def _rate(limit: str) -> float:
-    """Give requests a second."""
+    """Return requests a second."""
     count, _, unit = limit.partition("/")
     return int(count) / UNITS[unit] if unit else float("inf")
 

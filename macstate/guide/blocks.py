@@ -26,7 +26,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Section:
+class Chapter:
     """A heading, and what stands below it."""
 
     title: str
@@ -44,20 +44,20 @@ class Section:
 
 
 def text(words: str) -> Block:
-    """Give a paragraph."""
+    """Return a paragraph."""
     return Block("text", words)
 
 
 def points(lines: Iterable[str]) -> Block:
-    """Give a list."""
+    """Return a list."""
     return Block("list", tuple(lines))
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, on_page: bool = True) -> Block:
-    """Give a table."""
+    """Return a table."""
     return Block("table", tuple(rows), header, on_page=on_page)
 
 
 def code(language: str, where: str, lines: Iterable[str]) -> Block:
-    """Give commands, or what is to be read."""
+    """Return commands, or what is to be read."""
     return Block("code", "\n".join(lines), (), language, where)

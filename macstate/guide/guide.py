@@ -54,7 +54,7 @@ class GuideEntry(Declaration):
     section: ClassVar[str] = "guide"
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the pages, and where Serve leads to them at the tailnet's door."""
+        """Yield the pages, and where Serve leads to them at the tailnet's door."""
         del name
         (mac,) = scope.macs
         gateway, host = mac.one(Gateway), scope.facts.node.name or tailnet_name(mac.entry.hostname, ())

@@ -9,7 +9,7 @@ from typing import Any
 
 from macstate.endpoint.reach import Reach
 from macstate.gateway.pages import HTTPS
-from macstate.guide.blocks import Block, Section, code, points, text
+from macstate.guide.blocks import Block, Chapter, code, points, text
 from macstate.guide.power import power
 from macstate.guide.subject import Subject
 from macstate.kinds.power import PowerEntry
@@ -19,15 +19,15 @@ EVERYTHING = '{"src": ["*"], "dst": ["*"], "ip": ["*"]}'
 SCREEN, SSH = 5900, 22
 
 
-def sections(guide: Subject) -> Iterator[Section]:
-    """Give the sections in their order; what is not there is not told."""
+def sections(guide: Subject) -> Iterator[Chapter]:
+    """Yield the sections in their order; what is not there is not told."""
     if guide.reaches:
-        yield Section("Health", tuple(_health(guide)))
-    yield Section("Security", (points(_security(guide)),))
-    yield Section("Power", tuple(power(guide.mac.one(PowerEntry))))
-    yield Section("Remote access", tuple(_access(guide)))
-    yield Section("Adding an endpoint", tuple(_adding(guide)))
-    yield Section("Tailscale's admin console", tuple(_console(guide)))
+        yield Chapter("Health", tuple(_health(guide)))
+    yield Chapter("Security", (points(_security(guide)),))
+    yield Chapter("Power", tuple(power(guide.mac.one(PowerEntry))))
+    yield Chapter("Remote access", tuple(_access(guide)))
+    yield Chapter("Adding an endpoint", tuple(_adding(guide)))
+    yield Chapter("Tailscale's admin console", tuple(_console(guide)))
 
 
 def _target(each: Reach) -> str:

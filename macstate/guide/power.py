@@ -22,7 +22,7 @@ SWITCHES = {
 
 
 def power(found: PowerEntry | None) -> Iterator[Block]:
-    """Give what the YAML sets, and what holds of every Mac; ``found`` is None where it says nothing of power."""
+    """Yield what the YAML sets, and what holds of every Mac; ``actual`` is None where it says nothing of power."""
     rows = list(_rows(found)) if found else []
     if rows:
         yield table(("System Settings", "Switch", "pmset"), rows)

@@ -29,7 +29,7 @@ def key(guide: Subject) -> Iterator[Block]:
 
 
 def requests(guide: Subject, via: str) -> Iterator[Block]:
-    """Give a request for each endpoint that is reached that way, and a chat for each that has a model.
+    """Yield a request for each endpoint that is reached that way, and a chat for each that has a model.
 
     The one that a new client has made already is left out.
     """
@@ -52,17 +52,17 @@ def chats(each: Reach) -> bool:
 
 
 def request(each: Reach) -> list[str]:
-    """Give the one request that shows how to use an endpoint."""
+    """Return the one request that shows how to use an endpoint."""
     return chat(each) if chats(each) else asked(each, each.via)
 
 
 def asked(each: Reach, via: str) -> list[str]:
-    """Give a request that answers at once: its models, or what the spec names as an example."""
+    """Return a request that answers at once: its models, or what the spec names as an example."""
     return [f"{_curl(each, via)} {shlex.quote(each.url(via) + each.example)}"]
 
 
 def chat(each: Reach) -> list[str]:
-    """Give a chat with its first model."""
+    """Return a chat with its first model."""
     body = json.dumps({"model": each.models[0][0], "messages": [{"role": "user", "content": "Say hello."}]})
     url = shlex.quote(f"{each.base(each.via)}/chat/completions")
     return [f"{_curl(each, each.via)} --json {shlex.quote(body)} \\", f"  {url}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from macstate.guide import requests as guide_requests
-from macstate.guide.blocks import Block, Section, code, points, text
+from macstate.guide.blocks import Block, Chapter, code, points, text
 from macstate.guide.subject import Subject
 
 INSTALL = (
@@ -17,10 +17,10 @@ INSTALL = (
 """One line a system."""
 
 
-def connect(guide: Subject) -> Section:
+def connect(guide: Subject) -> Chapter:
     """Say how a new device gets to the Mac, and what to ask of it first."""
     tailnet = guide.via == "tailnet" or not guide.public
-    return Section("Connect", (*(_tailnet(guide) if tailnet else _internet()), *_first(guide)))
+    return Chapter("Connect", (*(_tailnet(guide) if tailnet else _internet()), *_first(guide)))
 
 
 def _tailnet(guide: Subject) -> Iterator[Block]:

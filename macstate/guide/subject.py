@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def via(self) -> str:
-        """Give the way that the variables and examples take: the tailnet's, where it has a route to anything."""
+        """Return the way that the variables and examples take: the tailnet's, where it has a route to anything."""
         return "tailnet" if any(each.tailnet for each in self.reaches) else "funnel"
 
     @property
@@ -63,7 +63,7 @@ class Subject:
         return next((each for each in self.reaches if each.url(self.via)), None)
 
     @property
-    def asks(self) -> bool:
+    def needs_key(self) -> bool:
         """Whether anything needs a key that way."""
         return any(each.needs_key(self.via) for each in self.reaches if each.url(self.via))
 
@@ -78,8 +78,8 @@ class Subject:
     @property
     def tailscale_ssh(self) -> bool:
         """Whether its SSH server is Tailscale's."""
-        wished = getattr(self.mac.one(TailscaleEntry), "ssh", None)
-        return bool(self.mac.entry.login == "tailscale" if wished is None else wished)
+        wanted = getattr(self.mac.one(TailscaleEntry), "ssh", None)
+        return bool(self.mac.entry.login == "tailscale" if wanted is None else wanted)
 
     @property
     def shares_screen(self) -> bool:

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from macstate.endpoint.reach import Reach, chief, variables
 from macstate.guide import requests as guide_requests
-from macstate.guide.blocks import Block, Section, code, table, text
+from macstate.guide.blocks import Block, Chapter, code, table, text
 from macstate.guide.subject import Subject
 
 NO_KEY = "unused"
 
 
-def sections(guide: Subject) -> Iterator[Section]:
-    """Give the sections in their order; what is not there is not told."""
+def sections(guide: Subject) -> Iterator[Chapter]:
+    """Yield the sections in their order; what is not there is not told."""
     if guide.reaches:
-        yield Section("Endpoints", tuple(_endpoints(guide)))
+        yield Chapter("Endpoints", tuple(_endpoints(guide)))
     if models := [(model, about or model, each) for each in guide.reaches for model, about in each.models]:
         rows = [(f"`{model}`", about, each.name) for model, about, each in models]
         rows += [
@@ -25,30 +25,34 @@ def sections(guide: Subject) -> Iterator[Section]:
             for alias, model in each.aliases
         ]
         table_of = table(("Identifier", "What it is", "Endpoint"), rows)
-        yield Section("Models", (text("Type an identifier exactly as it is here."), table_of))
+        yield Chapter("Models", (text("Type an identifier exactly as it is here."), table_of))
     if any(variables(guide.reaches, guide.via)):
-        yield Section("Environment", tuple(_environment(guide)))
+        yield Chapter("Environment", tuple(_environment(guide)))
     if requests := tuple(guide_requests.requests(guide, guide.via)):
-        yield Section("Requests", requests)
+        yield Chapter("Requests", requests)
     if guide.via == "tailnet" and guide.public:
-        yield Section("From the internet", tuple(_internet(guide)))
+        yield Chapter("From the internet", tuple(_internet(guide)))
     if guide.reaches:
-        yield Section("Architecture", (code("text", "", _drawing(guide)),))
+        yield Chapter("Architecture", (code("text", "", _drawing(guide)),))
 
 
 def _drawing(guide: Subject) -> Iterator[str]:
-    places = [each.place(via) for each in guide.reaches for via in ("tailnet", "funnel")]
+    places = [each.short_url(via) for each in guide.reaches for via in ("tailnet", "funnel")]
     width = max(map(len, places), default=0)
     for each in guide.reaches:
         server = f"{each.name} 127.0.0.1:{each.port}"
-        doors = {door.audience: door.port for door in guide.doors if each.name in {way.name for way in door.ways}}
+        doors = {
+            door.audience: door.port
+            for door in guide.doors
+            if each.name in {upstream.name for upstream in door.upstreams}
+        }
         gate = f"{guide.gateway.server} 127.0.0.1:" if guide.gateway else ""
         door = f"{gate}{doors['tailnet']} -> " if "tailnet" in doors else ""
         public = f"{gate}{doors['funnel']}, needs a key -> " if "funnel" in doors else ""
         if each.tailnet:
-            yield f"tailnet  {each.place('tailnet'):<{width}} -> Tailscale Serve  -> {door}{server}"
+            yield f"tailnet  {each.short_url('tailnet'):<{width}} -> Tailscale Serve  -> {door}{server}"
         if each.internet:
-            yield f"internet {each.place('funnel'):<{width}} -> Tailscale Funnel -> {public}{server}"
+            yield f"internet {each.short_url('funnel'):<{width}} -> Tailscale Funnel -> {public}{server}"
         if not (each.tailnet or each.internet):
             yield f"nobody   -> {server}"
 
@@ -75,7 +79,7 @@ def _needs_key(each: Reach) -> str:
 
 def _internet(guide: Subject) -> Iterator[Block]:
     yield text("The URL and a key are enough. Tailscale is not needed.")
-    if not guide.asks:
+    if not guide.needs_key:
         yield from guide_requests.key(guide)
     yield from guide_requests.requests(guide, "funnel")
 
@@ -87,8 +91,8 @@ def _environment(guide: Subject) -> Iterator[Block]:
             "`OPENAI_API_BASE`. Every other endpoint has a variable of its own."
         )
     lines = [f"export {name}={shlex.quote(url)}" for name, url in variables(guide.reaches, guide.via)]
-    yield code("sh", "laptop", [*lines, *([] if guide.asks else [f"export OPENAI_API_KEY={NO_KEY}"])])
-    if not guide.asks:
+    yield code("sh", "laptop", [*lines, *([] if guide.needs_key else [f"export OPENAI_API_KEY={NO_KEY}"])])
+    if not guide.needs_key:
         yield text("Within the tailnet no key is needed. The libraries insist on one, so any text will do.")
     elif not (guide.first and guide.first.needs_key(guide.via)):
         yield from guide_requests.key(guide)

@@ -18,8 +18,8 @@ class Change:
 
     id: str
     action: Literal["create", "update", "remove"]
-    wish: Resource | None
-    was: Resource | None
+    want: Resource | None
+    have: Resource | None
     why: str = ""
     """A reason where the difference alone does not tell."""
     foreign: bool = False
@@ -34,7 +34,7 @@ class Change:
     @property
     def kind(self) -> type[Resource]:
         """The resource's class."""
-        if resource := self.wish or self.was:
+        if resource := self.want or self.have:
             return type(resource)
         if self.gone:
             return self.gone
@@ -43,27 +43,27 @@ class Change:
     @property
     def root(self) -> bool:
         """Whether it needs root."""
-        resource = self.wish or self.was
+        resource = self.want or self.have
         return self.recorded_by_root if resource is None else resource.root
 
     @property
     def owned(self) -> bool:
         """Whether it is recorded as an object; a setting's record only names the fields that we have set."""
-        resource = self.wish or self.was
+        resource = self.want or self.have
         return resource is None or resource.owned
 
     @property
     def interrupts(self) -> str:
         """What ends for a moment, or for good."""
-        if self.wish is None:
-            return self.was.interrupts(self.was) if self.was else ""
-        return self.wish.interrupts(self.was) if self.action == "update" else ""
+        if self.want is None:
+            return self.have.interrupts(self.have) if self.have else ""
+        return self.want.interrupts(self.have) if self.action == "update" else ""
 
     @property
     def fields(self) -> list[tuple[str, Any, Any]]:
         """What differs, as (field, from, to)."""
-        wish, was = self.wish or self.rest, self.was if self.action == "update" else None
-        return [(name, getattr(was, name, None), getattr(wish, name)) for name in wish.unlike(was)] if wish else []
+        want, have = self.want or self.rest, self.have if self.action == "update" else None
+        return [(name, getattr(have, name, None), getattr(want, name)) for name in want.unlike(have)] if want else []
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Plan:
     """Why it cannot be carried out."""
     notes: tuple[tuple[str, str], ...] = ()
     """What goes on by itself, or is worth knowing."""
-    as_wished: frozenset[str] = frozenset()
+    adoptable: frozenset[str] = frozenset()
     """What is exactly as wished, and in no record: made by hand, or the record is lost."""
     left: Mapping[str, str] = field(default_factory=dict)
     """What of the spec, or of ours, stays as it is because it cannot be read or done now, with the reason."""

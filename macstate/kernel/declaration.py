@@ -23,7 +23,7 @@ class Declaration(Entry):
         return False
 
     def job_label(self, name: str) -> str:
-        """Give the launchd label of its job; empty: it has none that a person calls by a name."""
+        """Return the launchd label of its job; empty: it has none that a person calls by a name."""
         del name
         return ""
 
@@ -33,12 +33,12 @@ class Declaration(Entry):
         return False
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Give the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
+        """Yield the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
         del name
         yield from ()
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Give the loopback ports of its server."""
+        """Return the loopback ports of its server."""
         del scope
         return ()
 
@@ -54,4 +54,4 @@ class Declaration(Entry):
 
     @abstractmethod
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the resources that it stands for on a Mac with these facts."""
+        """Yield the resources that it stands for on a Mac with these facts."""

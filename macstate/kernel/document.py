@@ -8,7 +8,7 @@ from typing import Self
 
 from macstate.kernel.change import Change
 from macstate.kernel.outputs import Outputs
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Step
 
 
@@ -17,15 +17,15 @@ class InOneDocument(Resource):
 
     @classmethod
     @abstractmethod
-    def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
-        """Give what is to stay as it was found, and must be out of the document while these changes are carried out."""
+    def disturbed(cls, changes: Sequence[Change], actual: Actual) -> tuple[Self, ...]:
+        """Return what stays as it is, and must be out of the document while these changes are carried out."""
 
     @classmethod
     @abstractmethod
-    def written(cls, found: Found, gone: Sequence[Self]) -> Outputs:
-        """Give what would be read after ``gone`` was taken out."""
+    def written(cls, actual: Actual, gone: Sequence[Self]) -> Outputs:
+        """Return what would be read after ``gone`` was taken out."""
 
     @classmethod
     @abstractmethod
-    def write(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
+    def write(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Write the document with ``wished`` put in and ``gone`` taken out."""

@@ -36,7 +36,7 @@ done | base64 | tr -d '\\n'
 
 
 @dataclass
-class Entry:
+class JournalLine:
     """This run's line."""
 
     spec: str
@@ -48,12 +48,12 @@ class Entry:
     when: str = field(default_factory=lambda: datetime.now(UTC).strftime(TIME))
 
     @classmethod
-    def of(cls, plan: Plan, spec: str) -> Entry:
+    def of(cls, plan: Plan, spec: str) -> JournalLine:
         """Begin a run."""
         return cls(spec, [title for batch in plan.batches for title in batch.titles])
 
     def words(self, who: str, *also: str, failed: str = "") -> tuple[str, ...]:
-        """Give ``apply.sh``'s line where these are done too; where one of its steps fails, it says that there."""
+        """Return ``apply.sh``'s line where these are done too; where one of its steps fails, it says that there."""
         done = [*self.done, *also]
         begin = {"run": self.run, "when": self.when, "who": who, "spec": self.spec}
         text = json.dumps({**begin, "changes": self.changes, "done": done}, ensure_ascii=False).removesuffix("}")
@@ -91,7 +91,7 @@ def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
 
 
 def told(entry: dict[str, Any]) -> Iterator[str]:
-    """Give the short lines that tell of a run: when (by this laptop's clock), how it ended, by whom; and what of it."""
+    """Yield the short lines that tell of a run: when (by this laptop's clock), how it ended, by whom, what it did."""
     word, _, why = str(entry.get("outcome", "")).partition(": ")
     verbs = {title.partition(" ")[0] for title in entry["done"]}
     if word == "applied" and len(verbs) == 1 and (by_hand := BY_HAND.get(*verbs)):

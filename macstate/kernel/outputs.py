@@ -39,8 +39,8 @@ class Readable(Frozen):
         """Turn what the tools printed into what was found; a name that is missing leaves its fields unknown."""
 
 
-def each(outputs: Outputs, probe: str) -> Iterator[tuple[str, str]]:
-    """Give (argument, output) of every run of one probe; the argument is empty where it has none."""
+def runs_of(outputs: Outputs, probe: str) -> Iterator[tuple[str, str]]:
+    """Yield (argument, output) of every run of one probe; the argument is empty where it has none."""
     for name, output in outputs.items():
         if name == probe or name.startswith(probe + " "):
             yield name[len(probe) + 1 :], output

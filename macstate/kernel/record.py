@@ -13,7 +13,7 @@ SETTING, STOPPED = "set", "stopped"
 
 
 @dataclass(frozen=True)
-class Line:
+class Recorded:
     """What is known of one id."""
 
     state: str
@@ -28,7 +28,7 @@ class Line:
 class Record:
     """Both files of a Mac. Their checksums notice that another run was here meanwhile."""
 
-    lines: Mapping[str, Line] = field(default_factory=dict)
+    lines: Mapping[str, Recorded] = field(default_factory=dict)
     sums: Mapping[bool, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
     """Where a line stands that is none of ours, as ``/var/db/macstate/owned:3``: what it named is nobody's now."""
@@ -48,13 +48,13 @@ class Record:
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:
         """Read ``STATE<TAB>ID<TAB>FINGERPRINT`` lines; what is no such line is not ours."""
-        lines: dict[str, Line] = {}
+        lines: dict[str, Recorded] = {}
         damaged: list[str] = []
         for root, text in texts.items():
             for number, line in enumerate(text.split("\n"), start=1):
                 state, name, fingerprint = (*line.split("\t", 2), "", "")[:3]
                 if name and state in STATES and not re.search("[\ud800-\udfff]", line):  # UTF-8
-                    lines[name] = Line(state, fingerprint, root)
+                    lines[name] = Recorded(state, fingerprint, root)
                 elif line:
                     damaged.append(f"{'' if root else '~/'}{FOLDERS[root]}/owned:{number}")
         return cls(lines, sums, tuple(damaged))

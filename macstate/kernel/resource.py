@@ -85,9 +85,9 @@ class Resource(Readable):
         """The ids of what it takes in when it is changed: where one of these changes, it has to be changed too."""
         return ()
 
-    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+    def unguarded(self, desired: Mapping[str, Resource]) -> str:
         """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
-        del wishes
+        del desired
         return ""
 
     @property
@@ -101,18 +101,18 @@ class Resource(Readable):
         return ""
 
     def as_text(self, field: str) -> str | None:
-        """Give a field that is best told line by line as text."""
+        """Return a field that is best told line by line as text."""
         value = getattr(self, field)
         return value if isinstance(value, str) and "\n" in value.rstrip("\n") else None
 
-    def dangers(self, was: Self | None) -> Iterator[str]:
-        """Give the names of the overrides that leading to it from what was found needs."""
-        del was
+    def dangers(self, have: Self | None) -> Iterator[str]:
+        """Yield the names of the overrides that leading to it from what was found needs."""
+        del have
         yield from ()
 
-    def interrupts(self, was: Self | None) -> str:
+    def interrupts(self, have: Self | None) -> str:
         """Say what ends for a moment, or for good, while it is changed."""
-        del was
+        del have
         return ""
 
     def brief(self, *, going: bool = False) -> str:
@@ -120,24 +120,24 @@ class Resource(Readable):
         del going
         return ""
 
-    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+    def because(self, have: Self, differing: Sequence[str], state: str) -> str:
         """Say why it is not as wished, where the differing fields do not tell; ``state``: the record's word for it."""
-        del was, differing, state
+        del have, differing, state
         return ""
 
-    def in_short(self, was: Self | None, differing: Sequence[str]) -> str:
+    def in_short(self, have: Self | None, differing: Sequence[str]) -> str:
         """Say what a change of these fields is, where one sentence tells more than they do; empty: it does not."""
-        del was, differing
+        del have, differing
         return ""
 
-    def note(self, was: Self | None) -> str:
+    def note(self, have: Self | None) -> str:
         """Tell what a person should know of it though nothing is to be done."""
-        del was
+        del have
         return ""
 
-    def against(self, was: Self | None) -> str:
+    def against(self, have: Self | None) -> str:
         """Say why it can neither be made nor left as it was found; empty: it can."""
-        del was
+        del have
         return ""
 
     @property
@@ -151,9 +151,9 @@ class Resource(Readable):
         fields = (name for name in type(self).model_fields if name not in self.not_compared)
         return {name: value for name in fields if (value := getattr(self, name)) is not None}
 
-    def unlike(self, was: Self | None) -> list[str]:
+    def unlike(self, have: Self | None) -> list[str]:
         """Name the wished fields that were found otherwise."""
-        return [name for name, value in self.managed.items() if was is None or getattr(was, name) != value]
+        return [name for name, value in self.managed.items() if have is None or getattr(have, name) != value]
 
     def config_loaded(self, recorded: str) -> bool:
         """Say whether what the record holds of the last change is what is wished now (``reload`` kinds only)."""
@@ -165,7 +165,7 @@ class Resource(Readable):
         text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Lead from what was found to what is wished."""
         raise NotImplementedError
 
@@ -177,25 +177,25 @@ class Resource(Readable):
         """Take away what is somebody else's; what can be kept is set aside."""
         yield from self.remove()
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
-        """Give what is wished with what has to be remembered of a Mac as it was found; None: it is wished no longer."""
-        del found, wishes
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
+        """Return the desired one with what must be remembered of the actual Mac; None: it is desired no longer."""
+        del actual, desired
         return self
 
     @classmethod
     def in_the_way(
-        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+        cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Give (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
+        """Yield (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
 
         ``going``: the ids of what is ours and is removed.
         """
-        del wishes, found, going
+        del desired, actual, going
         yield from ()
 
 
 @dataclass(frozen=True)
-class Found:
+class Actual:
     """A Mac as it is."""
 
     facts: Facts
@@ -205,7 +205,7 @@ class Found:
     """Why something is unknown, by the beginning of the ids that it concerns."""
     outputs: Mapping[str, Outputs] = field(default_factory=dict)
     """What the tools printed, by kind."""
-    asked: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
     """What endpoints answered, where the probe was to ask them."""
     kinds: tuple[type[Resource], ...] = field(kw_only=True)
     """What was looked for, in the order in which it is changed."""

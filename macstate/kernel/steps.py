@@ -210,7 +210,7 @@ class HeadLine:
 
 
 def _poured(content: bytes) -> tuple[str, str]:
-    """Give how many bytes there are, by which a write that stopped halfway is noticed, and the bytes."""
+    """Return how many bytes there are, by which a write that stopped halfway is noticed, and the bytes."""
     return str(len(content)), b64encode(content).decode()
 
 

@@ -8,6 +8,7 @@ from macstate.kinds.firewall import Firewall, FirewallEntry
 from macstate.kinds.guide import GuidePages
 from macstate.kinds.home_file import HomeFile
 from macstate.kinds.host_name import HostName, HostNameEntry
+from macstate.kinds.key_file import KeyFile
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.line import Line
 from macstate.kinds.model import Model
@@ -15,7 +16,6 @@ from macstate.kinds.power import Power, PowerEntry
 from macstate.kinds.power_schedule import PowerSchedule, PowerScheduleEntry
 from macstate.kinds.remote_login import RemoteLogin, RemoteLoginEntry
 from macstate.kinds.screen_sharing import ScreenSharing, ScreenSharingEntry
-from macstate.kinds.secret import Secret
 from macstate.kinds.serve import Serve
 from macstate.kinds.software_update import SoftwareUpdate, SoftwareUpdateEntry
 from macstate.kinds.sysctl import Sysctl
@@ -30,7 +30,7 @@ KINDS: tuple[type[Resource], ...] = (
     RemoteLogin,
     SoftwareUpdate,
     Sysctl,
-    Secret,  # before the files that include it, and are checked with it
+    KeyFile,  # before the files that include it, and are checked with it
     File,
     GuidePages,  # before the gateway that serves it
     Launchd,

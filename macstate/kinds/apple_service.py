@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Run, Step
 from macstate.kinds.launchd import launchctl
@@ -14,11 +14,11 @@ SLOWEST_STOP = 30
 """Seconds it may take to be gone."""
 
 
-def asked(label: str) -> str:
-    """Give the part of the probe that reads a job."""
+def script_of(label: str) -> str:
+    """Return the part of the probe that reads a job."""
     return f"""
-section "launchctl print-disabled" launchctl print-disabled system
-section "launchctl print" launchctl print "system/{label}"
+reply "launchctl print-disabled" launchctl print-disabled system
+reply "launchctl print" launchctl print "system/{label}"
 """
 
 
@@ -39,8 +39,8 @@ class AppleService(Resource):
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read the override, and whether the job is loaded; unknown as long as either is."""
         target = f"system/{cls.label}"
-        domains = {argument for argument, _ in each(outputs, "launchctl print-disabled")}
-        jobs = [text for argument, text in each(outputs, "launchctl print") if argument in {"", target}]
+        domains = {argument for argument, _ in runs_of(outputs, "launchctl print-disabled")}
+        jobs = [text for argument, text in runs_of(outputs, "launchctl print") if argument in {"", target}]
         if not domains & {"", "system"}:
             return
         if not dict(launchctl.overrides(outputs)).get(target, True):
@@ -48,9 +48,9 @@ class AppleService(Resource):
         elif jobs and (not jobs[0] or cls.label in jobs[0]):
             yield cls.model_validate({"enabled": jobs[0].startswith((f"{target} =", f"{cls.label} ="))})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Clear the override and load Apple's own plist, or set the override and boot the job out."""
-        del was
+        del have
         target = f"system/{self.label}"
         yield Run(("launchctl", "enable" if self.enabled else "disable", target))
         yield from launchctl.bootout(target, SLOWEST_STOP)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from macstate.kernel.declaration import Declaration
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Aside, Delete, Step, Write
 from macstate.language import meant
 from macstate.language.types import AbsolutePath
 
 if TYPE_CHECKING:
-    from macstate.kernel.resource import Found
+    from macstate.kernel.resource import Actual
     from macstate.language.scope import Scope
 
 
@@ -50,7 +50,7 @@ class FileEntry(Declaration):
         yield "way", name
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the one file."""
+        """Yield the one file."""
         del scope
         yield File(key=name.lstrip("/"), content=self.content, permissions=f"0 {int(self.mode, 8):o}")
 
@@ -63,8 +63,8 @@ class File(Resource):
     script: ClassVar[str] = """
 { listed file; recorded "$roots" file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$root$path" ] || {
-    section "stat $path" stat -f '%u %Lp' "$root$path"
-    section "cat $path" text "$root$path"
+    reply "stat $path" stat -f '%u %Lp' "$root$path"
+    reply "cat $path" text "$root$path"
   }
 done
 """
@@ -108,7 +108,7 @@ done
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read owner, mode and content of what exists."""
-        for path, text in each(outputs, "stat"):
+        for path, text in runs_of(outputs, "stat"):
             yield cls(
                 key=path.lstrip("/"),
                 content=outputs.get(f"cat {path}"),
@@ -116,16 +116,16 @@ done
                 unreadable="" if f"cat {path}" in outputs else f"{path} cannot be read",
             )
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give it with whether its place is taken by somebody else's text."""
-        del wishes
-        was = found.resources.get(self.id)
-        theirs = self.id not in found.record.lines and isinstance(was, File) and was.content != self.content
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
+        """Return it with whether its place is taken by somebody else's text."""
+        del desired
+        have = actual.resources.get(self.id)
+        theirs = self.id not in actual.record.lines and isinstance(have, File) and have.content != self.content
         return self.model_copy(update={"replaces": theirs})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Write it whole; what somebody else had there is kept."""
-        del was
+        del have
         if self.replaces:
             yield Aside(self.id, self.path, "cp")
         mode = int((self.permissions or "").split()[1], 8)

@@ -47,7 +47,7 @@ class FirewallEntry(Declaration):
         yield from ((kind, path) for path in self.allow for kind in ("path", "program"))
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give one resource for the switches and one an allowed program."""
+        """Yield one resource for the switches and one an allowed program."""
         del name
         switches = self.model_dump(exclude={"allow"})
         if any(value is not None for value in switches.values()):
@@ -72,7 +72,7 @@ class Firewall(Resource):
     )
     script: ClassVar[str] = f"""
 for option in getglobalstate getblockall getstealthmode listapps; do
-  section "socketfilterfw --$option" "$root{TOOL}" "--$option"
+  reply "socketfilterfw --$option" "$root{TOOL}" "--$option"
 done
 """
 
@@ -88,9 +88,9 @@ done
         """Rules are objects; the switches always exist, and so do the rules of macOS' own programs."""
         return self.key != "state" and not self.key.startswith(MACOS)
 
-    def dangers(self, was: Self | None) -> Iterator[str]:
+    def dangers(self, have: Self | None) -> Iterator[str]:
         """Tell of a Mac without a firewall."""
-        if self.enabled is False and "enabled" in self.unlike(was):
+        if self.enabled is False and "enabled" in self.unlike(have):
             yield "firewall-off"
 
     def brief(self, *, going: bool = False) -> str:
@@ -118,14 +118,14 @@ done
             if path.startswith("/"):  # since macOS 15 a rule may name a bundle instead
                 yield cls(key=f"allow{path}", allowed=verdict == "Allow")
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Throw the switches that differ; add a rule (as blocked or allowed by macOS' mood), then allow it."""
         if self.key == "state":
-            for name in self.unlike(was):
+            for name in self.unlike(have):
                 yield Run((TOOL, SWITCHES[name], "on" if getattr(self, name) else "off"))
             return
         path = self.key.removeprefix("allow")
-        if was is None:
+        if have is None:
             yield Run((TOOL, "--add", path))
         yield Run((TOOL, "--unblockapp", path))
 

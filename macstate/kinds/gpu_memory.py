@@ -65,7 +65,7 @@ class GpuMemory(Declaration):
         yield "label", LABEL
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the setting, and the job that sets it at boot: it is gone then, and /etc/sysctl.conf is not read.
+        """Yield the setting, and the job that sets it at boot: it is gone then, and /etc/sysctl.conf is not read.
 
         Raises:
             MacstateError: this Mac has no such limit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal, Self
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Delete, Step, Write
 from macstate.kinds.file import permissions
@@ -25,12 +25,12 @@ class GuidePages(Resource):
     script: ClassVar[str] = f"""
 for form in {" ".join(NAMES.values())}; do
   [ ! -e "$root{FOLDER}/$form" ] || {{
-    section "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
-    section "cat $form" text "$root{FOLDER}/$form"
+    reply "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
+    reply "cat $form" text "$root{FOLDER}/$form"
   }}
   [ ! -f "$root{ONCE}/$form" ] || [ -L "$root{ONCE}/$form" ] || once=yes
 done
-[ -z "${{once-}}" ] || section once true
+[ -z "${{once-}}" ] || reply once true
 """
     implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
 
@@ -61,17 +61,17 @@ done
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read what is there of the three."""
-        modes = {permissions(text) for _, text in each(outputs, "stat")}
+        modes = {permissions(text) for _, text in runs_of(outputs, "stat")}
         texts = {field: outputs.get(f"cat {name}", "") for field, name in NAMES.items()}
         if modes or "once" in outputs:
             mode = min(modes - {"0 644"}, key=str, default="0 644")
             yield cls.model_validate({**texts, "permissions": mode, "once": "once" in outputs})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Write all three."""
         for field, name in NAMES.items():
             yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
-        if was and was.once:
+        if have and have.once:
             yield from self._deleted(ONCE)
 
     def remove(self) -> Iterator[Step]:

@@ -20,8 +20,8 @@ mode_of() { # FILE: owner and mode
 }
 { listed home_file; recorded "$users" home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
   [ ! -e "$path" ] || {
-    section "stat $path" mode_of "$path"
-    section "cat $path" text "$path"
+    reply "stat $path" mode_of "$path"
+    reply "cat $path" text "$path"
   }
 done
 """

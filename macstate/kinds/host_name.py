@@ -34,7 +34,7 @@ class HostNameEntry(Declaration):
         return {"name": value} if isinstance(value, str) else value
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the three names as one setting."""
+        """Yield the three names as one setting."""
         del name, scope
         yield HostName(computer=self.name, local=self.name, host=self.name)
 
@@ -59,9 +59,9 @@ class HostName(Resource):
         if any(text is not None for text in texts.values()):
             yield cls.model_validate({field: None if text is None else _name(text) for field, text in texts.items()})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Set each that differs."""
-        for field in self.unlike(was):
+        for field in self.unlike(have):
             yield Run(("scutil", "--set", SETTINGS[field], getattr(self, field)))
 
 

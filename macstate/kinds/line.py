@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import HeadLine, Step
 
@@ -15,12 +15,12 @@ OURS = r"(?:Include|if \[ -r) \"[^\"]*/\.config/macstate/[^\"]*\".*"
 
 
 def includes(path: str) -> str:
-    """Give the line with which ssh reads a file too."""
+    """Return the line with which ssh reads a file too."""
     return f'Include "{path}"'
 
 
 def sources(path: str) -> str:
-    """Give the line with which zsh and bash read a file too, if it is there."""
+    """Return the line with which zsh and bash read a file too, if it is there."""
     return f'if [ -r "{path}" ]; then . "{path}"; fi # macstate'
 
 
@@ -33,7 +33,7 @@ class Line(Resource):
     absent: ClassVar[tuple[int, ...]] = (1,)
     script: ClassVar[str] = """
 { listed line; recorded "$users" line | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$path" ] || section "grep $path" grep -F '/.config/macstate/' "$path"
+  [ ! -e "$path" ] || reply "grep $path" grep -F '/.config/macstate/' "$path"
 done
 """
 
@@ -52,17 +52,17 @@ done
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read our line out of what mentions our folder."""
-        for path, text in each(outputs, "grep"):
+        for path, text in runs_of(outputs, "grep"):
             found = next((line for line in text.splitlines() if re.fullmatch(OURS, line)), "")
             yield cls(key=path.lstrip("/"), text=found)
 
     def brief(self, *, going: bool = False) -> str:
-        """Give the line."""
+        """Return the line."""
         return "macstate's line goes, and all else in the file stays" if going else f"the first line: {self.text}"
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Put it first, in place of an older one."""
-        yield HeadLine(f"/{self.key}", was.text or "" if was else "", self.text or "")
+        yield HeadLine(f"/{self.key}", have.text or "" if have else "", self.text or "")
 
     def remove(self) -> Iterator[Step]:
         """Take it out."""

@@ -84,7 +84,7 @@ class PowerEntry(Declaration):
     """Forbid every sleep, whatever the power source. It also vetoes the emergency sleep on overheating."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give one resource a power source that is named, and one for the system-wide switch."""
+        """Yield one resource a power source that is named, and one for the system-wide switch."""
         del name, scope
         for source in FLAGS:
             if profile := getattr(self, source):
@@ -117,9 +117,9 @@ class Power(Profile, Resource):
         if "IOPMrootDomain" in (tree := outputs.get("ioreg -r -c IOPMrootDomain -d 1", "")):
             yield cls.model_validate({"key": "system", "disablesleep": '"SleepDisabled" = Yes' in tree})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Set what differs in one call: pmset writes all of its pairs or, on a mistake, none."""
-        pairs = [word for name in self.unlike(was) for word in (name, str(int(getattr(self, name))))]
+        pairs = [word for name in self.unlike(have) for word in (name, str(int(getattr(self, name))))]
         if pairs and self.key == "system":
             yield Run(("pmset", "-a", *pairs))
         elif pairs:

@@ -64,7 +64,7 @@ class PowerScheduleEntry(Declaration):
         return {field: {"at": each} if isinstance(each, str) else each for field, each in value.items()}
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the pair as one setting, for pmset writes both at once."""
+        """Yield the pair as one setting, for pmset writes both at once."""
         del name, scope
         wake = self.wake.text("wakeorpoweron") if self.wake else None
         sleep = self.sleep.text("sleep") if self.sleep else None
@@ -102,12 +102,12 @@ class PowerSchedule(Resource):
             pair[field] = f"{kind} {hour:02}:{match['minute']} {days}"
         yield cls.model_validate(pair)
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Write the pair: the half that is not wished stays as it was found."""
         words: list[str] = []
         for field in ("wake", "sleep"):
-            wished = getattr(self, field)
-            if event := getattr(was, field, None) if wished is None else wished:
+            wanted = getattr(self, field)
+            if event := getattr(have, field, None) if wanted is None else wanted:
                 kind, at, days = event.split()
                 words += [kind, DAYS[days], f"{at}:00"]
         yield Run(("pmset", "repeat", *(words or ["cancel"])))

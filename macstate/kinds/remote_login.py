@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.resource import Resource
-from macstate.kinds.apple_service import AppleService, asked
+from macstate.kinds.apple_service import AppleService, script_of
 
 if TYPE_CHECKING:
     from macstate.language.scope import Scope
@@ -30,7 +30,7 @@ class RemoteLoginEntry(Declaration):
     """Whether it answers. Who may log in is set in System Settings; Tailscale SSH does not need it."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the one switch."""
+        """Yield the one switch."""
         del name, scope
         yield RemoteLogin(enabled=self.enabled)
 
@@ -41,6 +41,6 @@ class RemoteLogin(AppleService):
     kind: ClassVar[str] = "remote_login"
     label: ClassVar[str] = LABEL
     plist: ClassVar[str] = "/System/Library/LaunchDaemons/ssh.plist"
-    script: ClassVar[str] = asked(LABEL)
+    script: ClassVar[str] = script_of(LABEL)
 
     key: Literal["sshd"] = "sshd"

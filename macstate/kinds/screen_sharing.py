@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.resource import Resource
-from macstate.kinds.apple_service import AppleService, asked
+from macstate.kinds.apple_service import AppleService, script_of
 
 if TYPE_CHECKING:
     from macstate.language.scope import Scope
@@ -30,7 +30,7 @@ class ScreenSharingEntry(Declaration):
     """Whether the service runs. Who may see and control is granted once, in System Settings."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the one switch."""
+        """Yield the one switch."""
         del name, scope
         yield ScreenSharing(enabled=self.enabled)
 
@@ -41,13 +41,13 @@ class ScreenSharing(AppleService):
     kind: ClassVar[str] = "screen_sharing"
     label: ClassVar[str] = LABEL
     plist: ClassVar[str] = "/System/Library/LaunchDaemons/com.apple.screensharing.plist"
-    script: ClassVar[str] = asked(LABEL)
+    script: ClassVar[str] = script_of(LABEL)
 
     key: Literal["service"] = "service"
 
-    def note(self, was: Self | None) -> str:
+    def note(self, have: Self | None) -> str:
         """Tell whoever turns it on what no command can do."""
-        on = self.enabled and not (was and was.enabled)
+        on = self.enabled and not (have and have.enabled)
         return (
             "at the Mac, once: System Settings > General > Sharing > Screen Sharing (i) says who may control it"
             if on

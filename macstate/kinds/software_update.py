@@ -52,7 +52,7 @@ class SoftwareUpdateEntry(Declaration):
     """Install updates of applications from the App Store."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the switches as one setting."""
+        """Yield the switches as one setting."""
         del name, scope
         yield SoftwareUpdate.model_validate(self.model_dump())
 
@@ -78,9 +78,9 @@ class SoftwareUpdate(Resource):
         if any(probe in outputs for probe in cls.probes):
             yield cls.model_validate({field: _read(outputs, *keys) for field, keys in KEYS.items()})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Write the keys of each that differs."""
-        for field in self.unlike(was):
+        for field in self.unlike(have):
             domain, *keys = KEYS[field]
             for key in keys:
                 yield Run(("defaults", "write", domain, key, "-bool", str(getattr(self, field)).lower()))

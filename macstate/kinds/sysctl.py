@@ -33,7 +33,7 @@ class Sysctl(Resource):
         if match := re.search(line, outputs.get(f"sysctl {WIRED_LIMIT}", ""), re.MULTILINE):
             yield cls(value=int(match[1]))
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Set it, from now on and until the next reboot."""
-        del was
+        del have
         yield Run(("sysctl", f"{self.key}={self.value}"), refusal=("is read only", READ_ONLY))

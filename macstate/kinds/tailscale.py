@@ -34,7 +34,7 @@ class TailscaleEntry(Declaration):
     """Tailscale SSH: let the tailnet's policy decide who may log in. Only the open-source tailscaled can."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the one set of preferences."""
+        """Yield the one set of preferences."""
         del name
         if self.ssh:
             scope.facts.node.check_ssh()
@@ -65,14 +65,14 @@ class Tailscale(Resource):
         except (ValueError, AttributeError):
             raise UnreadableError(f"`tailscale debug prefs` did not print JSON: {text[:200].strip()!r}") from None
 
-    def dangers(self, was: Self | None) -> Iterator[str]:
+    def dangers(self, have: Self | None) -> Iterator[str]:
         """Tell of the way in that would be gone."""
-        if self.ssh is False and "ssh" in self.unlike(was):
+        if self.ssh is False and "ssh" in self.unlike(have):
             yield "cut-ssh"
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Set what differs, as `tailscale set` does: that program is Homebrew's, and root runs nothing of a user's."""
-        mask = {key: value for name in self.unlike(was) for key, value in self._masked(name)}
+        mask = {key: value for name in self.unlike(have) for key, value in self._masked(name)}
         words = (
             "curl",
             "-qsS",

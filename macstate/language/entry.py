@@ -35,7 +35,7 @@ class Entry(Frozen):
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Give the long form of what is typed short, of one layer of the spec; anything else as it is.
+        """Return the long form of what is typed short, of one layer of the spec; anything else as it is.
 
         True and false are whether it is on, or whether it is there at all with its defaults.
         """
@@ -48,7 +48,7 @@ class Entry(Frozen):
 
     @classmethod
     def sample_of(cls, name: str) -> str:
-        """Give the fields of a whole one of this name."""
+        """Return the fields of a whole one of this name."""
         return cls.sample.replace("NAME", meant.name(name))
 
     @classmethod
@@ -59,6 +59,6 @@ class Entry(Frozen):
 
     @classmethod
     def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
-        """Give it with what goes by the name and nobody wrote, when all layers lie over one another; change none."""
+        """Return it with what goes by the name and nobody wrote, when all layers lie over one another; change none."""
         del name
         return value

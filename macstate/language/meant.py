@@ -71,7 +71,7 @@ def yaml_scalar(text: str) -> Any:
 
 
 def number(value: object) -> int | None:
-    """Give the number that a text, a list of one, or a pair of ports stands for."""
+    """Return the number that a text, a list of one, or a pair of ports stands for."""
     if isinstance(value, list) and len(value) == 1:
         return number(value[0])
     if isinstance(value, bool):
@@ -81,7 +81,7 @@ def number(value: object) -> int | None:
 
 
 def of(kind: str, value: object) -> str:
-    """Give what to type where a value of another kind is wanted; empty: that is not to be seen."""
+    """Return what to type where a value of another kind is wanted; empty: that is not to be seen."""
     return READ[kind](value) if kind in READ else ""
 
 
@@ -111,13 +111,13 @@ def _number(value: object) -> str:
 
 
 def megabytes(value: object) -> str:
-    """Give the megabytes of a size, as a Mac's memory is counted."""
+    """Return the megabytes of a size, as a Mac's memory is counted."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*([mg])i?b?\s*", str(value).lower())
     return str(int(match[1]) * (1024 if match[2] == "g" else 1)) if match else ""
 
 
-def way(value: str) -> str:
-    """Give the path of a URL, as a mount; without one the endpoint's own name."""
+def mount(value: str) -> str:
+    """Return the path of a URL, as a mount; without one the endpoint's own name."""
     path = re.sub(r"^\w+://[^/]*", "", value).rstrip("/").removesuffix("/v1")
     return plain_path(path) if path else "true"
 
@@ -146,7 +146,7 @@ READ: dict[str, Callable[[object], str]] = {
 
 
 def duration(value: object) -> str:
-    """Give the duration that was meant, or how one is typed."""
+    """Return the duration that was meant, or how one is typed."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*(s|m|h|d|)[a-z]*\s*", str(value).lower())
     if not match or isinstance(value, bool):
         return "a number with its unit: `30s`, `5m` or `2h`"
@@ -154,14 +154,14 @@ def duration(value: object) -> str:
 
 
 def size(value: object) -> str:
-    """Give the size that was meant, or how one is typed."""
+    """Return the size that was meant, or how one is typed."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*([kmg])?i?b?\s*", str(value).lower())
     unit = (match[2] or "m").upper() if match else ""
     return f"`{match[1]}{unit}B`" if match else "a number with its unit: `500KB`, `10MB` or `1GB`"
 
 
 def rate(value: str) -> str:
-    """Give the rate that was meant, else an example."""
+    """Return the rate that was meant, else an example."""
     match = re.fullmatch(r"([1-9]\d{0,5})(?:\s*(?:/|per)\s*([smhd])\w*)?", value)
     if not match:
         return "60/m"
@@ -170,7 +170,7 @@ def rate(value: str) -> str:
 
 
 def time_of_day(value: str) -> str:
-    """Give the time that was meant: ``8:25`` and ``8am`` are 08:25 and 08:00; empty: none."""
+    """Return the time that was meant: ``8:25`` and ``8am`` are 08:25 and 08:00; empty: none."""
     match = re.fullmatch(r"(\d{1,2})(?:[:.](\d\d))? ?([ap]m)?", value.lower())
     if not match:
         return ""
@@ -180,38 +180,38 @@ def time_of_day(value: str) -> str:
 
 
 def from_root(path: str) -> str:
-    """Give a path from the root."""
+    """Return a path from the root."""
     rest = re.sub(r"^(~|\$HOME|\$\{HOME\})/?", "Users/NAME/", path)
     return posixpath.normpath(f"/{rest.lstrip('./')}")
 
 
-def place(path: str) -> str:
-    """Give a path from the root; one word is a program of Homebrew's."""
+def path(path: str) -> str:
+    """Return a path from the root; one word is a program of Homebrew's."""
     return program(path) if re.fullmatch(r"[\w-]+", path) else from_root(path)
 
 
 def program(path: str) -> str:
-    """Give a program from the root: by its name alone it is Homebrew's."""
+    """Return a program from the root: by its name alone it is Homebrew's."""
     return from_root(path) if "/" in path else f"/opt/homebrew/bin/{path}"
 
 
 def plain_path(path: str) -> str:
-    """Give a path in plain letters."""
+    """Return a path in plain letters."""
     return f"/{re.sub(r'[^A-Za-z0-9._~/-]+', '-', path).strip('/-') or 'x'}"
 
 
 def name(value: str) -> str:
-    """Give a name in small letters, digits, - and _."""
+    """Return a name in small letters, digits, - and _."""
     return re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_") or "vllm"
 
 
 def bare_host(value: str) -> str:
-    """Give the host of a URL or a login: ``https://mini.ts.net/x`` and ``me@mini`` are mini's."""
+    """Return the host of a URL or a login: ``https://mini.ts.net/x`` and ``me@mini`` are mini's."""
     host = re.sub(r"^\w+://", "", value.strip()).partition("/")[0].rpartition("@")[2]
     return re.sub(r"\s+", "-", host.partition(":")[0] if host.count(":") == 1 else host)
 
 
 def host(value: str) -> str:
-    """Give what to type for a host."""
+    """Return what to type for a host."""
     found = bare_host(value)
     return f"`{found}`" if re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]*", found) else "what stands behind `ssh`"

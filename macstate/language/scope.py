@@ -34,12 +34,12 @@ class Entries:
     """Each with its name; one that stands alone has its section's."""
 
     def all(self, kind: type[E]) -> dict[str, E]:
-        """Give the entries of one section by name."""
+        """Return the entries of one section by name."""
         found = ((name, entry) for name, entry in self.entries if entry.section == kind.section)
         return {name: entry for name, entry in found if isinstance(entry, kind)}
 
     def one(self, kind: type[E]) -> E | None:
-        """Give an entry that stands alone, if it is there."""
+        """Return an entry that stands alone, if it is there."""
         return self.all(kind).get(kind.section)
 
 
@@ -73,7 +73,7 @@ class Scope(Entries):
     """What was worked out of all entries already."""
 
     def once(self, name: str, work_out: Callable[[], T]) -> T:
-        """Give what is worked out of all entries, and is asked for by each of them."""
+        """Return what is worked out of all entries, and is asked for by each of them."""
         if name not in self.known:
             self.known[name] = work_out()
         found: T = self.known[name]

@@ -73,7 +73,7 @@ def _absolute(value: str) -> str:
     if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
         raise ValueError("a path cannot hold control characters and ends of lines; remove them")
     if not value.startswith("/"):
-        raise ValueError(f"{value!r} is not an absolute path; type it from the root: `{meant.place(value)}`")
+        raise ValueError(f"{value!r} is not an absolute path; type it from the root: `{meant.path(value)}`")
     if any(part in {"", ".", ".."} for part in value[1:].split("/")):
         short = posixpath.normpath(f"/{value.lstrip('/')}")
         raise ValueError(f"{value!r} is not in its shortest form; type `{short}`")

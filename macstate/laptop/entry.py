@@ -51,13 +51,13 @@ class Client(Declaration):
         yield from ((kind, str(path)) for path in theirs for kind in ("line", "own"))
 
     def neighbours(self, scope: Scope) -> list[Neighbour]:
-        """Give the Macs, first the one that the variables without a name mean."""
+        """Return the Macs, first the one that the variables without a name mean."""
         chief = self.mac or scope.macs[0].name
         macs = sorted(scope.macs, key=lambda mac: mac.name != chief)
         return [Neighbour(mac, scope.facts, self.via, self.key, mac.name == chief) for mac in macs]
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give our files, and the lines with which ssh and the shells read them."""
+        """Yield our files, and the lines with which ssh and the shells read them."""
         del name
         macs = self.neighbours(scope)
         ours = laptop.folder()

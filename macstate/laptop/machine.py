@@ -14,22 +14,22 @@ LOGIN_FILES = (".bash_profile", ".bash_login", ".profile")
 
 
 def home() -> Path:
-    """Give the home folder that HOME names: ours are written there, whoever we are."""
+    """Return the home folder that HOME names: ours are written there, whoever we are."""
     return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() is the same, and this says why
 
 
 def folder() -> Path:
-    """Give where our files lie."""
+    """Return where our files lie."""
     return home() / ".config/macstate"
 
 
 def ssh_config() -> Path:
-    """Give what ssh reads."""
+    """Return what ssh reads."""
     return home() / ".ssh/config"
 
 
 def candidates(shells: Iterable[str]) -> Iterator[Path]:
-    """Give every file that some shell could read."""
+    """Yield every file that some shell could read."""
     if "zsh" in shells:
         yield _zshrc()
     if "bash" in shells:
@@ -38,7 +38,7 @@ def candidates(shells: Iterable[str]) -> Iterator[Path]:
 
 
 def startup_files(shells: Iterable[str], laptop: Laptop) -> Iterator[Path]:
-    """Give the files that the shells read here when a terminal opens."""
+    """Yield the files that the shells read here when a terminal opens."""
     if "zsh" in shells:
         yield _zshrc()
     if "bash" in shells and laptop.system == "Darwin":
@@ -53,7 +53,7 @@ def _zshrc() -> Path:
 
 
 def own_hosts(laptop: Laptop) -> dict[str, str]:
-    """Give the hosts of the person's own ssh configuration, and where each stands."""
+    """Return the hosts of the person's own ssh configuration, and where each stands."""
     lines = (line.partition(":") for line in laptop.own.get(str(ssh_config()), "").splitlines())
     return {
         name.strip('"'): f"{ssh_config()}:{number}"
@@ -63,7 +63,7 @@ def own_hosts(laptop: Laptop) -> dict[str, str]:
 
 
 def own_words(laptop: Laptop, files: Iterable[Path]) -> dict[str, str]:
-    """Give the aliases and variables that a person sets in these files, and where: they win over ours."""
+    """Return the aliases and variables that a person sets in these files, and where: they win over ours."""
     found = {}
     for path in files:
         for line in laptop.own.get(str(path), "").splitlines():

@@ -56,7 +56,7 @@ class Neighbour:
 
     @property
     def screen(self) -> str:
-        """Give the command that opens its screen; empty where Screen Sharing is off."""
+        """Return the command that opens its screen; empty where Screen Sharing is off."""
         sharing = self.mac.one(ScreenSharingEntry)
         if sharing is not None and not sharing.enabled:
             return ""
@@ -65,34 +65,34 @@ class Neighbour:
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
-        """Give its endpoints that are reached from here."""
+        """Return its endpoints that are reached from here."""
         found = reaches(self.mac.all(Endpoint), self.mac.one(Gateway), self.host)
         return tuple(each for each in found if self.host and each.url(self.via))
 
     @property
     def variables(self) -> list[tuple[str, str]]:
-        """Give its variables; those of a further Mac carry its name."""
+        """Return its variables; those of a further Mac carry its name."""
         return list(variables(self.reaches, self.via, "" if self.first else self.name))
 
     @property
-    def asks(self) -> bool:
+    def needs_key(self) -> bool:
         """Whether any of its endpoints wants a key this way."""
         return any(each.needs_key(self.via) for each in self.reaches)
 
     @property
     def fetch(self) -> str:
-        """Give the shell command that prints its key; empty where none is wanted, or none has a name."""
+        """Return the shell command that prints its key; empty where none is wanted, or none has a name."""
         gateway = self.mac.one(Gateway)
         keys = gateway.keys if gateway else {}
         name = self.key or min(keys, default="")
-        if not self.asks or name not in keys:
+        if not self.needs_key or name not in keys:
             return ""
         kept = user_config_path("macstate") / "keys" / self.name / f"gateway.keys.{name}"
         return shlex.join(fetch.of(keys[name][0], kept))
 
     @property
     def key_variable(self) -> str:
-        """Give the variable that its key belongs into."""
+        """Return the variable that its key belongs into."""
         return "OPENAI_API_KEY" if self.first else f"{self.name.upper().replace('-', '_')}_API_KEY"
 
     @property
@@ -102,5 +102,5 @@ class Neighbour:
 
     @property
     def host_keys(self) -> tuple[str, ...]:
-        """Give its host keys, as the tailnet shows them; none where it cannot be seen from here."""
+        """Return its host keys, as the tailnet shows them; none where it cannot be seen from here."""
         return self.facts.laptop.host_keys.get(self.entry.hostname) or self.facts.laptop.host_keys.get(self.host, ())

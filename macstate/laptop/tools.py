@@ -18,7 +18,7 @@ NO_KEY = "unused"
 """What stands where a tool insists on a key and the server wants none."""
 
 
-def place(tool: Tool) -> Path:
+def file_of(tool: Tool) -> Path:
     """Say where a tool's configuration lies: where it looks by itself, or where a variable sends it."""
     match tool:
         case "llm" if sys.platform == "darwin":
@@ -34,24 +34,24 @@ def place(tool: Tool) -> Path:
 
 
 def places(tools: Iterable[Tool]) -> Iterator[Path]:
-    """Give the files of all tools."""
-    yield from map(place, tools)
+    """Yield the files of all tools."""
+    yield from map(file_of, tools)
 
 
 def environment(tools: Iterable[Tool]) -> Iterator[tuple[str, str]]:
-    """Give the variables with which tools find their configuration."""
+    """Yield the variables with which tools find their configuration."""
     if "opencode" in tools:
-        yield "OPENCODE_CONFIG", str(place("opencode"))
+        yield "OPENCODE_CONFIG", str(file_of("opencode"))
 
 
 def files(tools: Iterable[Tool], macs: list[Neighbour]) -> Iterator[tuple[Path, str]]:
-    """Give each tool's configuration."""
+    """Yield each tool's configuration."""
     for tool in tools:
-        yield place(tool), CONTENTS[tool](macs)
+        yield file_of(tool), CONTENTS[tool](macs)
 
 
 def _models(macs: list[Neighbour]) -> Iterator[tuple[Neighbour, str, str, str]]:
-    """Give (Mac, base URL, identifier, what it is) of every model that speaks OpenAI's API."""
+    """Yield (Mac, base URL, identifier, what it is) of every model that speaks OpenAI's API."""
     for mac in macs:
         for reach in mac.reaches:
             for model, about in reach.models if reach.chats else ():
@@ -61,7 +61,12 @@ def _models(macs: list[Neighbour]) -> Iterator[tuple[Neighbour, str, str, str]]:
 def _llm(macs: list[Neighbour]) -> str:
     # `api_key_name` makes llm ask for a key; it takes OPENAI_API_KEY then, or what `llm keys set NAME` keeps
     found = [
-        {"model_id": model, "model_name": model, "api_base": base, **({"api_key_name": mac.name} if mac.asks else {})}
+        {
+            "model_id": model,
+            "model_name": model,
+            "api_base": base,
+            **({"api_key_name": mac.name} if mac.needs_key else {}),
+        }
         for mac, base, model, _ in _models(macs)
     ]
     return _yaml(found)
@@ -89,7 +94,7 @@ def _continue(macs: list[Neighbour]) -> str:
             "provider": "openai",
             "model": model,
             "apiBase": base,
-            "apiKey": f"${{{{ secrets.{mac.key_variable} }}}}" if mac.asks else NO_KEY,
+            "apiKey": f"${{{{ secrets.{mac.key_variable} }}}}" if mac.needs_key else NO_KEY,
         }
         for mac, base, model, about in _models(macs)
     ]

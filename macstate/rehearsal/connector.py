@@ -59,7 +59,7 @@ class RehearsalConnector(LocalConnector):
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Give the host under the Mac's own name."""
+        """Yield the host under the Mac's own name."""
         own, _ = terminal.named(name)
         yield own, {}, ["macs"]
 

@@ -11,7 +11,7 @@ from macstate.gateway import changes
 from macstate.kernel.change import Plan
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.plan import plan
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.serve.hands import had, stranded
 from macstate.language.scope import Keys
@@ -20,7 +20,7 @@ from macstate.review import guard, preflight, report
 from macstate.review.options import Options
 from macstate.review.preflight.finding import Finding
 from macstate.review.saved import Saved
-from macstate.spec.wishes import Wishes, place, stale
+from macstate.spec.declared import Declared, location, stale
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Review:
     """One Mac before a run."""
 
     name: str
-    wishes: Wishes
-    found: Found
+    declared: Declared
+    actual: Actual
     keys: Keys
     plan: Plan
     findings: tuple[Finding, ...]
@@ -45,16 +45,16 @@ class Review:
     def warnings(self) -> tuple[str, ...]:
         """What to know, and does not stop a run."""
         seen = (f"{each.about}: {each.text}" for each in self.findings if each.level == "warning")
-        return (*self.wishes.warnings, *seen)
+        return (*self.declared.warnings, *seen)
 
     @property
-    def afterwards(self) -> Wishes:
+    def afterwards(self) -> Declared:
         """What has to hold after the run: what waits for a pull may come in it or not."""
-        return replace(self.wishes, later=frozenset(wish.id for wish in self.plan.stays if not wish.managed))
+        return replace(self.declared, later=frozenset(want.id for want in self.plan.stays if not want.managed))
 
     def text(self, *, steps: bool, width: int | None = None) -> Iterator[str]:
-        """Give the plan's lines."""
-        if only := self.wishes.only:
+        """Yield the plan's lines."""
+        if only := self.declared.only:
             yield f"only {', '.join(only)} and what that needs: the rest was not looked at"
             if any(change.id in self.shared for change in self.plan.changes):
                 yield "the gateway is one for all endpoints: what changes in it may be about others too"
@@ -68,7 +68,7 @@ class Review:
             width=width,
             only=only,
             notes=notes,
-            edited=report.edited(self.plan, self.found),
+            edited=report.edited(self.plan, self.actual),
         )
 
     def check(self, saved: Saved | None = None) -> None:
@@ -80,8 +80,8 @@ class Review:
         """
         if saved:
             saved.check(self.name, self.plan, self.spec)
-        serves = bool(self.wishes.all(Endpoint))
-        guard.check(self.plan, self.found.facts.node, self.options.allow, serves=serves)
+        serves = bool(self.declared.all(Endpoint))
+        guard.check(self.plan, self.actual.facts.node, self.options.allow, serves=serves)
         if self.plan.against:
             raise MacstateError(*self.plan.against)
 
@@ -104,75 +104,75 @@ class Review:
             raise MacstateError(*(f"left: {line}" for line in left))
 
 
-def planned(wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> tuple[Plan, tuple[Finding, ...]]:
+def planned(declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = False) -> tuple[Plan, tuple[Finding, ...]]:
     """Plan for what the run is about, without what this Mac lacks something for; give what was looked at, too.
 
     Raises:
         MacstateError: two entries of the spec make the same thing.
     """
-    wished, lacking = wishes.expanded(found.facts, keys)
-    about = wishes.about(wished, found, keys)
-    without = dict(_unsure(wished, found, lacking))
+    desired, lacking = declared.expanded(actual.facts, keys)
+    about = declared.about(desired, actual, keys)
+    without = dict(_unsure(desired, actual, lacking))
     errors: dict[str, str] = {}
-    entries = {place(*entry): entry for entry in wishes.entries}
+    entries = {location(*entry): entry for entry in declared.entries}
     while True:  # what is left may be in the way of more
-        todo = plan(wished, found, about, adopt=adopt, without=without)
-        findings = tuple(preflight.findings(wishes, found, todo))
+        todo = plan(desired, actual, about, adopt=adopt, without=without)
+        findings = tuple(preflight.findings(declared, actual, todo))
         fresh = {each.about for each in findings if each.level == "error"}.difference(errors)
         if not fresh:
             break
         for where in fresh:
             told = [each for each in findings if each.about == where and each.level == "error"]
             errors[where] = "; ".join([str(told[0]), *(each.text for each in told[1:])])
-        shared = wishes.ids(entries.keys() - errors.keys(), found.facts, keys)
+        shared = declared.ids(entries.keys() - errors.keys(), actual.facts, keys)
         for where, why in errors.items():
-            without |= dict.fromkeys(wishes.ids((where,), found.facts, keys) - shared, why)
-        closed = {where for where in errors.keys() & entries.keys() if not _in_force(*entries[where], found)}
-        wished = {**wished, **replace(wishes, closed=frozenset(closed)).expanded(found.facts, keys)[0]}
-    if lost := stranded(todo, found):
-        wished = {name: wish for name, wish in wished.items() if name not in lost}
+            without |= dict.fromkeys(declared.ids((where,), actual.facts, keys) - shared, why)
+        closed = {where for where in errors.keys() & entries.keys() if not _in_force(*entries[where], actual)}
+        desired = {**desired, **replace(declared, closed=frozenset(closed)).expanded(actual.facts, keys)[0]}
+    if lost := stranded(todo, actual):
+        desired = {name: want for name, want in desired.items() if name not in lost}
         without = {name: why for name, why in without.items() if name not in lost}
-        todo = plan(wished, found, about, adopt=adopt, without=without)
-    mine = {*wishes.only, *wishes.needed} if wishes.only else {*lacking, *errors}
+        todo = plan(desired, actual, about, adopt=adopt, without=without)
+    mine = {*declared.only, *declared.needed} if declared.only else {*lacking, *errors}
     told_of = {**{where: why for where, why in errors.items() if why not in todo.left.values()}, **lacking}
     todo = replace(todo, left={**todo.left, **{where: why for where, why in told_of.items() if where in mine}})
     return todo, findings
 
 
-def _unsure(wished: Mapping[str, Resource], found: Found, lacking: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Give (id, why) of what may be of an entry that cannot be expanded: it looks like what has left the spec."""
+def _unsure(desired: Mapping[str, Resource], actual: Actual, lacking: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (id, why) of what may be of an entry that cannot be expanded: it looks like what has left the spec."""
     why = next(iter(lacking.values()), "")
     if why:
-        yield from ((each, why) for wish in wished.values() for each in wish.needs if each not in wished)
+        yield from ((each, why) for want in desired.values() for each in want.needs if each not in desired)
         later = f"not in the spec, as far as can be seen, and stays until all of that can be: {why}"
-        yield from ((each, later) for each in stale(wished, found))
+        yield from ((each, later) for each in stale(desired, actual))
 
 
-def _in_force(name: str, entry: Declaration, found: Found) -> bool:
+def _in_force(name: str, entry: Declaration, actual: Actual) -> bool:
     """Say whether an endpoint's own job, as it was found, has the port that the gateway leads to."""
     if not isinstance(entry, Endpoint):
         return True
-    job = found.resources.get(f"launchd/system/{entry.job_label(name)}")
-    listening = {each.group for each in found.facts.machine.at(entry.port)} - {getattr(job, "pid", None)}
-    mine = isinstance(job, Launchd) and job.id in found.record.lines and entry.port in had(job, found)
+    job = actual.resources.get(f"launchd/system/{entry.job_label(name)}")
+    listening = {each.group for each in actual.facts.machine.at(entry.port)} - {getattr(job, "pid", None)}
+    mine = isinstance(job, Launchd) and job.id in actual.record.lines and entry.port in had(job, actual)
     return mine and not listening
 
 
-def review(name: str, wishes: Wishes, found: Found, keys: Keys, *, adopt: bool = False) -> Review:
+def review(name: str, declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = False) -> Review:
     """Plan for a Mac as it was found; with ``adopt``, what is as wished is recorded as ours.
 
     Raises:
         MacstateError: what is wished cannot be said of this Mac.
     """
-    todo, findings = planned(wishes, found, keys, adopt=adopt)
-    seen = Review(name, wishes, found, keys, todo, findings)
-    if not wishes.only:
+    todo, findings = planned(declared, actual, keys, adopt=adopt)
+    seen = Review(name, declared, actual, keys, todo, findings)
+    if not declared.only:
         return seen
-    if others := changes.others(todo, wishes.only):
+    if others := changes.others(todo, declared.only):
         why = f"what the gateway does for {', '.join(others)} changes too, and their servers would stay as they are"
-        raise MacstateError(f"only={','.join(wishes.only)}: {why}; add these, or leave `--only` out")
-    shared = wishes.ids(wishes.needed, found.facts, keys)
+        raise MacstateError(f"only={','.join(declared.only)}: {why}; add these, or leave `--only` out")
+    shared = declared.ids(declared.needed, actual.facts, keys)
     gone = {change.id for change in todo.changes}
-    wished, lacking = wishes.expanded(found.facts, keys)
-    left = tuple(each for each in stale(wished, found) if each not in gone) if not lacking else ()
+    desired, lacking = declared.expanded(actual.facts, keys)
+    left = tuple(each for each in stale(desired, actual) if each not in gone) if not lacking else ()
     return replace(seen, shared=shared, left=left)

@@ -26,12 +26,12 @@ SHARE, FEW = 1 / 3, 10
 
 
 def named(allow: str) -> set[str]:
-    """Give the overrides that were typed, with commas between."""
+    """Return the overrides that were typed, with commas between."""
     return {name.strip() for name in allow.split(",")} - {""}
 
 
 def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[str, str]]:
-    """Give (override, what it is about) of everything that nobody should do by accident.
+    """Yield (override, what it is about) of everything that nobody should do by accident.
 
     ``serves``: whether the spec still has an endpoint for this Mac.
     """
@@ -40,10 +40,10 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
     for change in plan.changes:
         if change.foreign:
             yield "takeover", change.id
-        if change.wish:
-            yield from ((name, change.id) for name in change.wish.dangers(change.was))
+        if change.want:
+            yield from ((name, change.id) for name in change.want.dangers(change.have))
     yield from (("lose-key", route) for route in unlocked(plan))
-    ours = [each for each in plan.changes if each.action == "remove" and each.was and not each.foreign]
+    ours = [each for each in plan.changes if each.action == "remove" and each.have and not each.foreign]
     off = set(gone_off(plan, ours))
     removed = Counter(each.kind.kind for each in ours if not each.kind.laptop and each.id not in off)
     renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")

@@ -15,7 +15,7 @@ HIDDEN = "(secret)"
 
 
 def as_json(plans: Mapping[str, Plan], spec: str, only: tuple[str, ...] = ()) -> str:
-    """Give the plans of all Macs as one document; ``spec`` is the digest of what they were made from."""
+    """Return the plans of all Macs as one document; ``spec`` is the digest of what they were made from."""
     hosts = {name: host(plan) for name, plan in sorted(plans.items())}
     about = {"only": list(only)} if only else {}
     return summed({"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts})
@@ -29,13 +29,13 @@ def summed(document: Mapping[str, Any]) -> str:
 
 
 def host(plan: Plan) -> dict[str, Any]:
-    """Give one Mac's part."""
+    """Return one Mac's part."""
     changes = [
         {
             "id": change.id,
             "action": change.action,
-            "before": _fields(change.was),
-            "after": _fields(change.wish or change.rest),
+            "before": _fields(change.have),
+            "after": _fields(change.want or change.rest),
             "sensitive": list(change.kind.sensitive),
             "steps": [str(step) for part in plan.batches if _carries(part, change) for step in part.steps],
         }
@@ -62,7 +62,7 @@ def _secret(changes: Any) -> bool:
 
 
 def _fields(resource: Resource | None) -> dict[str, Any] | None:
-    """Give what is known; of a secret the same with and without the key, which may be made only when it is needed."""
+    """Return what is known; of a secret the same with and without the key, which may be made only when it is needed."""
     if resource is None:
         return None
     return {**resource.managed, **dict.fromkeys(resource.sensitive, HIDDEN)}

@@ -10,16 +10,16 @@ from typing import Self
 from macstate import hint
 from macstate.endpoint.entry import Endpoint
 from macstate.kernel.change import Plan
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.model import Model
 from macstate.kinds.model.queue import Pull
 from macstate.kinds.power import Power
 from macstate.printable import printable
 from macstate.review import report
 from macstate.review.health import Health, healths, ill_gateway, usage
-from macstate.review.health.routes import Route, asked, known
+from macstate.review.health.routes import RouteHealth, known, reached
 from macstate.review.report.styled import Styled
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 Line = tuple[str, Styled, str]
 """What it is about, its state, and more."""
@@ -46,8 +46,8 @@ COLOURS = {
 class Status:
     """One Mac."""
 
-    wishes: Wishes
-    found: Found
+    declared: Declared
+    actual: Actual
     plan: Plan
     in_tailnet: bool
     """Whether routes can be asked from here."""
@@ -55,24 +55,24 @@ class Status:
     @property
     def healths(self) -> list[Health]:
         """How each endpoint is."""
-        return healths(self.wishes, self.found)
+        return healths(self.declared, self.actual)
 
     @property
     def pulls(self) -> dict[str, Pull]:
         """What is on its way, by model."""
-        models = (was for was in self.found.resources.values() if isinstance(was, Model))
-        return {was.key: was.pull for was in models if was.pull and was.pull.going_on}
+        models = (have for have in self.actual.resources.values() if isinstance(have, Model))
+        return {have.key: have.pull for have in models if have.pull and have.pull.going_on}
 
     @property
     def failures(self) -> dict[str, str]:
         """Why a model is not here, by model."""
-        wanted = (self.found.resources.get(change.id) for change in self.plan.changes)
-        return {was.key: was.last_failure for was in wanted if isinstance(was, Model) and was.last_failure}
+        wanted = (self.actual.resources.get(change.id) for change in self.plan.changes)
+        return {have.key: have.last_failure for have in wanted if isinstance(have, Model) and have.last_failure}
 
     @cached_property
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[RouteHealth]:
         """What the routes answer, asked once; where they cannot be asked from here, which there are."""
-        return asked(self.wishes, self.found) if self.in_tailnet else known(self.wishes, self.found)
+        return reached(self.declared, self.actual) if self.in_tailnet else known(self.declared, self.actual)
 
     @property
     def goes_on(self) -> bool:
@@ -86,13 +86,13 @@ class Status:
         return (
             not (self.plan.changes or self.plan.left or silent)
             and all(each.fine for each in self.healths)
-            and not ill_gateway(self.wishes, self.found)
+            and not ill_gateway(self.declared, self.actual)
         )
 
     def _endpoints(self) -> Iterator[Row]:
-        entries, answered = self.wishes.all(Endpoint), usage.answered(self.wishes, self.found)
+        entries, answered = self.declared.all(Endpoint), usage.answered(self.declared, self.actual)
         for each in self.healths:
-            since = usage.since(each.name, self.found)
+            since = usage.since(each.name, self.actual)
             text = [
                 each.text,
                 f"for {since}" if since else "",
@@ -103,14 +103,14 @@ class Status:
             if each.state not in RUNNING:
                 continue
             entry = entries[each.name]
-            for model in entry.made_by.loaded(each.name, self.found):
+            for model in entry.made_by.loaded(each.name, self.actual):
                 yield f"  {model.name}", "loaded", model.text, None
-            if ids := entry.made_by.shown(each.name, entry, self.found):
+            if ids := entry.made_by.shown(each.name, entry, self.actual):
                 yield "  models", "served", ", ".join(ids), None
 
     def _rows(self) -> Iterator[Row]:
         yield from self._endpoints()
-        if gateway := ill_gateway(self.wishes, self.found):
+        if gateway := ill_gateway(self.declared, self.actual):
             yield "gateway", gateway.state, gateway.text, COLOURS[gateway.state]
         silent = {each.name for each in self.healths if each.state not in RUNNING}
         for name, pull in self.pulls.items():
@@ -124,7 +124,7 @@ class Status:
             yield "routes", "not checked", "this laptop is not in the Mac's tailnet", None
         named = {each.name for each in self.healths}
         yield from (_route(route) for route in self.routes if route.endpoint not in named)
-        power = [was for was in self.found.resources.values() if isinstance(was, Power) and was.key == "ac"]
+        power = [have for have in self.actual.resources.values() if isinstance(have, Power) and have.key == "ac"]
         if power and power[0].sleep is not None:
             timer = power[0].sleep
             yield "sleep", "on" if timer else "off", f"after {timer} min" if timer else "", None
@@ -136,7 +136,7 @@ class Status:
             yield "spec", "matches", "", "green"
 
     def lines(self) -> Iterator[Line]:
-        """Give a line for each thing, in columns as wide as what stands in them."""
+        """Yield a line for each thing, in columns as wide as what stands in them."""
         rows = [(printable(about), state, text, colour) for about, state, text, colour in self._rows()]
         first = max((len(about) for about, *_ in rows if len(about) <= WIDEST), default=0)
         second = max((len(state) for _, state, *_ in rows), default=0)
@@ -145,7 +145,7 @@ class Status:
             yield f"{about:{first}}  ", shown, f"  {text}" if text else ""
 
 
-def _route(route: Route) -> Row:
+def _route(route: RouteHealth) -> Row:
     about = "internet" if route.public else "tailnet"
     if route.stray:
         text = f"{route.url} leads to no endpoint of the spec"

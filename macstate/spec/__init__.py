@@ -23,8 +23,8 @@ from macstate.language.document.mistakes import near
 from macstate.language.scope import MacView
 from macstate.laptop.entry import Clients
 from macstate.spec import check, overlay
+from macstate.spec.declared import Declared, location
 from macstate.spec.model import ENTRIES, Mac, Root, view
-from macstate.spec.wishes import Wishes, place
 
 DEFAULT = "group_data/macs.yml"
 LARGEST = 500_000
@@ -54,8 +54,8 @@ class Spec:
         """The Macs by name."""
         return self.root.macs
 
-    def for_host(self, name: str) -> Wishes:
-        """Give what this Mac shall be: its own where it names its own, else everything.
+    def for_host(self, name: str) -> Declared:
+        """Return what this Mac shall be: its own where it names its own, else everything.
 
         Raises:
             MacstateError: the spec has no such Mac.
@@ -68,20 +68,20 @@ class Spec:
         told = (doubt for doubt in self.doubts if doubt.mac in {name, ""} and doubt.name not in self._accepted(name))
         warnings = tuple(dict.fromkeys(self.say(doubt.mistake) for doubt in told))
         whole, accept = (*_declared(mac), *_guide(mac)), self._accepted(name)
-        return Wishes(whole, warnings, macs=(mac,), elsewhere=frozenset({"clients"}), accept=accept)
+        return Declared(whole, warnings, macs=(mac,), elsewhere=frozenset({"clients"}), accept=accept)
 
-    def for_laptop(self) -> Wishes:
-        """Give what this laptop shall have."""
+    def for_laptop(self) -> Declared:
+        """Return what this laptop shall have."""
         macs = tuple(map(self._view, self.macs))
         own = (("clients", self.clients.local),) if self.clients else ()
-        elsewhere = frozenset(place(*pair) for mac in macs for pair in _declared(mac))
-        return Wishes(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"}, accept=self._accepted())
+        elsewhere = frozenset(location(*pair) for mac in macs for pair in _declared(mac))
+        return Declared(own, macs=macs, laptop=True, elsewhere=elsewhere | {"clients"}, accept=self._accepted())
 
     def _view(self, name: str) -> MacView:
         return replace(view(self.root, name), chosen=self.chosen.get(name, frozenset()))
 
     def _accepted(self, name: str = "") -> tuple[str, ...]:
-        """Give the names of the warnings that are not told of a Mac."""
+        """Return the names of the warnings that are not told of a Mac."""
         own = self.macs[name].accept if name else ()
         return (*self.root.accept, *own)
 
@@ -115,7 +115,7 @@ def _declared(mac: MacView) -> Iterator[tuple[str, Declaration]]:
 
 
 def _guide(mac: MacView) -> Iterator[tuple[str, Declaration]]:
-    """Give the guide, which is in the gateway's place in the spec."""
+    """Yield the guide, which is in the gateway's place in the spec."""
     if mac.one(Gateway):
         yield Gateway.section, GuideEntry()
 

@@ -28,7 +28,7 @@ class Schema:
         self.tree: Node = json.loads(schema())
 
     def at(self, path: str) -> Node:
-        """Give the node of a path like ``endpoints.ollama.port``; what a collection is keyed by can be anything.
+        """Return the node of a path like ``endpoints.ollama.port``; what a collection is keyed by can be anything.
 
         Raises:
             MacstateError: there is no such field.
@@ -64,12 +64,12 @@ class Schema:
         return {**node, "anyOf": choices} if choices else node
 
     def entries(self, node: Node) -> Any:
-        """Give what each entry of a mapping is, also where a list may stand in its place."""
+        """Return what each entry of a mapping is, also where a list may stand in its place."""
         choices = (self.plain(choice) for choice in node.get("anyOf", ()))
         return next((each["additionalProperties"] for each in (node, *choices) if "additionalProperties" in each), None)
 
     def fields(self, path: str) -> list[str]:
-        """Give what can be typed behind a path, for completion."""
+        """Return what can be typed behind a path, for completion."""
         node = self.at(path)
         return list(node.get("properties", {}))
 
@@ -80,7 +80,7 @@ def _like(part: str, node: Node) -> bool:
 
 
 def explain(path: str) -> Iterator[str]:
-    """Give the lines that explain a field.
+    """Yield the lines that explain a field.
 
     Raises:
         MacstateError: there is no such field.
@@ -109,13 +109,13 @@ def explain(path: str) -> Iterator[str]:
 
 
 def _entry(tree: Schema, node: Node) -> Node:
-    """Give what each entry of a mapping is; nothing: it is none."""
+    """Return what each entry of a mapping is; nothing: it is none."""
     each = tree.entries(node)
     return tree.plain(each) if isinstance(each, dict) else {}
 
 
 def _about(tree: Schema, node: Node) -> str:
-    """Give what a field means; a mapping without words of its own means what its entries mean."""
+    """Return what a field means; a mapping without words of its own means what its entries mean."""
     return str(node.get("description") or _entry(tree, node).get("description", ""))
 
 

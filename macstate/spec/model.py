@@ -39,7 +39,7 @@ def _whole(entry: Any) -> Any:
 
 
 def view(root: Root, name: str) -> MacView:
-    """Give one Mac with all that goes to it."""
+    """Return one Mac with all that goes to it."""
     mac = root.macs[name]
     sections = ((entry, each) for entry in ENTRIES if (each := getattr(mac, entry.section)))
     pairs = (pair for entry, each in sections for pair in (each.items() if entry.named else [(entry.section, each)]))
@@ -47,7 +47,7 @@ def view(root: Root, name: str) -> MacView:
 
 
 def by_itself(root: Root, name: str = "") -> Root:
-    """Give the spec as if it were about one Mac; without a name: what the spec has and no Mac gets."""
+    """Return the spec as if it were about one Mac; without a name: what the spec has and no Mac gets."""
     if not name:
         return root.model_copy(update={"macs": {}})
     mac = root.macs[name]

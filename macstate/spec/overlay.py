@@ -28,7 +28,7 @@ class Layers(Document):
     """The sections of which a Mac names what it gets, by the Mac."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Give line and column of a value (or of its key), or of the nearest thing above it that was written."""
+        """Return line and column of a value (or of its key), or of the nearest thing above it that was written."""
         for length in range(len(path), 0, -1):
             own, common = path[:length], path[2:length] if path[0] == "macs" else ()
             found = self.keys if key else self.places
@@ -44,8 +44,8 @@ class Layers(Document):
     def moved(self, before: Any, after: Any, path: Path) -> None:
         """Remember the place of what stands elsewhere in the long form: the items of a list as keys."""
         if isinstance(after, dict) and isinstance(before, list):
-            for place, item in enumerate(before):
-                spot = (*path, place)
+            for index, item in enumerate(before):
+                spot = (*path, index)
                 for name in item if isinstance(item, dict) else [item]:
                     if isinstance(name, str) and name in after:
                         inner = (*spot, name) if isinstance(item, dict) else spot
@@ -83,7 +83,7 @@ def _lists(mac: Any) -> frozenset[str]:
 
 
 def _unused(kind: type[Entry], value: Any, given: list[Any]) -> Any:
-    """Give what no Mac gets of a common section: it is checked all the same."""
+    """Return what no Mac gets of a common section: it is checked all the same."""
     if kind.named and isinstance(value, dict):
         names = {name for section in given if isinstance(section, dict) for name in section}
         return _completed(kind, {name: each for name, each in value.items() if name not in names})
@@ -91,7 +91,7 @@ def _unused(kind: type[Entry], value: Any, given: list[Any]) -> Any:
 
 
 def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Layers) -> Any:
-    """Give a Mac with all that goes to it."""
+    """Return a Mac with all that goes to it."""
     if not isinstance(mac, dict):
         return mac
     whole = {field: value for field, value in mac.items() if field not in kinds}
@@ -118,17 +118,17 @@ def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Lay
 
 
 def _chosen(names: list[Any], there: Any, path: Path, laid: Layers) -> Iterator[tuple[str, Any]]:
-    """Give the entries that a list names."""
+    """Yield the entries that a list names."""
     section = path[-1]
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         if not isinstance(name, str):
             said = f"{section}: a list only chooses from what all Macs have, by name; {_instead(name)}"
-            laid.mistakes.append(Mistake(*laid.at((*path, place)), said))
+            laid.mistakes.append(Mistake(*laid.at((*path, index)), said))
         elif isinstance(there, dict) and name in there:
             yield name, there[name]
         elif there is None or isinstance(there, dict):
             said = f"{name}: {section} has no such entry; add it there, or take it out here{near(name, there or ())}"
-            laid.mistakes.append(Mistake(*laid.at((*path, place)), said))
+            laid.mistakes.append(Mistake(*laid.at((*path, index)), said))
 
 
 def _instead(item: Any) -> str:

@@ -25,7 +25,7 @@ OVERLAY = "Own"
 
 @cache
 def schema() -> str:
-    """Give the JSON Schema as text."""
+    """Return the JSON Schema as text."""
     models = list(_models(Entry))
     for model in models:
         describe(model)
@@ -53,7 +53,7 @@ def describe(model: type[Entry]) -> None:
 
 
 def as_typed(node: Any) -> Any:
-    """Give a tree whose defaults have the form in which they are typed: ``10m`` where the model holds 600."""
+    """Return a tree whose defaults have the form in which they are typed: ``10m`` where the model holds 600."""
     if isinstance(node, list):
         return [as_typed(each) for each in node]
     if not isinstance(node, dict):
@@ -91,7 +91,7 @@ def with_overlays(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optional(node: Any) -> Any:
-    """Give a node of which nothing must be there."""
+    """Return a node of which nothing must be there."""
     if isinstance(node, list):
         return [_optional(each) for each in node]
     if not isinstance(node, dict):
@@ -114,7 +114,7 @@ def _or_null(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _references(node: Any) -> list[str]:
-    """Give the names of all definitions that a node refers to."""
+    """Return the names of all definitions that a node refers to."""
     return [name.rpartition("/")[2] for name in re.findall(r'"(#/\$defs/[^"]+)"', json.dumps(node))]
 
 

@@ -19,10 +19,10 @@ from pyinfra.connectors.util import CommandOutput
 from macstate import spec
 from macstate.errors import MacstateError, lacking, oneline
 from macstate.kernel import probe
-from macstate.kernel.probe.sections import IncompleteError
-from macstate.kernel.resource import Found
+from macstate.kernel.probe.replies import IncompleteError
+from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
-from macstate.kinds.secret import known_sources
+from macstate.kinds.key_file import known_sources
 from macstate.language import secrets
 from macstate.language.scope import Keys
 from macstate.language.secrets import Secret
@@ -30,7 +30,7 @@ from macstate.review import Review, guard, health
 from macstate.review import review as reviewed
 from macstate.review.options import Options
 from macstate.review.saved import Saved
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 from macstate.transport import hosts, terminal
 from macstate.transport.ssh import tailnet
 
@@ -59,13 +59,13 @@ def key_folder(host: Host) -> Path:
     return getattr(host.connector, "key_folder", None) or user_config_path("macstate") / "keys" / host.name
 
 
-def keys(host: Host, found: Found, *, dry: bool, anew: bool = False) -> Keys:
-    """Give what resolves this Mac's references to keys; a dry run makes none.
+def keys(host: Host, actual: Actual, *, dry: bool, anew: bool = False) -> Keys:
+    """Return what resolves this Mac's references to keys; a dry run makes none.
 
     A key that the Mac's record knows is made a second time only ``anew``: it would lock out whoever has the first one.
     """
     folder = key_folder(host)
-    known = known_sources(found.facts.recorded)
+    known = known_sources(actual.facts.recorded)
 
     def key(reference: str, name: str) -> Secret | None:
         if secrets.is_to_be_made(reference, name, folder):
@@ -122,27 +122,27 @@ def is_rehearsal(host: Host) -> bool:
     return bool(getattr(host.connector, "rehearsed", False))
 
 
-def look(host: Host, wishes: Wishes, *, healths: bool = False, usage: bool = False) -> Found:
+def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool = False) -> Actual:
     """Probe the Mac: one remote command; with ``healths`` every endpoint is asked too, with ``usage`` what it does.
 
     Raises:
         MacstateError: the connection is gone, or the answer is not whole.
     """
-    asked = health.lists(wishes, usage=usage) if healths else ()
-    lists, begun = (*wishes.lists, *asked), time.time()
-    ok, output = send(host, ("sh", "-c", probe.script(KINDS, laptop=wishes.laptop)), probe.stdin(lists))
+    asked = health.lists(declared, usage=usage) if healths else ()
+    lists, begun = (*declared.lists, *asked), time.time()
+    ok, output = send(host, ("sh", "-c", probe.script(KINDS, laptop=declared.laptop)), probe.stdin(lists))
     try:
-        found = replace(probe.found(KINDS, output.stdout_lines, laptop=wishes.laptop), asked_at=(begun, time.time()))
+        actual = replace(probe.parse(KINDS, output.stdout_lines, laptop=declared.laptop), asked_at=(begun, time.time()))
     except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer is cut off ({said}); run again") from None
-    if not wishes.laptop:
-        return found
-    laptop = replace(found.facts.laptop, host_keys=tailnet.host_keys())
-    return replace(found, facts=replace(found.facts, laptop=laptop))
+    if not declared.laptop:
+        return actual
+    laptop = replace(actual.facts.laptop, host_keys=tailnet.host_keys())
+    return replace(actual, facts=replace(actual.facts, laptop=laptop))
 
 
-def ask(host: Host, script: str, *arguments: str) -> list[str]:
+def run_script(host: Host, script: str, *arguments: str) -> list[str]:
     """Run a short script on the Mac, and give the lines of its answer that are not empty.
 
     What a login script prints is none of it.
@@ -173,9 +173,9 @@ def review(host: Host, *, dry: bool, saved: Saved | None = None, healths: bool =
         raise MacstateError(
             f"only={','.join(options.only)}: the saved plan says which entries it is for; leave this out"
         )
-    wishes = hosts.wished(host.name).narrowed(saved.only if saved else options.only)
-    found = look(host, wishes, healths=healths)
+    declared = hosts.declared(host.name).narrowed(saved.only if saved else options.only)
+    actual = look(host, declared, healths=healths)
     allowed = guard.named(options.allow)
-    known = keys(host, found, dry=dry, anew="new-key" in allowed)
-    seen = reviewed(host.name, wishes, found, known, adopt="adopt" in allowed)
+    known = keys(host, actual, dry=dry, anew="new-key" in allowed)
+    seen = reviewed(host.name, declared, actual, known, adopt="adopt" in allowed)
     return replace(seen, spec=spec.load().digest, options=options)

@@ -8,19 +8,19 @@ from macstate.kernel.record import FOLDERS, Record
 from macstate.kinds.home_file import HomeFile
 from macstate.kinds.line import Line
 from macstate.laptop import machine as laptop
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 LAPTOP = "@local"
 """pyinfra's name for the machine that it runs on."""
 
 
 def macs() -> list[str]:
-    """Give pyinfra's names of the spec's Macs."""
+    """Return pyinfra's names of the spec's Macs."""
     return [f"@mac/{name}" for name in spec.load().macs]
 
 
 def laptops() -> list[str]:
-    """Give this laptop, where the spec has clients, or something of ours is here from when it had."""
+    """Return this laptop, where the spec has clients, or something of ours is here from when it had."""
     recorded = Record.read({False: _record()}, {}).lines
     ours = any(name.partition("/")[0] in {HomeFile.kind, Line.kind} for name in recorded)
     return [LAPTOP] if spec.load().clients or ours else []
@@ -34,6 +34,6 @@ def _record() -> str:
         raise MacstateError(f"{file}: {error.strerror}; macstate keeps in it what it made on this laptop") from None
 
 
-def wished(name: str) -> Wishes:
-    """Give what the spec says of a host."""
+def declared(name: str) -> Declared:
+    """Return what the spec says of a host."""
     return spec.load().for_laptop() if name == LAPTOP else spec.load().for_host(name)

@@ -21,7 +21,7 @@ from macstate.language import secrets
 from macstate.language.scope import Keys
 from macstate.review import planned, report
 from macstate.review.health import healths, routes
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 from macstate.transport import connect, sudo, terminal
 
 DONE, FAILED, NOTICE, RECORD = (f"macstate: {word}: " for word in ("done", "failed", "notice", "record"))
@@ -51,7 +51,7 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
 
 @contextmanager
 def row(host: Host, order: tuple[int, int, int], title: str) -> Iterator[None]:
-    """Give pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
+    """Yield pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
     host.loop_position.extend([*order, *title.encode()])
     try:
         yield
@@ -66,9 +66,9 @@ def apply(session: Session, batch: Batch) -> Generator[FunctionCommand, None, No
 
 
 @operation()
-def verify(session: Session, wishes: Wishes, keys: Keys) -> Generator[FunctionCommand, None, None]:
+def verify(session: Session, declared: Declared, keys: Keys) -> Generator[FunctionCommand, None, None]:
     """Read the Mac again: nothing may be left to change."""
-    yield FunctionCommand(_verify, (session, wishes, keys), {})
+    yield FunctionCommand(_verify, (session, declared, keys), {})
 
 
 def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
@@ -98,7 +98,7 @@ def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
 
 
 def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
-    """Give the record's new checksum from the end marker; without it, the change is not known to be done."""
+    """Return the record's new checksum from the end marker; without it, the change is not known to be done."""
     for line in output.stdout_lines:
         if line.startswith(NOTICE):
             terminal.tell(host, line.removeprefix(NOTICE), logging.WARNING)
@@ -113,10 +113,10 @@ def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
     raise MacstateError(f"{why}{f' ({said})' if said else ''}; {connect.AGAIN}")
 
 
-def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Keys) -> bool:
+def _verify(state: State, host: Host, session: Session, declared: Declared, keys: Keys) -> bool:
     del state
     try:
-        _check(host, session.failed, wishes, keys)
+        _check(host, session.failed, declared, keys)
     except MacstateError as error:
         terminal.fail(host, "verify", error)
         said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
@@ -126,15 +126,15 @@ def _verify(state: State, host: Host, session: Session, wishes: Wishes, keys: Ke
     return True
 
 
-def _check(host: Host, failed: Collection[str], wishes: Wishes, keys: Keys) -> None:
+def _check(host: Host, failed: Collection[str], declared: Declared, keys: Keys) -> None:
     for pause in (*PAUSES, 0):
-        found = connect.look(host, wishes, healths=True)
-        todo, _ = planned(wishes, found, keys)
+        actual = connect.look(host, declared, healths=True)
+        todo, _ = planned(declared, actual, keys)
         waits = {change.id for change in todo.changes}.difference(failed)  # what has failed does not come by itself
-        ill = list(routes.ill(wishes, found, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
+        ill = list(routes.ill(declared, actual, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
         if not (waits or ill):
             break
         time.sleep(pause)
     if lines := report.wanting(todo, ill, failed):
         raise MacstateError(*lines)
-    terminal.tell(host, f"verified: {report.proven(todo, healths(wishes, found))}")
+    terminal.tell(host, f"verified: {report.proven(todo, healths(declared, actual))}")

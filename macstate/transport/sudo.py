@@ -26,10 +26,10 @@ def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[st
     Raises:
         MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
     """
-    if session.found.facts.sudo:
+    if session.actual.facts.sudo:
         return connect.send(host, (*QUIET, "-n", *words), stdin)
     if session.password is None:
-        session.password = _ask(host, session.found.facts.user)
+        session.password = _ask(host, session.actual.facts.user)
     return connect.send(host, (*QUIET, "-S", "-k", "-p", "", *words), [session.password, *stdin])
 
 

@@ -32,7 +32,7 @@ RESET = "\x1b[0m"
 
 
 def named(name: str | None) -> tuple[str, Any]:
-    """Give the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
+    """Return the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
 
     Raises:
         MacstateError: nobody could answer a prompt, the spec has mistakes, or it has no such Mac.

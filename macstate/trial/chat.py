@@ -16,7 +16,7 @@ from macstate.endpoint.engine import MODELS
 from macstate.endpoint.entry import Endpoint
 from macstate.trial import names, stream, verdict
 from macstate.trial.door import BrokenError, Door, Outcome, UnaskedError
-from macstate.trial.wire import LOST, TooMuchError, asked
+from macstate.trial.wire import LOST, TooLargeError, asked
 
 QUESTION = "Count from one to thirty, in words."
 CHAT = "/v1/chat/completions"
@@ -151,7 +151,7 @@ class Trial:
                 yield answer
         except TimeoutError:
             raise self._silent(door, patience, chat=body is not None) from None
-        except TooMuchError:
+        except TooLargeError:
             raise BrokenError(
                 "server", f"its answer to {path} does not end; {hint.command('logs', door.endpoint)}"
             ) from None

@@ -78,7 +78,7 @@ class Door:
         return self.via == "funnel"
 
     def told(self, text: str) -> str:
-        """Give what somebody else has said as part of a line: printable, short, and without the key."""
+        """Return what somebody else has said as part of a line: printable, short, and without the key."""
         text = CONTROL.sub("", text)
         hidden = _without(text, self.key.reveal()) if self.key else text
         words = printable(" ".join(hidden.split()))
@@ -97,22 +97,22 @@ class Outcome:
 
 def _without(text: str, key: str) -> str:
     """Hide a key, and every piece of it, whatever stands between its characters."""
-    places = [place for place, character in enumerate(text) if not FOREIGN.match(character)]
-    bare = "".join(text[place] for place in places).lower()
+    places = [index for index, character in enumerate(text) if not FOREIGN.match(character)]
+    bare = "".join(text[index] for index in places).lower()
     pieces = {form[start : start + PIECE] for form in _forms(key) for start in range(len(form) - PIECE + 1)}
     hidden: set[int] = set()
     for start in range(len(bare) - PIECE + 1):
         if bare[start : start + PIECE] in pieces:
             hidden.update(range(places[start], places[start + PIECE - 1] + 1))
     shown = (
-        "" if place in hidden and place - 1 in hidden else "(key)" if place in hidden else character
-        for place, character in enumerate(text)
+        "" if index in hidden and index - 1 in hidden else "(key)" if index in hidden else character
+        for index, character in enumerate(text)
     )
     return "".join(shown)
 
 
 def _forms(key: str) -> Iterator[str]:
-    """Give a key as a server may say it: as it is, as in a URL, in hex, as characters of HTML, and in base64.
+    """Yield a key as a server may say it: as it is, as in a URL, in hex, as characters of HTML, and in base64.
 
     All in small letters, and without what is skipped in a text. In base64 it looks different by what stands before it,
     which is the length of that, of three.

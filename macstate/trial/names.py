@@ -48,7 +48,7 @@ def _is_address(text: str) -> bool:
 
 
 def address(door: Door, resolvers: tuple[dns.nameserver.Nameserver, ...]) -> str:
-    """Give the one address that a door is asked at.
+    """Return the one address that a door is asked at.
 
     Raises:
         BrokenError: the name leads nowhere, or past the door.

@@ -11,7 +11,7 @@ from typing import Any
 from macstate import hint
 from macstate.trial.door import BrokenError, Door
 from macstate.trial.verdict import error_text
-from macstate.trial.wire import LOST, TooMuchError, Wire
+from macstate.trial.wire import LOST, TooLargeError, Wire
 
 WANTED = 64
 """Tokens that are asked for."""
@@ -101,7 +101,7 @@ def heard(door: Door, model: str, answer: HTTPResponse, wire: Wire) -> Heard:
     try:
         _listen(found, answer, wire)
         cut = "" if answer.length in {None, 0} else "the connection ends early"
-    except TooMuchError:
+    except TooLargeError:
         said = f"its answer does not end, though it was asked for {WANTED} tokens ({_tokens(found.chunks)} came)"
         raise BrokenError("server", f"{said}; {hint.command('logs', door.endpoint)}") from None
     except TimeoutError:
@@ -127,7 +127,7 @@ def _listen(found: Heard, answer: HTTPResponse, wire: Wire) -> None:
             for line in lines:
                 found.take(bytes(line), now)
         if found.chunks > TOO_MANY:
-            raise TooMuchError
+            raise TooLargeError
         if found.chunks > seen:
             wire.deadline = min(now + STALL, found.first + LASTS)
     found.take(bytes(rest), time.monotonic())

@@ -81,7 +81,7 @@ def _is_serves(answer: HTTPResponse, said: str) -> bool:
 
 
 def error_text(content: bytes) -> str:
-    """Give what an error says, in any of the shapes that servers use; empty where it says nothing for people."""
+    """Return what an error says, in any of the shapes that servers use; empty where it says nothing for people."""
     text = content.decode("utf-8", "replace").strip()
     try:
         return _message(json.loads(text)) or text

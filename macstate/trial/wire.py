@@ -32,7 +32,7 @@ LOST = (OSError, HTTPException)
 """How a connection ends that says no more."""
 
 
-class TooMuchError(Exception):
+class TooLargeError(Exception):
     """An answer that has no end."""
 
 
@@ -63,7 +63,7 @@ class Wire(io.RawIOBase):
             raise
         self.count += count
         if self.count > MOST:
-            raise TooMuchError
+            raise TooLargeError
         return count
 
     def _bound(self) -> None:
@@ -80,11 +80,11 @@ class Wire(io.RawIOBase):
         self.connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Give what reads from it."""
+        """Return what reads from it."""
         return io.BufferedReader(self)
 
 
-class Way(HTTPConnection):
+class Connection(HTTPConnection):
     """A connection that is there already; closing it is its maker's business, for the answer is read from it still."""
 
     default_port = HTTPS
@@ -111,7 +111,7 @@ def asked(
         headers["Content-Type"] = "application/json"
     connection = _connected(door)
     try:
-        wire, way = Wire(connection, time.monotonic() + patience), Way(door.name, door.port)
+        wire, way = Wire(connection, time.monotonic() + patience), Connection(door.name, door.port)
         way.sock = wire  # all that it uses of one
         content = json.dumps(body).encode() if body is not None else None
         way.request("GET" if body is None else "POST", f"{door.mount}{path}", content, headers)

@@ -27,7 +27,7 @@ from macstate import spec
 from macstate.gateway.gate import SERVERS
 from macstate.kernel.steps import Write
 from macstate.kinds.file import File
-from macstate.kinds.secret import Secret as KeyFile
+from macstate.kinds.key_file import KeyFile
 from macstate.language.facts import Facts, Node
 from macstate.language.secrets import Secret
 

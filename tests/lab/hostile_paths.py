@@ -259,9 +259,9 @@ class Attacker:
 
     def bent(self, path: str) -> str:
         """Bend it at one of its slashes."""
-        slashes = [place for place, letter in enumerate(path) if letter == "/"]
-        place = self.chance.choice(slashes or [len(path)])
-        return path[:place] + self.chance.choice(BENDS) + path[place + 1 :]
+        slashes = [index for index, letter in enumerate(path) if letter == "/"]
+        index = self.chance.choice(slashes or [len(path)])
+        return path[:index] + self.chance.choice(BENDS) + path[index + 1 :]
 
     def climbing(self, way: Way, target: str) -> str:
         """Go up from what is open."""

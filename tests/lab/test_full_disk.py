@@ -59,7 +59,7 @@ if inodes >= 0:
 def payload(mac: Path) -> str:
     """Give a change with every way in which a file is written."""
     known = subprocess.run(["cksum"], input=(mac / RECORD).read_bytes(), capture_output=True, check=True).stdout
-    entry = journal.Entry("digest", ["+ file/etc/one.conf"])
+    entry = journal.JournalLine("digest", ["+ file/etc/one.conf"])
     keys = NEW["Library/macstate/etc/gateway.keys"]
     steps: tuple[Step, ...] = (
         Check(("test", "-s", "/nowhere"), (("gateway.keys", keys),), "0:0"),

@@ -67,8 +67,8 @@ def spec(server: str) -> str:
     """Give the spec of the Mac that the requests are made for."""
     whole = {"macs": yaml.safe_load(REFERENCE)["macs"], "gateway": {"server": server, "keys": {"agents": "generate"}}}
     whole["endpoints"] = {
-        name: {**entry, "command": [f"/opt/homebrew/bin/{name}", "--port", "{port}"], "port": FIRST_PORT + place}
-        for place, (name, entry) in enumerate(ENDPOINTS.items())
+        name: {**entry, "command": [f"/opt/homebrew/bin/{name}", "--port", "{port}"], "port": FIRST_PORT + index}
+        for index, (name, entry) in enumerate(ENDPOINTS.items())
     }
     return yaml.safe_dump(whole)
 

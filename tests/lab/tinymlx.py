@@ -21,7 +21,7 @@ def write(folder: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415 - the same
 
     names = ["<unk>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    words = Tokenizer(models.BPE(vocab={name: place for place, name in enumerate(names)}, merges=[]))
+    words = Tokenizer(models.BPE(vocab={name: index for index, name in enumerate(names)}, merges=[]))
     words.pre_tokenizer, words.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     words.add_special_tokens(names[:3])
     words.save(str(folder / "tokenizer.json"))
@@ -34,11 +34,11 @@ def write(folder: Path) -> None:
     embedded = {name: small(len(names), EMBEDDING) for name in ("model.embed_tokens.weight", "lm_head.weight")}
     weights = {**embedded, "model.norm.weight": ones}
     for layer in range(LAYERS):
-        place = f"model.layers.{layer}."
-        weights |= {f"{place}self_attn.{letter}_proj.weight": small(EMBEDDING, EMBEDDING) for letter in "qkvo"}
-        weights |= {f"{place}mlp.{name}_proj.weight": small(FORWARD, EMBEDDING) for name in ("gate", "up")}
-        weights[f"{place}mlp.down_proj.weight"] = small(EMBEDDING, FORWARD)
-        weights |= {f"{place}{name}_layernorm.weight": ones for name in ("input", "post_attention")}
+        index = f"model.layers.{layer}."
+        weights |= {f"{index}self_attn.{letter}_proj.weight": small(EMBEDDING, EMBEDDING) for letter in "qkvo"}
+        weights |= {f"{index}mlp.{name}_proj.weight": small(FORWARD, EMBEDDING) for name in ("gate", "up")}
+        weights[f"{index}mlp.down_proj.weight"] = small(EMBEDDING, FORWARD)
+        weights |= {f"{index}{name}_layernorm.weight": ones for name in ("input", "post_attention")}
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "mlx"})
     texts = {
         "model.safetensors.index.json": {"metadata": {}, "weight_map": dict.fromkeys(weights, "model.safetensors")},

@@ -12,7 +12,7 @@ from macstate.endpoint.engine import Engine
 
 def _all() -> Mapping[str, Engine]:
     found: list[Engine] = [import_module(f"{__name__}.{module.name}").ENGINE for module in iter_modules(__path__)]
-    return {engine.name: engine for engine in sorted(found, key=lambda engine: (engine.place, engine.name))}
+    return {engine.name: engine for engine in sorted(found, key=lambda engine: (engine.order, engine.name))}
 
 
 ENGINES = _all()

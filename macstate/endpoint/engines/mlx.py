@@ -6,14 +6,14 @@ from collections.abc import Collection
 from typing import ClassVar
 
 from macstate.endpoint.engine import MODELS, Engine, Server
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 
 
 class Mlx(Engine):
     """It is started with its model."""
 
     name: ClassVar[str] = "mlx"
-    place: ClassVar[int] = 2
+    order: ClassVar[int] = 2
     program: ClassVar[str] = "/opt/homebrew/bin/mlx_lm.server"
     arguments: ClassVar[tuple[str, ...]] = ("--model", "{model}", "--host", "127.0.0.1", "--port", "{port}")
     # a model that cannot be loaded is 503 there (mlx-lm 0.32.2); 0.31.3 says that all is well, and answers no chat
@@ -25,17 +25,17 @@ class Mlx(Engine):
             return ""
         return f"its server downloads {server.model} at its first start, unless it is here; its size is not known"
 
-    def serves(self, name: str, server: Server, found: Found) -> Collection[str] | str:
+    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
         """Leave out what its list is: of all that was ever downloaded, without what it serves until that is."""
-        here = super().serves(name, server, found)
+        here = super().serves(name, server, actual)
         absent = [] if isinstance(here, str) else [model for model in server.all_models if model not in here]
         return (
             f"{MODELS} lists what is downloaded, and {', '.join(absent)} is not in it, or not yet" if absent else here
         )
 
-    def shown(self, name: str, server: Server, found: Found) -> Collection[str]:
+    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
         """Nothing: what it lists is not what it serves."""
-        del name, server, found
+        del name, server, actual
         return ()
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from macstate.endpoint.engine import ANTHROPIC, LISTS, OPENAI, Engine, Loaded, Server
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kinds.alias import Alias
 from macstate.kinds.file import File
 from macstate.kinds.model import PROGRAM, Model, counted, program, size
@@ -30,7 +30,7 @@ class Ollama(Engine):
     """Its own API, and OpenAI's. What else it has manages it (server/routes.go of 0.17.4), and releases add to that."""
 
     name: ClassVar[str] = "ollama"
-    place: ClassVar[int] = 1
+    order: ClassVar[int] = 1
     speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "ollama"
     told: ClassVar[str] = "OpenAI's API at `/v1`, Ollama's own at `/api`"
     program: ClassVar[str] = "/opt/homebrew/bin/ollama"
@@ -85,8 +85,8 @@ class Ollama(Engine):
         models = server.models or {}
         taken = {full(model): "is a model here itself" for model in models}
         for model, entry in models.items():
-            for place, alias in enumerate(entry.alias):
-                path: Path = ("endpoints", name, "models", model, "alias", place)
+            for index, alias in enumerate(entry.alias):
+                path: Path = ("endpoints", name, "models", model, "alias", index)
                 if not SHAPE.fullmatch(alias):
                     yield path, f"alias: {alias!r} is not a model's name; type NAME or NAME:TAG"
                 elif why := taken.get(full(alias)):
@@ -104,13 +104,13 @@ class Ollama(Engine):
                 named.setdefault((*store, full(model)), (name, ""))
         for store, name, server in found:
             models = (server.models or {}).items()
-            for model, place, alias in [(model, *alias) for model, entry in models for alias in enumerate(entry.alias)]:
+            for model, index, alias in [(model, *alias) for model, entry in models for alias in enumerate(entry.alias)]:
                 other, is_of = named.setdefault((*store, full(alias)), (name, full(model)))
                 if other != name and is_of != full(model):
                     what = f"another name of {is_of} in" if is_of else "a model of"
                     why = f"{alias} is {what} endpoints.{other}, and both keep their models in {store[1]}"
                     text = f"type another name, or give one of them an {FOLDER} of its own"
-                    yield ("endpoints", name, "models", model, "alias", place), f"alias: {why}; {text}"
+                    yield ("endpoints", name, "models", model, "alias", index), f"alias: {why}; {text}"
 
     def watched(self, server: Server, model: str) -> Iterator[tuple[str, str]]:
         """Tell how large a context is by itself; 0: it goes by the machine's memory. What is loaded is asked."""
@@ -129,42 +129,42 @@ class Ollama(Engine):
         yield "file", PROGRAM
         yield "folder", server.environment.get(FOLDER, "/Users")  # every home lies on one disk
 
-    def asked(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
+    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
         """Ask for what is in memory."""
         if usage:
             yield "loaded", f"{name} {server.port}"
 
     def resources(self, name: str, server: Server, job: str, scope: Scope) -> Iterator[Resource]:
-        """Give its models, and the program that pulls them. While it is off nobody can be asked: what is here stays."""
-        wished = {f"{name}/{full(model)}": entry for model, entry in (server.models or {}).items()}
+        """Yield its models and the program that pulls them. While it is off nobody can be asked: what is here stays."""
+        wanted = {f"{name}/{full(model)}": entry for model, entry in (server.models or {}).items()}
         home = scope.facts.home_of(server.user or scope.facts.user)
         folder = server.environment.get(FOLDER, f"{home}/.ollama/models")
         place: dict[str, Any] = {"port": server.port, "folder": folder, "needs": (job,)}
-        if wished:
+        if wanted:
             yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
         if server.is_off:
-            wished = {}
-        yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wished.items())
+            wanted = {}
+        yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wanted.items())
         yield from _other_names(name, server, scope)
         if server.is_off or not server.prune_models:  # a wish for nothing: it stays as it is
             mine = (key for key in sorted(scope.facts.recorded) if key.startswith(f"{Model.kind}/{name}/"))
             keys = (key.partition("/")[2] for key in mine)
-            yield from (Model(key=key, **place) for key in keys if key not in wished)
+            yield from (Model(key=key, **place) for key in keys if key not in wanted)
 
-    def serves(self, name: str, server: Server, found: Found) -> Collection[str] | str:
-        """Give what is here, or on its way."""
-        here = {was.key for was in found.resources.values() if isinstance(was, Model) and was.exists}
+    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
+        """Return what is here, or on its way."""
+        here = {have.key for have in actual.resources.values() if isinstance(have, Model) and have.exists}
         return [model for model in server.all_models if f"{name}/{full(model)}" in here]
 
-    def shown(self, name: str, server: Server, found: Found) -> Collection[str]:
+    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
         """Nothing: each that is in memory has a row of its own."""
-        del name, server, found
+        del name, server, actual
         return ()
 
-    def loaded(self, name: str, found: Found) -> Iterator[Loaded]:
-        """Give what is in memory, as ``/api/ps`` says it."""
+    def loaded(self, name: str, actual: Actual) -> Iterator[Loaded]:
+        """Yield what is in memory, as ``/api/ps`` says it."""
         try:
-            models = json.loads(found.asked.get(f"loaded {name}", "").rpartition("\n")[0])["models"] or ()
+            models = json.loads(actual.answers.get(f"loaded {name}", "").rpartition("\n")[0])["models"] or ()
             for model in models:
                 until = _until(str(model.get("expires_at", "")))
                 count = counted(model.get("size"))
@@ -175,7 +175,7 @@ class Ollama(Engine):
 
 
 def _aliases(server: Server) -> dict[str, str]:
-    """Give the full name of each model that has another one, by that in full."""
+    """Return the full name of each model that has another one, by that in full."""
     models = (server.models or {}).items()
     return {full(alias): full(model) for model, entry in models for alias in entry.alias}
 

@@ -11,7 +11,7 @@ class OpenAI(Engine):
     """What the base class says is about this one."""
 
     name: ClassVar[str] = "openai"
-    place: ClassVar[int] = 3
+    order: ClassVar[int] = 3
 
 
 ENGINE = OpenAI()

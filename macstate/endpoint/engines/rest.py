@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar, Literal
 
 from macstate.endpoint.engine import Engine, Server
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 
 
 class Rest(Engine):
     """An API of its own."""
 
     name: ClassVar[str] = "rest"
-    place: ClassVar[int] = 4
+    order: ClassVar[int] = 4
     speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "rest"
     told: ClassVar[str] = "an API of its own"
     lists: ClassVar[tuple[str, ...]] = ()
@@ -21,19 +21,19 @@ class Rest(Engine):
     health: ClassVar[str] = "/"
     no_model: ClassVar[str] = "engine rest knows of no models; put it into `command`, and take this out"
 
-    def asked(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
+    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
         """Ask for its health alone."""
         del name, server, usage
         yield from ()
 
-    def serves(self, name: str, server: Server, found: Found) -> Collection[str] | str:
+    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
         """Take its word for the models that are declared."""
-        del name, found
+        del name, actual
         return server.all_models
 
-    def shown(self, name: str, server: Server, found: Found) -> Collection[str]:
+    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
         """Nothing is known of its models."""
-        del name, server, found
+        del name, server, actual
         return ()
 
 

@@ -10,35 +10,35 @@ from pydantic import ValidationError
 from macstate.kernel import scripts
 from macstate.kernel.outputs import UnreadableError
 from macstate.kernel.probe import machine
-from macstate.kernel.probe.sections import MARK, sections
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.probe.replies import MARK, replies
+from macstate.kernel.resource import Actual, Resource
 
 
 @cache
 def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
-    """Give the probe of a Mac, or of the laptop: the common part, then each kind's."""
+    """Return the probe of a Mac, or of the laptop: the common part, then each kind's."""
     common = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
     parts = [scripts.bare(name) for name in common]
     for kind in kinds:
         if kind.laptop is not laptop:
             continue
-        lines = kind.script or "\n".join(f"section '{probe}' {probe}" for probe in kind.probes)
-        parts += [f"section {MARK}{kind.kind} true", lines.strip()]
-    return "\n".join([*parts, f"section {MARK} true"])
+        lines = kind.script or "\n".join(f"reply '{probe}' {probe}" for probe in kind.probes)
+        parts += [f"reply {MARK}{kind.kind} true", lines.strip()]
+    return "\n".join([*parts, f"reply {MARK} true"])
 
 
 def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
-    """Give the probe's standard input."""
+    """Return the probe's standard input."""
     return [f"{name}\t{value}" for name, value in sorted(set(lists))] or [""]
 
 
-def found(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool = False) -> Found:
+def parse(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool = False) -> Actual:
     """Parse a probe's output. A tool that says what cannot be parsed leaves its own kind unknown, and no other.
 
     Raises:
         IncompleteError: the output is not whole.
     """
-    printed = sections(lines)
+    printed = replies(lines)
     common = printed.pop("")
     here = {kind.kind: kind for kind in kinds if kind.laptop is laptop}
     record = machine.record(common).of(partial(_carried_out_by_root, here))
@@ -65,7 +65,7 @@ def found(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool =
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
     facts = (machine.laptop if laptop else machine.mac)(common, record)
-    return Found(facts, resources, record, unreadable, outputs, machine.asked(common), kinds=kinds)
+    return Actual(facts, resources, record, unreadable, outputs, machine.answers(common), kinds=kinds)
 
 
 def _carried_out_by_root(kinds: Mapping[str, type[Resource]], identifier: str) -> bool | None:

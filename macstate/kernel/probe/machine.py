@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from macstate.errors import MacstateError
-from macstate.kernel.probe.sections import Section
+from macstate.kernel.probe.replies import Reply
 from macstate.kernel.record import Record
 from macstate.language.facts import Facts, Laptop, Node
 from macstate.language.facts.machine import Machine
@@ -16,8 +16,8 @@ SELF = (rf"{CHARACTER}{{1,255}}", r"[0-9]{1,10}", rf"(?=.{{1,255}}$)(/(?!\.{{1,2
 """What the names of a user, the user's number, and a home look like."""
 
 
-def mac(common: Mapping[str, Section], known: Record) -> Facts:
-    """Give what a Mac's wishes are expanded with."""
+def mac(common: Mapping[str, Reply], known: Record) -> Facts:
+    """Return what a Mac's wishes are expanded with."""
     status = common["tailscale status --json"]
     user, uid, home = _user(common)
     return Facts(
@@ -49,12 +49,12 @@ def mac(common: Mapping[str, Section], known: Record) -> Facts:
     )
 
 
-def _names(common: Mapping[str, Section], start: str) -> frozenset[str]:
+def _names(common: Mapping[str, Reply], start: str) -> frozenset[str]:
     return frozenset(name.removeprefix(start) for name in common if name.startswith(start))
 
 
-def laptop(common: Mapping[str, Section], known: Record) -> Facts:
-    """Give what the laptop's wishes are expanded with."""
+def laptop(common: Mapping[str, Reply], known: Record) -> Facts:
+    """Return what the laptop's wishes are expanded with."""
     user, uid, home = _user(common)
     own = {name.partition(" ")[2]: section.output for name, section in common.items() if name.startswith("own ")}
     return Facts(
@@ -66,23 +66,23 @@ def laptop(common: Mapping[str, Section], known: Record) -> Facts:
     )
 
 
-def _user(common: Mapping[str, Section]) -> tuple[str, int, str]:
-    """Give the user's name, number and home: nothing is planned where they are not what they have to be."""
+def _user(common: Mapping[str, Reply]) -> tuple[str, int, str]:
+    """Return the user's name, number and home: nothing is planned where they are not what they have to be."""
     said = tuple(common[name].output for name in ("user", "uid", "home"))
     if all(re.fullmatch(form, word.strip()) for form, word in zip(SELF, said, strict=True)):
         return said[0].strip(), int(said[1]), said[2]
     raise MacstateError(f"cannot read the Mac: of its user it says {said}, which is not understood; type `id` there")
 
 
-def record(common: Mapping[str, Section]) -> Record:
-    """Give what macstate has made here, by root's record and by the user's."""
+def record(common: Mapping[str, Reply]) -> Record:
+    """Return what macstate has made here, by root's record and by the user's."""
     return Record.read(
         {root: common[name].output for root, name in ((True, "owned"), (False, "user-owned"))},
         {root: common[f"{name}-sum"].output.strip() for root, name in ((True, "owned"), (False, "user-owned"))},
     )
 
 
-def asked(common: Mapping[str, Section]) -> dict[str, str]:
-    """Give what endpoints answered, where they were asked."""
+def answers(common: Mapping[str, Reply]) -> dict[str, str]:
+    """Return what endpoints answered, where they were asked."""
     names = ("health ", "served ", "age ", "loaded ", "requests")
     return {name: section.output for name, section in common.items() if name.startswith(names)}

@@ -11,17 +11,17 @@ APPLY = ("digits.sh", "started.sh", "bytes.sh", "way.sh", "apply.sh", "apply_fil
 
 @cache
 def whole(name: str, package: str = __name__) -> str:
-    """Give a script as it lies in a package: for a file on the Mac."""
+    """Return a script as it lies in a package: for a file on the Mac."""
     return files(package).joinpath(name).read_text()
 
 
 @cache
 def bare(name: str, package: str = __name__) -> str:
-    """Give a script without its comment lines: tailscaled logs every command line whole."""
+    """Return a script without its comment lines: tailscaled logs every command line whole."""
     return "\n".join(line for line in whole(name, package).splitlines() if not line.lstrip().startswith("#"))
 
 
 @cache
 def apply() -> str:
-    """Give the program that carries out a change."""
+    """Return the program that carries out a change."""
     return "\n".join((*map(bare, APPLY), "carry_out"))

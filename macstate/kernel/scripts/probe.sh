@@ -1,5 +1,5 @@
 # Reads what a Mac is. Changes nothing, asks for no password, and takes what to look at from standard input, as
-# "LIST<TAB>VALUE" lines. Prints one line a section: base64 of its name, of its output with the exit status behind it,
+# "LIST<TAB>VALUE" lines. Prints one line a reply: base64 of its name, of its output with the exit status behind it,
 # and of its errors.
 set -u
 root=${MACSTATE_ROOT-}
@@ -12,7 +12,7 @@ lists=$(cat)
 roots=$(text "$root/var/db/macstate/owned" 2>/dev/null) users=$(text "$HOME/.local/state/macstate/owned" 2>/dev/null)
 exec 3>&1
 
-section() { # NAME COMMAND...
+reply() { # NAME COMMAND...
   name=$(printf %s "$1" | base64 | tr -d '\n')
   shift
   printf '%s ' "$name" >&3
@@ -30,15 +30,15 @@ sum() { # FILE: a checksum; of a file that is not there too
 }
 
 uid=$(id -u | tr -cd 0-9) # it stands in a program of sed
-section user id -un
-section uid printf %s "$uid"
-section home printf %s "$home"
-section uname uname -s
-section owned text "$root/var/db/macstate/owned"
-section owned-sum sum "$root/var/db/macstate/owned"
-section user-owned text "$HOME/.local/state/macstate/owned"
-section user-owned-sum sum "$HOME/.local/state/macstate/owned"
+reply user id -un
+reply uid printf %s "$uid"
+reply home printf %s "$home"
+reply uname uname -s
+reply owned text "$root/var/db/macstate/owned"
+reply owned-sum sum "$root/var/db/macstate/owned"
+reply user-owned text "$HOME/.local/state/macstate/owned"
+reply user-owned-sum sum "$HOME/.local/state/macstate/owned"
 listed own | while IFS= read -r path; do # what a person's own files say of hosts, aliases and variables: names alone
-  [ ! -r "$path" ] || section "own $path" grep -noE \
+  [ ! -r "$path" ] || reply "own $path" grep -noE \
     '^[[:space:]]*(Host[[:space:]=].*|(export|alias)[[:space:]]+[A-Za-z_][A-Za-z0-9_-]*=)' "$path"
 done

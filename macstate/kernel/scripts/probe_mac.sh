@@ -45,59 +45,59 @@ asked() { # PORT PATH: what a server answers, as long as it is short, and the st
   curl -qs --noproxy '*' --max-time 10 --max-filesize 1000000 -w '\n%{http_code}' "http://127.0.0.1:$1$2" | tail -c 1000000
 }
 # the very program that changes run, and no ticket of an earlier sudo
-section sudo sudo -k -n sh -c true
-section 'sw_vers -productVersion' sw_vers -productVersion
-section 'tailscale status --json' tailscale status --json --peers=false
-section 'tailscale variant' variant
-section clock date +%s
-section sysctl sysctl hw.memsize iogpu.wired_limit_mb
-section 'fdesetup status' fdesetup status
+reply sudo sudo -k -n sh -c true
+reply 'sw_vers -productVersion' sw_vers -productVersion
+reply 'tailscale status --json' tailscale status --json --peers=false
+reply 'tailscale variant' variant
+reply clock date +%s
+reply sysctl sysctl hw.memsize iogpu.wired_limit_mb
+reply 'fdesetup status' fdesetup status
 listed program | while IFS= read -r path; do
-  [ -x "$root$path" ] || section "missing $path" true
+  [ -x "$root$path" ] || reply "missing $path" true
 done
 listed way | while IFS= read -r path; do
-  section "way $path" way "$path"
+  reply "way $path" way "$path"
 done
 listed place | while IFS= read -r path; do # where launchd opens logs and starts programs
-  [ -d "$root$path" ] || section "no folder $path" true
+  [ -d "$root$path" ] || reply "no folder $path" true
 done
 listed account | while IFS= read -r user; do
-  section "account $user" id -u "$user"
+  reply "account $user" id -u "$user"
 done
-{ [ -z "$(listed login)" ] && [ "$(variant)" = open-source ]; } || section "sysadminctl -autologin status" autologin
+{ [ -z "$(listed login)" ] && [ "$(variant)" = open-source ]; } || reply "sysadminctl -autologin status" autologin
 listed folder | while IFS= read -r path; do
-  section "df $path" room "$path"
+  reply "df $path" room "$path"
   case $path in
     /Volumes/*) # a link there is no disk of its own: the start disk has one
       volume=${path#/Volumes/}
-      [ ! -L "$root/Volumes/${volume%%/*}" ] || section "link /Volumes/${volume%%/*}" true
+      [ ! -L "$root/Volumes/${volume%%/*}" ] || reply "link /Volumes/${volume%%/*}" true
       ;;
   esac
 done
 if [ -n "$(listed port)" ]; then
-  section 'netstat -anv -p tcp' listeners
-  section ps holders
+  reply 'netstat -anv -p tcp' listeners
+  reply ps holders
 fi
 listed health | while read -r endpoint port path target; do
-  section "health $endpoint" asked "$port" "$path"
+  reply "health $endpoint" asked "$port" "$path"
   case $target in
     gui/*) target=gui/$uid/${target#gui/} ;;
   esac
   pid=$(launchctl print "$target" 2>/dev/null | sed -n 's/^	pid = //p')
-  [ -z "$pid" ] || section "age $endpoint" ps -o etime= -p "$pid"
+  [ -z "$pid" ] || reply "age $endpoint" ps -o etime= -p "$pid"
 done
 listed served | while read -r endpoint port; do
-  section "served $endpoint" asked "$port" /v1/models
+  reply "served $endpoint" asked "$port" /v1/models
 done
 listed loaded | while read -r endpoint port; do
-  section "loaded $endpoint" asked "$port" /api/ps
+  reply "loaded $endpoint" asked "$port" /api/ps
 done
 listed requests | while IFS= read -r label; do # the gateway runs as the user, who can read its log
-  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || section requests requests "$HOME/Library/Logs/$label.access.log"
+  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || reply requests requests "$HOME/Library/Logs/$label.access.log"
 done
 listed gateway | while read -r server path; do
-  section "about $path" about "$server" "$root$path"
+  reply "about $path" about "$server" "$root$path"
 done
 listed path | while IFS= read -r path; do
-  section "realpath $path" realpath "$path"
+  reply "realpath $path" realpath "$path"
 done

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from macstate.kernel import scripts
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Run, Step
 from macstate.kinds.model import Model, deletion, listed
 
 if TYPE_CHECKING:
-    from macstate.kernel.resource import Found
+    from macstate.kernel.resource import Actual
 
 
 class Alias(Resource):
@@ -42,13 +42,13 @@ class Alias(Resource):
         """Its server takes orders from everybody on the Mac."""
         return False
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give it with the version that the model has now; before that is here, it is a wish for nothing."""
-        del wishes
-        model = found.resources.get(f"{Model.kind}/{self.key.partition('/')[0]}/{self.source}")
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
+        """Return it with the version that the model has now; before that is here, it is a wish for nothing."""
+        del desired
+        model = actual.resources.get(f"{Model.kind}/{self.key.partition('/')[0]}/{self.source}")
         digest = model.digest if isinstance(model, Model) and model.pulled else None
-        old, name = found.resources.get(f"{Model.kind}/{self.key}"), self.key.partition("/")[2]
-        taken = isinstance(old, Model) and old.id in found.record.lines and digest
+        old, name = actual.resources.get(f"{Model.kind}/{self.key}"), self.key.partition("/")[2]
+        taken = isinstance(old, Model) and old.id in actual.record.lines and digest
         why = f"{name} names {self.source} from now on, and no longer a model of its own" if taken else ""
         return self.model_copy(update={"digest": digest or None, "takes": why})
 
@@ -56,9 +56,9 @@ class Alias(Resource):
         """Say whose other name it is."""
         return "" if going or not self.source else f"another name of {self.source}"
 
-    def note(self, was: Self | None) -> str:
+    def note(self, have: Self | None) -> str:
         """Tell of one that cannot be made yet."""
-        waits = self.source and self.digest is None and was is None
+        waits = self.source and self.digest is None and have is None
         return f"is made in a run after {self.source} has come" if waits else self.takes
 
     @classmethod
@@ -66,21 +66,21 @@ class Alias(Resource):
         """Find the names that are wished or ours in the server's list; what is ours and cannot be seen is not gone."""
         lines = [line.partition("\t")[::2] for line in outputs.get("aliases", "").split("\n")]
         kinds = ("wished", "owned", "asked", "model")
-        wished, owned, asked, pulled = ({key for word, key in lines if word == kind} for kind in kinds)
-        wished -= pulled - owned  # what we have pulled is no other name yet
-        for argument, text in each(outputs, "curl /api/tags"):
+        wanted, owned, asked, pulled = ({key for word, key in lines if word == kind} for kind in kinds)
+        wanted -= pulled - owned  # what we have pulled is no other name yet
+        for argument, text in runs_of(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
             asked -= {endpoint} if text else set()
             for name, model in listed(text).items():
-                if (key := f"{endpoint}/{name}") in wished | owned:
+                if (key := f"{endpoint}/{name}") in wanted | owned:
                     yield cls(key=key, digest=str(model.get("digest", "")).removeprefix("sha256:"), port=int(port or 0))
-        for key in sorted(owned - wished):
+        for key in sorted(owned - wanted):
             if key.partition("/")[0] in asked:
                 yield cls(key=key, unreadable="its server does not answer, and is to delete it")
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Have the server copy the model's manifest, over an older one."""
-        del was
+        del have
         order = json.dumps({"source": self.source, "destination": self.key.partition("/")[2]})
         url = f"http://127.0.0.1:{self.port}/api/copy"
         yield Run(("curl", "-qfsS", "--noproxy", "*", "-X", "POST", url, "-d", order))

@@ -6,6 +6,6 @@ names() { # which servers were asked, and which names are wished or ours, as mod
   recorded "$users" model | sed 's/^/model	/'
 }
 if names | grep -q '^[ow][wi]'; then
-  section aliases names
+  reply aliases names
   printf %s "$answers" >&3
 fi

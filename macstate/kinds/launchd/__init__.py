@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from macstate.kernel import scripts
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.record import STOPPED
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Aside, Delete, Prove, Run, Step, Write
 from macstate.kinds.launchd import launchctl
 from macstate.language.facts.machine import Machine
@@ -126,7 +126,7 @@ class Launchd(Resource):
         return f"last exit: {self.last_exit}{why}" if self.last_exit else ""
 
     def as_text(self, field: str) -> str | None:
-        """Give the plist as readable XML."""
+        """Return the plist as readable XML."""
         plist = launchctl.xml(self.file) if field == "file" and self.file else None
         return "\n".join(plist.expandtabs(2).splitlines()[3:-1]) if plist else None
 
@@ -155,19 +155,19 @@ class Launchd(Resource):
         }
         return ", ".join(text for text, is_so in said.items() if is_so)
 
-    def unlike(self, was: Self | None) -> list[str]:
+    def unlike(self, have: Self | None) -> list[str]:
         """Name what differs. How launchd shows a KeepAlive with conditions is not known, and is not compared."""
-        if was and was.loaded and self.loaded and isinstance((self.file or {}).get("KeepAlive"), dict):
-            was = was.model_copy(update={"loaded": {**was.loaded, "keepalive": self.loaded["keepalive"]}})
-        return super().unlike(was)
+        if have and have.loaded and self.loaded and isinstance((self.file or {}).get("KeepAlive"), dict):
+            have = have.model_copy(update={"loaded": {**have.loaded, "keepalive": self.loaded["keepalive"]}})
+        return super().unlike(have)
 
-    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+    def because(self, have: Self, differing: Sequence[str], state: str) -> str:
         """Tell of a stop by hand, or how its process ended."""
         if state == STOPPED and "enabled" in differing:
             return "stopped by `macstate stop`"
-        return was.last_failure if [*differing] == ["running"] else ""
+        return have.last_failure if [*differing] == ["running"] else ""
 
-    def in_short(self, was: Self | None, differing: Sequence[str]) -> str:
+    def in_short(self, have: Self | None, differing: Sequence[str]) -> str:
         """Tell that it stops for good, which is one fact in three fields."""
         if not self.is_off or {*differing} not in (
             {"enabled"},
@@ -175,14 +175,14 @@ class Launchd(Resource):
             {"enabled", "loaded", "running"},
         ):
             return ""
-        ends = ": its running requests end" if self.interrupts(was) else ""
+        ends = ": its running requests end" if self.interrupts(have) else ""
         return f"off by the spec{ends}; its plist, log and models stay"
 
-    def interrupts(self, was: Self | None) -> str:
+    def interrupts(self, have: Self | None) -> str:
         """Tell of requests that end with the process."""
-        if was is None or not was.running or (self.refresh and not self.unlike(was)):
+        if have is None or not have.running or (self.refresh and not self.unlike(have)):
             return ""
-        return f"{self.label} {'stops' if was is self or self.is_off else 'restarts'}: its running requests end"
+        return f"{self.label} {'stops' if have is self or self.is_off else 'restarts'}: its running requests end"
 
     @property
     def taken_in(self) -> str:
@@ -197,7 +197,7 @@ class Launchd(Resource):
         return self.enabled is False
 
     def off(self) -> Self:
-        """Give the wish that it does not run, now or after a reboot; its plist stays, and its ports are free."""
+        """Return the wish that it does not run, now or after a reboot; its plist stays, and its ports are free."""
         nothing: dict[str, Any] = {"ports": (), "files": (), "config_digest": "", "refresh": (), "proof": ()}
         return self.model_copy(update={**nothing, "enabled": False, "loaded": {}, "running": False})
 
@@ -216,8 +216,8 @@ class Launchd(Resource):
         overrides, named = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
         listed = dict(launchctl.services(outputs))
         files = dict(cls._files(outputs, named))
-        domains = {domain for domain, _ in each(outputs, "stat")}
-        shown = {domain for domain, _ in each(outputs, "launchctl print-disabled")}
+        domains = {domain for domain, _ in runs_of(outputs, "stat")}
+        shown = {domain for domain, _ in runs_of(outputs, "launchctl print-disabled")}
         without = {*listed} - {f"{key.rpartition('/')[0]}/{file[0]}" for key, file in files.items()}
         for key in sorted({*overrides, *named, *files, *without}):
             domain = key.rpartition("/")[0]
@@ -245,7 +245,7 @@ class Launchd(Resource):
 
     @classmethod
     def _files(cls, outputs: Outputs, named: Mapping[str, object]) -> Iterator[tuple[str, File]]:
-        """Give (key, file) of each plist."""
+        """Yield (key, file) of each plist."""
         seen = {*named}
         for domain, path, permissions in launchctl.plists(outputs):
             text = outputs.get(f"cat {path}")
@@ -261,33 +261,35 @@ class Launchd(Resource):
             seen.add(key)
             yield key, (label, path, permissions, file)
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give it with whether its plist's place is taken by somebody else's."""
-        del wishes
-        was = found.resources.get(self.id)
-        taken = self.id not in found.record.lines and isinstance(was, Launchd) and was.path and was.file != self.file
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
+        """Return it with whether its plist's place is taken by somebody else's."""
+        del desired
+        have = actual.resources.get(self.id)
+        taken = (
+            self.id not in actual.record.lines and isinstance(have, Launchd) and have.path and have.file != self.file
+        )
         return self.model_copy(update={"aside": bool(taken)})
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
 
         A hasty bootstrap fails with 5. A job that is off is disabled first, or launchd would start it in between.
         """
-        if self.refresh and not self.unlike(was):
+        if self.refresh and not self.unlike(have):
             yield Run(self.refresh)
         else:
-            yield from self._started(was)
+            yield from self._started(have)
         if self.proof:
             yield Prove(*self.proof)
 
-    def _started(self, was: Self | None) -> Iterator[Step]:
-        if {"file", "permissions"} & set(self.unlike(was)):
+    def _started(self, have: Self | None) -> Iterator[Step]:
+        if {"file", "permissions"} & set(self.unlike(have)):
             content = plistlib.dumps(self.file or {}, sort_keys=True)
             if self.aside:
                 yield Aside(self.id, self.path or "")
             yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
         yield Run(("launchctl", "disable" if self.is_off else "enable", self.key))
-        if was is not None and not (self.is_off and was.loaded == {}):
+        if have is not None and not (self.is_off and have.loaded == {}):
             yield from launchctl.bootout(self.key)
         if self.is_off:
             return
@@ -305,16 +307,16 @@ class Launchd(Resource):
 
     @classmethod
     def in_the_way(
-        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+        cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Give the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
+        """Yield the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
         del going
-        wanted = [wish for wish in wishes.values() if isinstance(wish, cls)]
-        jobs = [was for was in found.resources.values() if isinstance(was, cls) and (was.file or was.loaded)]
-        theirs = [was for was in jobs if was.id not in found.record.lines]
-        foreign = [was for was in theirs if was.id not in wishes]
-        places = {f"{was.domain}/{(was.file or {}).get('Label')}": was for was in theirs if was.id in wishes}
-        yield from conflicts(wanted, foreign, places, found.facts.machine)
+        wanted = [want for want in desired.values() if isinstance(want, cls)]
+        jobs = [have for have in actual.resources.values() if isinstance(have, cls) and (have.file or have.loaded)]
+        theirs = [have for have in jobs if have.id not in actual.record.lines]
+        foreign = [have for have in theirs if have.id not in desired]
+        places = {f"{have.domain}/{(have.file or {}).get('Label')}": have for have in theirs if have.id in desired}
+        yield from conflicts(wanted, foreign, places, actual.facts.machine)
 
     def displace(self) -> Iterator[Step]:
         """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
@@ -327,45 +329,45 @@ class Launchd(Resource):
 def conflicts(
     wanted: Sequence[Launchd], foreign: Sequence[Launchd], places: Mapping[str, Launchd], machine: Machine
 ) -> Iterator[tuple[Launchd, None, str]]:
-    """Give (job, None, why) of every foreign job that cannot stay beside the wished ones.
+    """Yield (job, None, why) of every foreign job that cannot stay beside the wished ones.
 
     ``places``: what lies where a wished plist goes, by the target that launchd knows it by.
     """
-    reasons = {was.id: why for was in foreign if (why := _why(was, wanted, places.get(was.target), machine))}
-    labels = {wish.label for wish in wanted} | {was.label for was in foreign if was.id in reasons}
-    for was in foreign:  # what restarts one of these would bring it back, or disturb ours
-        if was.id not in reasons and (named := sorted(label for label in labels if _names(was, label))):
-            reasons[was.id] = f"handles {named[0]}"
-    yield from ((was, None, reasons[was.id]) for was in foreign if was.id in reasons)
+    reasons = {have.id: why for have in foreign if (why := _why(have, wanted, places.get(have.target), machine))}
+    labels = {want.label for want in wanted} | {have.label for have in foreign if have.id in reasons}
+    for have in foreign:  # what restarts one of these would bring it back, or disturb ours
+        if have.id not in reasons and (named := sorted(label for label in labels if _names(have, label))):
+            reasons[have.id] = f"handles {named[0]}"
+    yield from ((have, None, reasons[have.id]) for have in foreign if have.id in reasons)
 
 
-def _why(was: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machine: Machine) -> str:
+def _why(have: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machine: Machine) -> str:
     if place:
         return f"is loaded from {place.path}, where the plist of {place.key} goes"
     held = {
         listener.port
         for listener in machine.listeners
-        if was.pid is not None and was.pid in {listener.pid, listener.group}
+        if have.pid is not None and have.pid in {listener.pid, listener.group}
     }
-    for wish in wanted:
-        if wish.target == was.target:
-            return f"has the label of {wish.key}, in another file: {was.path}"
-        if wish.label == was.label:
-            return f"has the label of {wish.key}, in another domain"
-        for port in wish.ports:
+    for want in wanted:
+        if want.target == have.target:
+            return f"has the label of {want.key}, in another file: {have.path}"
+        if want.label == have.label:
+            return f"has the label of {want.key}, in another domain"
+        for port in want.ports:
             if port in held:
-                return f"uses port {port}, which {wish.key} needs"
-            if port in claims(was):
-                return f"would take port {port}, which {wish.key} needs"
+                return f"uses port {port}, which {want.key} needs"
+            if port in claims(have):
+                return f"would take port {port}, which {want.key} needs"
     return ""
 
 
-def claims(was: Launchd) -> set[int]:
-    """Give the ports that a job's own words tell of."""
-    told = was.file or was.loaded or {}
+def claims(have: Launchd) -> set[int]:
+    """Return the ports that a job's own words tell of."""
+    told = have.file or have.loaded or {}
     environment = told.get("EnvironmentVariables") or told.get("environment")
     named = environment if isinstance(environment, dict) else {}  # a plist of somebody else's may hold anything
-    command = " ".join(_words(was))
+    command = " ".join(_words(have))
     ports = re.findall(r"(?:--port|--listen-port|-p)[ =](\d{1,5})\b", command)
     ports += [value for name, each in named.items() if name.endswith("PORT") and PORT.fullmatch(value := str(each))]
     if re.search(r"ollama serve\b", command):
@@ -374,11 +376,11 @@ def claims(was: Launchd) -> set[int]:
     return {int(port) for port in ports}
 
 
-def _words(was: Launchd) -> list[str]:
-    told = was.file or was.loaded or {}
+def _words(have: Launchd) -> list[str]:
+    told = have.file or have.loaded or {}
     words = told.get("ProgramArguments") or told.get("arguments")
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
-def _names(was: Launchd, label: str) -> bool:
-    return any(re.search(rf"(?<![\w.-]){re.escape(label)}(?![\w.-])", word) for word in _words(was))
+def _names(have: Launchd, label: str) -> bool:
+    return any(re.search(rf"(?<![\w.-]){re.escape(label)}(?![\w.-])", word) for word in _words(have))

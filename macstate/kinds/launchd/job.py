@@ -67,7 +67,7 @@ class When(Entry):
 
     @property
     def intervals(self) -> list[dict[str, int]]:
-        """Give what StartCalendarInterval holds of it."""
+        """Return what StartCalendarInterval holds of it."""
         hour, minute = map(int, self.at.split(":"))
         return [{"Hour": hour, "Minute": minute, **day} for day in ({"Weekday": each} for each in DAYS[self.days])] or [
             {"Hour": hour, "Minute": minute}
@@ -94,7 +94,7 @@ class KeepAlive(Entry):
 
     @property
     def plist(self) -> dict[str, Any]:
-        """Give what KeepAlive holds."""
+        """Return what KeepAlive holds."""
         found = {"SuccessfulExit": self.successful_exit, "Crashed": self.crashed, "PathState": dict(self.paths) or None}
         return {key: value for key, value in found.items() if value is not None}
 
@@ -180,7 +180,7 @@ class Job(Declaration):
         return f"{{command: {command}}}" if command else super().instead(name, value)
 
     def job_label(self, name: str) -> str:
-        """Give its name."""
+        """Return its name."""
         return name
 
     @property
@@ -219,7 +219,7 @@ class Job(Declaration):
         return {match[2]: match[1] for match in reversed(found)}
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the one job."""
+        """Yield the one job."""
         yield self.job(name, scope.facts, self.command, self.environment)
 
     def log_path(self, label: str, facts: Facts) -> str:

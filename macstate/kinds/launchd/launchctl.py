@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.steps import Run, Step, Wait
 from macstate.printable import LINES, printable
 
@@ -85,7 +85,7 @@ def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
 
 def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
     """Read every `launchctl print TARGET`, as (target, job)."""
-    for argument, text in each(outputs, "launchctl print"):
+    for argument, text in runs_of(outputs, "launchctl print"):
         if re.match(r".+ = \{\n", text):
             yield _job(argument, text)
         elif NOT_FOUND.match(text) or (not text and re.fullmatch(r"system/.+|gui/\d+/.+", argument)):
@@ -113,14 +113,14 @@ def _job(target: str, text: str) -> tuple[str, Printed]:
 
 def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
     """Read `launchctl print-disabled DOMAIN`, as (target, enabled). Up to macOS 12 ``true`` means disabled."""
-    for domain, text in each(outputs, "launchctl print-disabled"):
+    for domain, text in runs_of(outputs, "launchctl print-disabled"):
         for label, word in re.findall(r'^\t+"(.+)" => (\w+)$', text, re.MULTILINE):
             yield f"{domain or 'system'}/{label}", word in {"enabled", "false"}
 
 
 def services(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
     """Read the jobs that `launchctl print DOMAIN` lists, as (target, job): what each is made of stands elsewhere."""
-    for domain, text in each(outputs, "launchctl print"):
+    for domain, text in runs_of(outputs, "launchctl print"):
         for pid, label in re.findall(r"^\s+(\d{1,18})\s+\S+\s+(\S.*)$", text, re.MULTILINE):
             if domain == "system" or re.fullmatch(r"gui/\d+", domain):
                 state = "running" if int(pid) else "not running"
@@ -129,7 +129,7 @@ def services(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
 
 def plists(outputs: Outputs) -> Iterator[tuple[str, str, str]]:
     """Read `stat` of folders of plists, as (domain, path, owner and mode)."""
-    for domain, text in each(outputs, "stat"):
+    for domain, text in runs_of(outputs, "stat"):
         for permissions, path in re.findall(r"^(\d+ [0-7]{1,4}) (/.+)$", text, re.MULTILINE):
             yield domain, path, permissions
 

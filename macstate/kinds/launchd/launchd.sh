@@ -4,31 +4,31 @@ named() { # DOMAIN: the jobs that the spec or the record names
   { listed label; recorded "$record" launchd | sed -n "s,^$1/,,p"; } | sort -u
 }
 jobs() { # DOMAIN FOLDER: its overrides, and the jobs that are named
-  section "launchctl print-disabled $1" launchctl print-disabled "$1"
+  reply "launchctl print-disabled $1" launchctl print-disabled "$1"
   named "$1" | while IFS= read -r job; do
-    [ ! -e "$root$2/$job.plist" ] || section "cat $2/$job.plist" text "$root$2/$job.plist"
-    section "launchctl print $1/$job" launchctl print "$1/$job"
+    [ ! -e "$root$2/$job.plist" ] || reply "cat $2/$job.plist" text "$root$2/$job.plist"
+    reply "launchctl print $1/$job" launchctl print "$1/$job"
   done
 }
 others() { # DOMAIN FOLDER...: the plists there, and of those that nobody has named what they say, for theirs may be in the way
   ours=$(named "$1")
-  section "stat $1" plists_in "$@"
+  reply "stat $1" plists_in "$@"
   shift
   for folder; do
     for file in "$root$folder"/*.plist; do
       label=${file##*/}
       label=${label%.plist}
       case $newline$ours$newline in *"$newline$label$newline"*) [ "$folder" = /Library/LaunchAgents ] || continue ;; esac
-      ! text "$file" >/dev/null 2>&1 || section "cat ${file#"$root"}" text "$file"
+      ! text "$file" >/dev/null 2>&1 || reply "cat ${file#"$root"}" text "$file"
     done
   done
 }
 domain() { # DOMAIN FOLDER...: all of it; without a session at the screen there is no gui domain
   if all=$(launchctl print "$1" 2>/dev/null); then
-    section "launchctl print $1" services
+    reply "launchctl print $1" services
     jobs "$1" "$2"
   else
-    section "launchctl print $1" launchctl print "$1"
+    reply "launchctl print $1" launchctl print "$1"
   fi
   others "$@"
 }

@@ -33,7 +33,7 @@ LOGS = ("StandardOutPath", "StandardErrorPath")
 
 @cache
 def program() -> str:
-    """Give the program that rotates logs."""
+    """Return the program that rotates logs."""
     shared = map(scripts.bare, ("digits.sh", "bytes.sh", "way.sh"))
     return "\n".join((scripts.whole("rotate.sh", __name__), *shared, 'each_log "$@"\n'))
 
@@ -63,7 +63,7 @@ class LogRotation(Declaration):
         yield "file", PROGRAM
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Give the program, and the job that runs it on all the others' logs."""
+        """Yield the program, and the job that runs it on all the others' logs."""
         del name
         yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
         own = f"/var/log/{LABEL}.log"

@@ -9,14 +9,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from macstate.kernel import scripts
-from macstate.kernel.outputs import Outputs, UnreadableError, each
+from macstate.kernel.outputs import Outputs, UnreadableError, runs_of
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Run, Step
 from macstate.kinds.model.names import full, near
 from macstate.kinds.model.queue import MOST, Pull, pulls
 
 if TYPE_CHECKING:
-    from macstate.kernel.resource import Found
+    from macstate.kernel.resource import Actual
 
 PROGRAM = "/Library/macstate/bin/pull"
 """Where pull.sh lies on a Mac."""
@@ -27,7 +27,7 @@ NO_SUCH_MODEL = "file does not exist"
 
 @cache
 def program() -> str:
-    """Give the program that has models pulled."""
+    """Return the program that has models pulled."""
     shared = map(scripts.bare, ("digits.sh", "bounded.sh", "started.sh"))
     return "\n".join((scripts.whole("pull.sh", __name__), *shared, 'begin "$@"\n'))
 
@@ -90,10 +90,10 @@ class Model(Resource):
             return ""
         return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
 
-    def because(self, was: Self, differing: Sequence[str], state: str) -> str:
+    def because(self, have: Self, differing: Sequence[str], state: str) -> str:
         """Tell why another version is here."""
         del state
-        return was.last_failure if [*differing] == ["digest"] else ""
+        return have.last_failure if [*differing] == ["digest"] else ""
 
     def brief(self, *, going: bool = False) -> str:
         """Say what comes, or what is deleted."""
@@ -103,18 +103,18 @@ class Model(Resource):
             return f"deleted from the disk{f': frees {size(self.size)}' if self.size else ''}"
         return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self | None:
-        """Give it with what its registry says of it; while its disk is away, nothing is known of it.
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
+        """Return it with what its registry says of it; while its disk is away, nothing is known of it.
 
         One that has left the spec, and whose name is another model's once that is here, goes.
         """
-        alias = wishes.get(f"alias/{self.key}")
-        source = found.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
+        alias = desired.get(f"alias/{self.key}")
+        source = actual.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
         if not self.managed and isinstance(source, Model) and source.pulled:
             return None
-        outputs, (owner, _, name) = found.outputs.get(self.kind, {}), self.key.partition("/")
-        away = found.facts.machine.is_away(self.folder)
-        if away and self.id in found.record.lines:
+        outputs, (owner, _, name) = actual.outputs.get(self.kind, {}), self.key.partition("/")
+        away = actual.facts.machine.is_away(self.folder)
+        if away and self.id in actual.record.lines:
             return self.model_copy(update={"pulled": None, "digest": None})
         why = f"{self.folder} is on a disk that is not mounted" if away else ""
         if re.search(rf"(?m)^{re.escape(name)}\t-$", outputs.get(f"sizes {owner}", "")):
@@ -126,27 +126,27 @@ class Model(Resource):
         """Nothing is known of the models of a server that does not run."""
         return outputs.get(f"curl /api/tags {self.key.partition('/')[0]} {self.port}") == ""
 
-    def note(self, was: Self | None) -> str:
+    def note(self, have: Self | None) -> str:
         """Tell of a pull that goes on, and of a model that is no longer declared."""
-        if was is None or not was.exists:
+        if have is None or not have.exists:
             return ""
-        if was.pull and was.pull.going_on:
-            return f"is on its way: {was.pull}"
-        frees = f"frees {size(was.size)}" if was.size else "deletes it"
+        if have.pull and have.pull.going_on:
+            return f"is on its way: {have.pull}"
+        frees = f"frees {size(have.size)}" if have.size else "deletes it"
         return "" if self.managed else f"is no longer declared and stays; `prune_models: true` {frees}"
 
-    def unlike(self, was: Self | None) -> list[str]:
+    def unlike(self, have: Self | None) -> list[str]:
         """Count a pull that goes on as done; a pin may be the beginning of a digest."""
-        if was is not None and was.pull and was.pull.going_on:
+        if have is not None and have.pull and have.pull.going_on:
             return []
-        same = was is not None and self.digest is not None and (was.digest or "").startswith(self.digest)
-        return [name for name in super().unlike(was) if not (same and name == "digest")]
+        same = have is not None and self.digest is not None and (have.digest or "").startswith(self.digest)
+        return [name for name in super().unlike(have) if not (same and name == "digest")]
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read the server's list and the queue of pulls."""
         waiting, aliases = dict(pulls(outputs)), set(outputs.get("aliases", "").split("\n"))
-        for argument, text in each(outputs, "curl /api/tags"):
+        for argument, text in runs_of(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
             models = {name: each for name, each in listed(text).items() if f"{endpoint}/{name}" not in aliases}
             for name, model in models.items():
@@ -162,9 +162,9 @@ class Model(Resource):
                 )
         yield from (cls(key=key, pulled=False, digest="", pull=pull) for key, pull in waiting.items())
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Queue it, and look whether that goes well."""
-        del was
+        del have
         endpoint, _, name = self.key.partition("/")
         words = (PROGRAM, endpoint, str(self.port), self.folder, name, *([self.digest] if self.digest else []))
         others = near(name)
@@ -177,14 +177,16 @@ class Model(Resource):
 
 
 def deletion(port: int | None, key: str) -> Run:
-    """Give the order to delete what a server lists by a name."""
+    """Return the order to delete what a server lists by a name."""
     order, url = json.dumps({"model": key.partition("/")[2]}), f"http://127.0.0.1:{port}/api/delete"
     return Run(("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", url, "-d", order))
 
 
 def announced(outputs: Outputs) -> dict[str, int]:
-    """Give the bytes of what is not here, as the registries say, by key."""
-    found = ((endpoint, re.findall(r"(?m)^(\S+)\t([0-9]{1,18})$", text)) for endpoint, text in each(outputs, "sizes"))
+    """Return the bytes of what is not here, as the registries say, by key."""
+    found = (
+        (endpoint, re.findall(r"(?m)^(\S+)\t([0-9]{1,18})$", text)) for endpoint, text in runs_of(outputs, "sizes")
+    )
     return {f"{endpoint}/{name}": int(count) for endpoint, lines in found for name, count in lines}
 
 

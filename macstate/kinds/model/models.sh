@@ -32,15 +32,15 @@ answers='' ours=$(recorded "$users" alias)
 while read -r endpoint port && [ -n "$endpoint" ]; do
   status=0
   tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags") || status=$?
-  answer=$(exec 3>&1 && section "curl /api/tags $endpoint $port" told)
+  answer=$(exec 3>&1 && reply "curl /api/tags $endpoint $port" told)
   printf '%s\n' "$answer" >&3
   # shellcheck disable=SC2034 # aliases.sh follows
   answers="$answers$answer
 "
-  case $wanted in *"$endpoint "*) section "sizes $endpoint" sizes "$endpoint" ;; esac
+  case $wanted in *"$endpoint "*) reply "sizes $endpoint" sizes "$endpoint" ;; esac
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
-    section "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
+    reply "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
 done <<EOF
 $servers
 EOF
-[ -z "$ours" ] || section aliases printf '%s\n' "$ours"
+[ -z "$ours" ] || reply aliases printf '%s\n' "$ours"

@@ -19,14 +19,14 @@ LIBRARY = (  # ollama.com/library, 2026
 
 
 def full(name: str) -> str:
-    """Give a name as the server lists it: with its tag, and without what all of the library's have in common."""
+    """Return a name as the server lists it: with its tag, and without what all of the library's have in common."""
     name = re.sub(r"^registry\.ollama\.ai/(?=[^/]+/)", "", name)
     name = re.sub(r"^library/(?=[^/]+$)", "", name)
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def manifest(name: str) -> str:
-    """Give the URL at which a model's registry says what it is made of."""
+    """Return the URL at which a model's registry says what it is made of."""
     host, path, tag = "registry.ollama.ai", *full(name).rpartition(":")[::2]
     if path.count("/") > 1:
         host, _, path = path.partition("/")
@@ -36,7 +36,7 @@ def manifest(name: str) -> str:
 
 
 def meant(name: str) -> str:
-    """Give the library's spelling of a name that differs from it in dots, dashes or case only; empty if none does."""
+    """Return the library's spelling of a name that differs from it in dots, dashes or case only; empty if none does."""
     bare, colon, tag = name.partition(":")
     by_letters = {_letters(known): known for known in LIBRARY}
     known = by_letters.get(_letters(bare), bare)
@@ -44,7 +44,7 @@ def meant(name: str) -> str:
 
 
 def near(name: str) -> str:
-    """Give names of the library that are like this one, for a question; empty if none is."""
+    """Return names of the library that are like this one, for a question; empty if none is."""
     bare, colon, tag = name.partition(":")
     found = get_close_matches(bare, LIBRARY, n=3, cutoff=0.7)
     tagged = [f"{known}{colon}{tag}" if tag != "latest" and known != bare else known for known in found]

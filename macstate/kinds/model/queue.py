@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 
 FIELDS = ("bytes", "state", "since", "first", "time", "answer")
 """What stands behind the name in a line of a queue."""
@@ -62,8 +62,8 @@ def clock(seconds: float | None) -> str:
 
 
 def pulls(outputs: Outputs) -> Iterator[tuple[str, Pull]]:
-    """Give (``ENDPOINT/NAME:TAG``, pull) of every line of every queue."""
-    for endpoint, text in each(outputs, "pulls"):
+    """Yield (``ENDPOINT/NAME:TAG``, pull) of every line of every queue."""
+    for endpoint, text in runs_of(outputs, "pulls"):
         working, *lines = text.split("\n") or [""]
         for line in lines:
             name, *fields = line.split("\t")

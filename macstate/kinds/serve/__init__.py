@@ -10,7 +10,7 @@ from macstate.kernel.change import Change
 from macstate.kernel.document import InOneDocument
 from macstate.kernel.outputs import Outputs, UnreadableError
 from macstate.kernel.record import Record
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Run, Same, Step
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.serve import document as serve_document
@@ -39,8 +39,8 @@ class Serve(InOneDocument):
     not_compared: ClassVar = Resource.not_compared | {"where", "before", "other_names", "stays", "behind"}
     probes: ClassVar[tuple[str, ...]] = (STATUS, "tailscale status --json", READ, "user", "owned")
     script: ClassVar[str] = f"""
-section "{STATUS}" {STATUS}
-[ ! -e "$root{SOCKET}" ] || section "{READ}" {READ}
+reply "{STATUS}" {STATUS}
+[ ! -e "$root{SOCKET}" ] || reply "{READ}" {READ}
 """
     optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user", "owned")
 
@@ -71,18 +71,18 @@ section "{STATUS}" {STATUS}
 
     @property
     def port(self) -> str:
-        """Give its HTTPS port."""
+        """Return its HTTPS port."""
         return self.key.partition("/")[0].rpartition(":")[2]
 
     @property
     def loopback_port(self) -> int | None:
-        """Give the port on the Mac itself that it leads to; None: it leads elsewhere, or to no port."""
+        """Return the port on the Mac itself that it leads to; None: it leads elsewhere, or to no port."""
         port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})(/|$)", self.target or "")
         return int(port[1]) if port else None
 
     @property
     def mount(self) -> str:
-        """Give its path."""
+        """Return its path."""
         return f"/{self.key.partition('/')[2]}"
 
     @property
@@ -90,14 +90,14 @@ section "{STATUS}" {STATUS}
         """What the record keeps: what its port was before."""
         return self.before or UNKNOWN
 
-    def unlike(self, was: Self | None) -> list[str]:
+    def unlike(self, have: Self | None) -> list[str]:
         """Name what differs: also the scheme or the name under which it is reached."""
-        return [*super().unlike(was), *(["where"] if was and was.where not in {"", self.where} else [])]
+        return [*super().unlike(have), *(["where"] if have and have.where not in {"", self.where} else [])]
 
-    def unguarded(self, wishes: Mapping[str, Resource]) -> str:
+    def unguarded(self, desired: Mapping[str, Resource]) -> str:
         """Name the server of ours that Funnel would lead straight to, past the gateway."""
         port = self.loopback_port
-        servers = (each for each in wishes.values() if isinstance(each, Launchd) and not each.refresh)
+        servers = (each for each in desired.values() if isinstance(each, Launchd) and not each.refresh)
         return next((each.label for each in servers if self.public and port in each.ports), "")
 
     @classmethod
@@ -105,32 +105,32 @@ section "{STATUS}" {STATUS}
         """Wish for a route from an HTTPS port and a mount to a URL on loopback, where these jobs listen."""
         return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel, needs=needs)
 
-    def beside(self, found: Found, wishes: Mapping[str, Resource]) -> Self:
-        """Give it with the node's name, and with what its port was before the first route of ours."""
-        name, start = found.facts.node.name, f"{self.kind}/{self.port}/"
-        known = [line.fingerprint for each, line in found.record.lines.items() if each.startswith(start)]
+    def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
+        """Return it with the node's name, and with what its port was before the first route of ours."""
+        name, start = actual.facts.node.name, f"{self.kind}/{self.port}/"
+        known = [line.fingerprint for each, line in actual.record.lines.items() if each.startswith(start)]
         if known:
             told = next(filter(serve_ports.name_in, known), known[0])
             before = serve_ports.renamed(told, name)
         else:
             try:
-                document = serve_document.found_in(found.outputs.get(self.kind, {}))
+                document = serve_document.found_in(actual.outputs.get(self.kind, {}))
             except UnreadableError:
                 return self
-            routes = (each for each in wishes.values() if isinstance(each, Serve) and each.port == self.port)
+            routes = (each for each in desired.values() if isinstance(each, Serve) and each.port == self.port)
             mounts = {each.mount for each in routes}
             before = serve_ports.memory(document, name, self.port, mounts, funnel=bool(self.funnel))
         return self.model_copy(update={"where": f"https://{name}:{self.port}", "before": before})
 
     def brief(self, *, going: bool = False) -> str:
-        """Give its URL, and where that leads."""
+        """Return its URL, and where that leads."""
         url = f"{self.where.removesuffix(':443')}{self.mount}"
         leads = (self.target or "").removeprefix("http://").removesuffix(self.mount)
         return f"{url} ends" if going else f"{url} -> {leads}{' for the internet' if self.funnel else ''}"
 
-    def interrupts(self, was: Self | None) -> str:
+    def interrupts(self, have: Self | None) -> str:
         """Tell that it is closed while what it leads to changes."""
-        return "" if was is None or was is self else "nobody reaches it from the first step of this run to the last"
+        return "" if have is None or have is self else "nobody reaches it from the first step of this run to the last"
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
@@ -165,7 +165,7 @@ section "{STATUS}" {STATUS}
 
     @classmethod
     def _recognised(cls, found: Sequence[Self], record: Record) -> Iterator[Self]:
-        """Give what was found with what the record knows; what stands under a name that the node had before is ours."""
+        """Yield the actual routes with what the record knows; what stands under a former name of the node is ours."""
         known = {each.id: each for each in found}
         for each in found:
             key = each.key.removeprefix(f"{each.other_names[0]}:") if each.other_names else ""
@@ -183,27 +183,27 @@ section "{STATUS}" {STATUS}
 
     @classmethod
     def in_the_way(
-        cls, wishes: Mapping[str, Resource], found: Found, going: Collection[str]
+        cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Give what is not ours and would be reached by others than now, what the internet reaches first."""
+        """Yield what is not ours and would be reached by others than now, what the internet reaches first."""
         try:
-            yield from _conflicts(cls, wishes, found, going)
+            yield from _conflicts(cls, desired, actual, going)
         except UnreadableError:
             return
 
     @classmethod
-    def disturbed(cls, changes: Sequence[Change], found: Found) -> tuple[Self, ...]:
-        """Give all routes of ours where a port behind them changes hands: for a while they would lead elsewhere."""
-        if not changes_hands(changes, found):
+    def disturbed(cls, changes: Sequence[Change], actual: Actual) -> tuple[Self, ...]:
+        """Return all routes of ours where a port behind them changes hands: for a while they would lead elsewhere."""
+        if not changes_hands(changes, actual):
             return ()
-        ours = (was for was in found.resources.values() if isinstance(was, cls) and was.id in found.record.lines)
-        return tuple(sorted(ours, key=lambda was: was.id))
+        ours = (have for have in actual.resources.values() if isinstance(have, cls) and have.id in actual.record.lines)
+        return tuple(sorted(ours, key=lambda have: have.id))
 
     @classmethod
-    def write(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
+    def write(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
         """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
-        outputs = found.outputs[cls.kind]
-        text = serve_document.as_stored(cls.changed(found, wished, gone))
+        outputs = actual.outputs[cls.kind]
+        text = serve_document.as_stored(cls.changed(actual, wanted, gone))
         if etag := ETAG.search(outputs.get(READ, "")):
             words = ("curl", "-qsS", "--fail", "--unix-socket", SOCKET, "-X", "POST", "-H", f"If-Match: {etag[1]}")
             yield Run((*words, "--data-binary", "@-", URL), stdin=text, refusal=("error: 412", MOVED))
@@ -213,25 +213,25 @@ section "{STATUS}" {STATUS}
             yield Run((*as_user, "tailscale", "serve", "set-raw"), stdin=text)
 
     @classmethod
-    def written(cls, found: Found, gone: Sequence[Self]) -> Outputs:
-        """Give what would be read after these were taken out."""
-        now = serve_document.after(cls.changed(found, (), gone))
-        return {name: now.get(name, text) for name, text in found.outputs[cls.kind].items()}
+    def written(cls, actual: Actual, gone: Sequence[Self]) -> Outputs:
+        """Return what would be read after these were taken out."""
+        now = serve_document.after(cls.changed(actual, (), gone))
+        return {name: now.get(name, text) for name, text in actual.outputs[cls.kind].items()}
 
     @classmethod
-    def changed(cls, found: Found, wished: Sequence[Self], gone: Sequence[Self]) -> Document:
-        """Give the document with routes put in, and others taken out."""
-        outputs = found.outputs[cls.kind]
+    def changed(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Document:
+        """Return the document with routes put in, and others taken out."""
+        outputs = actual.outputs[cls.kind]
         document, name = serve_document.found_in(outputs), _node(outputs).name
         going = {route.id for route in gone}
-        ours = [each for each in found.resources.values() if isinstance(each, cls) and each.before]
+        ours = [each for each in actual.resources.values() if isinstance(each, cls) and each.before]
         still = {each.port for each in ours if each.id not in going}
         for route in gone:
             route.take_out(document, name)
         for route in gone:
             if route.before and route.port not in still:
                 serve_ports.leave(document, name, route.port, route.before)
-        for route in wished:
+        for route in wanted:
             serve_ports.drop(document, f"{name}:{route.port}", {route.mount})
             serve_ports.open_port(document, name, route.port, funnel=bool(route.funnel))
             web = document.setdefault("Web", {}).setdefault(f"{name}:{route.port}", {})
@@ -254,7 +254,7 @@ section "{STATUS}" {STATUS}
 
     @classmethod
     def key_of(cls, each: Address, name: str) -> str:
-        """Give the key of what the document of the node ``name`` says."""
+        """Return the key of what the document of the node ``name`` says."""
         part = each.part or ("" if each.host in {"", name} or not name else each.host)
         mount = canonical(each.mount) if each.host else ""
         return f"{part}{':' if part else ''}{'' if each.host else 'tcp:'}{each.port}{mount}"
@@ -265,32 +265,32 @@ def _node(outputs: Outputs) -> Node:
 
 
 def _conflicts(
-    kind: type[Serve], wishes: Mapping[str, Resource], found: Found, leaving: Collection[str]
+    kind: type[Serve], desired: Mapping[str, Resource], actual: Actual, leaving: Collection[str]
 ) -> Iterator[tuple[Serve, Serve | None, str]]:
-    """Give (what was found, what is left of it, why), what the internet reaches or would reach first.
+    """Yield (what was found, what is left of it, why), what the internet reaches or would reach first.
 
     Raises:
         UnreadableError: the document that was found is none.
     """
-    here = {name: each for name, each in found.resources.items() if isinstance(each, kind)}
-    wished = [each for each in wishes.values() if isinstance(each, kind)]
-    coming = [each for each in wished if each.unlike(here.get(each.id))]
+    here = {name: each for name, each in actual.resources.items() if isinstance(each, kind)}
+    wanted = [each for each in desired.values() if isinstance(each, kind)]
+    coming = [each for each in wanted if each.unlike(here.get(each.id))]
     going = [each for each in here.values() if each.id in leaving]
     if not coming and not going:
         return
-    name, ports = found.facts.node.name, {each.port: each.id for each in coming}
+    name, ports = actual.facts.node.name, {each.port: each.id for each in coming}
     held = [each for each in here.values() if each.key.startswith("foreground:") and each.port in ports]
-    then = {_place(each): each for each in addresses(kind.changed(found, coming, [*going, *held]))}
+    then = {_place(each): each for each in addresses(kind.changed(actual, coming, [*going, *held]))}
     reasons: dict[str, tuple[bool, str]] = {}
-    for each in addresses(serve_document.found_in(found.outputs[kind.kind])):
+    for each in addresses(serve_document.found_in(actual.outputs[kind.kind])):
         identifier = f"{kind.kind}/{kind.key_of(each, name)}"
-        was, later = here.get(identifier), then.get(_place(each))
-        foreign = was and not was.before and identifier not in wishes
+        have, later = here.get(identifier), then.get(_place(each))
+        foreign = have and not have.before and identifier not in desired
         if foreign and (why := _why(each, later, ports.get(each.port, ""))):
             reasons[identifier] = "internet" not in {each.audience, later and later.audience}, why
     for identifier, (behind, why) in sorted(reasons.items(), key=lambda reason: (reason[1][0], reason[0])):
-        was = here[identifier].model_copy(update={"behind": behind, "stays": why.startswith(STAYS)})
-        yield was, was.model_copy(update={"funnel": False}) if was.stays else None, why
+        have = here[identifier].model_copy(update={"behind": behind, "stays": why.startswith(STAYS)})
+        yield have, have.model_copy(update={"funnel": False}) if have.stays else None, why
 
 
 def _place(each: Address) -> tuple[str, str, str, str]:

@@ -66,7 +66,7 @@ class Address:
 
 
 def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
-    """Give all that stands in it.
+    """Yield all that stands in it.
 
     ``nobody`` is what is not served: a site on a port that forwards or has no handler, and what a process in the
     foreground covers. Funnel is on for a name's whole port, whoever has turned it on.
@@ -80,12 +80,12 @@ def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
 
 
 def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[str]) -> Iterator[Address]:
-    """Give what parts of a document have to say, of which the first one wins."""
+    """Yield what parts of a document have to say, of which the first one wins."""
     ports: dict[str, tuple[int, Any]] = {}
-    for place, (_, part) in reversed(list(enumerate(parts))):
-        ports |= {port: (place, handler) for port, handler in (part.get("TCP") or {}).items()}
+    for index, (_, part) in reversed(list(enumerate(parts))):
+        ports |= {port: (index, handler) for port, handler in (part.get("TCP") or {}).items()}
     sites: set[str] = set()
-    for place, (name, part) in enumerate(parts):
+    for index, (name, part) in enumerate(parts):
         here = part.get("Web") or {}
         for site, web in here.items():
             host, _, port = site.rpartition(":")
@@ -99,7 +99,7 @@ def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[s
             target, scheme = (handler or {}).get("TCPForward") or "", kind_of_port(handler)
             bare = not any(site.rpartition(":")[2] == port for site in here)
             if target or (bare and (name or scheme != "https")):  # a port that is held, though nothing is there
-                hidden = scheme not in {"tcp", "tls"} or ports[port][0] != place
+                hidden = scheme not in {"tcp", "tls"} or ports[port][0] != index
                 audience = "nobody" if hidden else "internet" if port in public else "tailnet"
                 yield Address(name, "", port, "", target, scheme, audience)
         sites |= here.keys()
@@ -154,7 +154,7 @@ def as_stored(document: Document, indent: int | None = None) -> str:
 
 
 def after(document: Document) -> Outputs:
-    """Give what reading prints once this document was written: taking out leaves the order of keys as it is.
+    """Return what reading prints once this document was written: taking out leaves the order of keys as it is.
 
     The ETag is the SHA-256 of the JSON. Where a tailscaled has another, the next write is refused, and a further run
     makes it.

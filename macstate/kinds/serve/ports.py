@@ -34,13 +34,13 @@ def memory(document: Document, name: str, port: str, mounts: Collection[str], *,
 
 
 def name_in(remembered: str) -> str:
-    """Give the name under which a route was written; empty: an older version wrote the record."""
+    """Return the name under which a route was written; empty: an older version wrote the record."""
     name = remembered.partition("+")[0]
     return name if "." in name else ""
 
 
 def renamed(remembered: str, name: str) -> str:
-    """Give the same memory for a node that has another name now."""
+    """Return the same memory for a node that has another name now."""
     return "+".join((name, *remembered.split("+")[1:]))
 
 
@@ -61,8 +61,8 @@ def leave(document: Document, name: str, port: str, remembered: str = UNKNOWN) -
     """Have a port be again as it was before the first route of ours; what others have there gets no public by that."""
     words, site = remembered.split("+")[1:], f"{name}:{port}"
     allowed = document.get("AllowFunnel") or {}
-    was = allowed.pop(site, None)
-    if "private" in words or ("funnel" in words and (was or site not in (document.get("Web") or {}))):
+    have = allowed.pop(site, None)
+    if "private" in words or ("funnel" in words and (have or site not in (document.get("Web") or {}))):
         allowed[site] = "funnel" in words
     document["AllowFunnel"] = allowed
     if "https" not in words:

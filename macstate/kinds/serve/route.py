@@ -15,7 +15,7 @@ from macstate.language.types import LONGEST_PATH, Port
 
 def _mount(value: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", value) or not value.startswith("/"):
-        raise ValueError(f"{value!r} is not a path to serve at; type it from the root: `{meant.way(value)}`")
+        raise ValueError(f"{value!r} is not a path to serve at; type it from the root: `{meant.mount(value)}`")
     if any(part in {".", ".."} for part in value.split("/")):
         plain = posixpath.normpath(value)
         raise ValueError(f"{value!r} has dots for a folder; type the path itself: `{plain}`")
@@ -46,7 +46,7 @@ class Route(Entry):
         """Take a number as the HTTPS port."""
         del name
         if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
-            return meant.way(value[0])
+            return meant.mount(value[0])
         return f"{{https: {value}}}" if isinstance(value, int) and 0 < value < 65536 else "true"  # noqa: PLR2004 - TCP
 
 

@@ -60,7 +60,7 @@ class Document:
     """Truths in words that YAML 1.1 knows, and what to say of each where nothing else is wrong with it."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Give line and column of a value (or of its key), or of the nearest thing above it that was written."""
+        """Return line and column of a value (or of its key), or of the nearest thing above it that was written."""
         while path:
             place = self.keys.get(path) if key else self.places.get(path)
             if place:

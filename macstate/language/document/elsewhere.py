@@ -63,5 +63,5 @@ SPEAKS |= dict.fromkeys(("a1111", "comfyui", "open-webui"), "rest")
 
 
 def meant(word: str, known: list[str]) -> str:
-    """Give the field that a word of another tool means; empty: none of these."""
+    """Return the field that a word of another tool means; empty: none of these."""
     return next((field for field in known if word in SYNONYMS.get(field, ())), "")

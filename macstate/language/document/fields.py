@@ -18,7 +18,7 @@ NAMES = {"macs": "mini", "launchd": "com.example.server", "files": "/usr/local/e
 
 
 def model_of(model: Any, loc: Loc) -> type[Entry] | None:
-    """Give the model whose fields may stand at a place in the spec."""
+    """Return the model whose fields may stand at a place in the spec."""
     if isinstance(model, type) and issubclass(model, Entry):
         if not loc:
             return model
@@ -52,14 +52,14 @@ def kind_of(annotation: Any, field: str) -> str:
 
 
 def example(model: type[Entry] | None, name: str) -> dict[str, Any]:
-    """Give the fields of an entry of a kind, as they are typed."""
+    """Return the fields of an entry of a kind, as they are typed."""
     text = model.sample_of(name) if model else ""
     found: dict[str, Any] = yaml.safe_load(text) if text else {}
     return found
 
 
 def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]:
-    """Give whole entries by the names, or the hosts, that stand there, each with a port of its own."""
+    """Return whole entries by the names, or the hosts, that stand there, each with a port of its own."""
     typed: list[Any] = value if isinstance(value, list) else [value]
     names = {each if entry.section else _key(each): each for each in typed if isinstance(each, str)}
     if not names or len(names) < len(typed) or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
@@ -69,16 +69,16 @@ def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]
         for name, each in names.items()
     }
     return {
-        name: {field: each + place if field == "port" else each for field, each in fields.items()}
-        for place, (name, fields) in enumerate(found.items())
+        name: {field: each + index if field == "port" else each for field, each in fields.items()}
+        for index, (name, fields) in enumerate(found.items())
     }
 
 
 def _key(host: str) -> str:
-    """Give the name of a Mac that is typed as its host, or as a login: the first word of the host."""
+    """Return the name of a Mac that is typed as its host, or as a login: the first word of the host."""
     return host.rpartition("@")[2].partition(".")[0].lower()
 
 
 def name_of(loc: Loc) -> str:
-    """Give the last key of a place."""
+    """Return the last key of a place."""
     return next((part for part in reversed(loc) if isinstance(part, str)), "")

@@ -24,7 +24,7 @@ LEFT_OUT = "…"
 
 
 def masked(value: Any, names: tuple[Any, ...] = ()) -> Any:
-    """Give a value without its secrets; ``names``: the place where it stands."""
+    """Return a value without its secrets; ``names``: the place where it stands."""
     named = any(NAMED.search(each) for each in names if isinstance(each, str))
     if isinstance(value, dict):
         return {name: masked(each, (*names, name)) for name, each in value.items()}
@@ -42,5 +42,5 @@ def masked(value: Any, names: tuple[Any, ...] = ()) -> Any:
 
 
 def _option(word: Any) -> str:
-    """Give a word that says what the next one is."""
+    """Return a word that says what the next one is."""
     return word if isinstance(word, str) and re.fullmatch(r"--?[\w-]+", word) else ""

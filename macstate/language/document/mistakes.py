@@ -110,7 +110,7 @@ def _added(root: type[Entry], loc: Loc, fields: list[str]) -> str:
 
 
 def _unknown(root: type[Entry], document: Document, loc: Loc, value: object) -> tuple[str, str]:
-    """Give the field that was meant, if one was, and what to say."""
+    """Return the field that was meant, if one was, and what to say."""
     name, model = str(loc[-1]), model_of(root, loc[:-1])
     known = list(model.model_fields) if model else []
     if text := _known_slip(model, name, value) or _nowhere(document, loc, known, value):
@@ -150,7 +150,7 @@ def _nowhere(document: Document, loc: Loc, known: list[str], value: object) -> s
 
 
 def _written(document: Document, loc: Loc) -> Mapping[str, Any]:
-    """Give the entry at a place."""
+    """Return the entry at a place."""
     found: Any = document.data
     for part in loc:
         found = found.get(part) if isinstance(found, dict) else found[part] if isinstance(found, list) else None
@@ -167,28 +167,28 @@ def _arguments(document: Document, loc: Loc, value: object) -> str:
 
 
 def _converted(kind: str, field: str, value: object) -> str:
-    """Give a value in the form of another field, if it has not that form already."""
+    """Return a value in the form of another field, if it has not that form already."""
     if field == "keys":
         return "{agents: generate}"  # the value may be a key
     if isinstance(value, str) and field == "hostname":
         bare = as_meant.bare_host(value)
         return bare if bare != value else ""
     if isinstance(value, str) and field in {"serve", "funnel"}:
-        return as_meant.way(value) if "://" in value else ""
+        return as_meant.mount(value) if "://" in value else ""
     if isinstance(value, THERE.get(kind, ())) and (kind != "int" or not isinstance(value, bool)):
         return ""
     return _of(kind, field, value)
 
 
 def _of(kind: str, field: str, value: object) -> str:
-    """Give a value in the form of a field."""
+    """Return a value in the form of a field."""
     if field == "wired_limit_mb":
         return as_meant.megabytes(value)
     if field == "mode" and isinstance(value, int):
         return f"'{value:0>4}'"
     if field in {"command", "allow"} and isinstance(value, str) and value:
         first, blank, rest = value.partition(" ")
-        value = f"{(as_meant.program if field == 'command' else as_meant.place)(first)}{blank}{rest}"
+        value = f"{(as_meant.program if field == 'command' else as_meant.path)(first)}{blank}{rest}"
     return as_meant.of(kind, value)
 
 

@@ -120,5 +120,5 @@ class Facts:
     """What servers said of themselves, by path: version and modules; what is missing could not be run."""
 
     def home_of(self, user: str) -> str:
-        """Give a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""
+        """Return a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""
         return self.home if user == self.user else "/var/root" if user == "root" else f"/Users/{user}"

@@ -73,9 +73,9 @@ class Machine:
         mount = self.mounts.get(volume, self.mounts.get(path))
         return path.startswith("/Volumes/") and mount not in {None, volume} and volume not in self.links
 
-    def gpu_memory(self, wished: int | None = None) -> int | None:
-        """Give the bytes that models can take, under the limit as it is or as it is wished to be."""
-        limit = self.wired_limit if wished is None else wished
+    def gpu_memory(self, wanted: int | None = None) -> int | None:
+        """Return the bytes that models can take, under the limit as it is or as it is wished to be."""
+        limit = self.wired_limit if wanted is None else wanted
         if not self.memory:
             return limit or None
         return min(limit or int(self.memory * DEFAULT_SHARE), self.memory)
@@ -103,12 +103,12 @@ class Machine:
         )
 
     def at(self, port: int) -> list[Listener]:
-        """Give whoever listens on a port."""
+        """Return whoever listens on a port."""
         return [listener for listener in self.listeners if listener.port == port]
 
 
 def _disks(outputs: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
-    """Give (folder, bytes that can be had, mount point) of each `df -Pk`."""
+    """Yield (folder, bytes that can be had, mount point) of each `df -Pk`."""
     for name, text in outputs.items():
         row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d{1,18})\s+\d+%\s+(/.*)$", text, re.MULTILINE)
         if name.startswith("df ") and row:

@@ -43,7 +43,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value."""
+        """Return the value."""
         return self._value
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ def is_to_be_made(reference: str, name: str, folder: Path) -> bool:
 
 @cache
 def resolve(reference: str, name: str, folder: Path) -> Secret:
-    """Give the key that a reference of the field ``name`` leads to; ``generate`` keeps its keys in ``folder``.
+    """Return the key that a reference of the field ``name`` leads to; ``generate`` keeps its keys in ``folder``.
 
     One that is not there yet is made now and kept by ``keep``, so that a run which is refused leaves nothing.
 
@@ -198,7 +198,7 @@ def _tool(name: str, *words: str) -> str:
 
 
 def _run(words: tuple[str, ...]) -> tuple[bytes, int | None]:
-    """Give a tool's output, as far as it can matter, and its status; None: it did not end in time."""
+    """Return a tool's output, as far as it can matter, and its status; None: it did not end in time."""
     said, end = b"", time.monotonic() + TIMEOUT
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         pipe = process.stdout.fileno() if process.stdout else -1

@@ -61,17 +61,17 @@ TYPED = " or ".join(", ".join(scheme.typed for scheme in SCHEMES.values()).rspli
 
 
 def scheme_of(reference: str) -> Scheme:
-    """Give the scheme of a reference that was read from a spec."""
+    """Return the scheme of a reference that was read from a spec."""
     return SCHEMES[reference.partition(":")[0]]
 
 
 def of(reference: str, generated: Path) -> tuple[str, ...]:
-    """Give the command that prints a reference's key; ``generated`` is where macstate keeps the one that it made."""
+    """Return the command that prints a reference's key; ``generated`` is where macstate keeps the one that it made."""
     return tuple(map(os.path.expanduser, _words(reference, str(generated))))
 
 
 def for_any_laptop(reference: str, name: str) -> str:
-    """Give the same for the guide: a line of shell, with ``~`` for whoever types it; ``name`` is that of a made key."""
+    """Return the same for the guide, as a line of shell; ``~`` is whoever types it, ``name`` that of a made key."""
     if scheme_of(reference).private:
         return ""
     kept = (f"~/{folder}/macstate/keys/{name}" for folder in (".config", "Library/Application Support"))

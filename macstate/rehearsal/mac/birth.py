@@ -151,7 +151,7 @@ def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Give the environment of a command that a user runs over SSH: nothing of the laptop's own."""
+    """Return the environment of a command that a user runs over SSH: nothing of the laptop's own."""
     root = root.resolve()
     user = json.loads((root / ".mac/state.json").read_text())["user"]
     return {

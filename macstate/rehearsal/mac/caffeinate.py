@@ -74,7 +74,7 @@ def _lives(pid: int) -> bool:
 
 
 def holders(mac: Mac) -> list[tuple[int, list[str]]]:
-    """Give the process and the assertions of each that runs, and of each made-up job that would have started one."""
+    """Return the process and the assertions of each that runs, and of each made-up job that would have started one."""
     folder = f"{mac.root}/.mac/awake"
     names = sorted(name.partition(".") for name in (os.listdir(folder) if os.path.isdir(folder) else ()))
     alive = ((int(pid), letters) for pid, _, letters in names if processes.began(int(pid)))

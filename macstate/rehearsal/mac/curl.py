@@ -77,10 +77,10 @@ def _options(words: list[str]) -> tuple[dict[str, list[str]], str]:
         if word.startswith("--"):
             options.setdefault(word, []).append(rest.pop(0) if word in VALUES else "")
         elif word.startswith("-") and len(word) > 1:
-            for place, letter in enumerate(word[1:], start=2):
+            for index, letter in enumerate(word[1:], start=2):
                 name = ALIASES.get(f"-{letter}", f"-{letter}")
                 if name in VALUES:
-                    options.setdefault(name, []).append(word[place:] or rest.pop(0))
+                    options.setdefault(name, []).append(word[index:] or rest.pop(0))
                     break
                 options.setdefault(name, []).append("")
         else:

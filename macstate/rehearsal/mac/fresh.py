@@ -15,7 +15,7 @@ FIRST_PID = 5_000_000
 
 
 def state(user: str, dns_name: str) -> dict[str, Any]:
-    """Give the memory of a new Mac: macOS 26, sleep 1, firewall off, nobody at the console, tailscaled logged in."""
+    """Return the memory of a new Mac: macOS 26, sleep 1, firewall off, nobody at the console, tailscaled logged in."""
     name = dns_name.partition(".")[0]
     return {
         "born": int(time.time()),

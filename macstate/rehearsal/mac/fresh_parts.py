@@ -50,7 +50,7 @@ CAPS = (
 
 
 def preferences(name: str) -> dict[str, Any]:
-    """Give the preferences of a node that has just logged in, in the order of `tailscale debug prefs`."""
+    """Return the preferences of a node that has just logged in, in the order of `tailscale debug prefs`."""
     return {
         "ControlURL": "https://controlplane.tailscale.com",
         "RouteAll": False,

@@ -34,12 +34,12 @@ def wants_again(job: Job, code: int) -> bool:
 
 
 def throttle(job: Job) -> float:
-    """Give the shortest time between two starts that KeepAlive asks for."""
+    """Return the shortest time between two starts that KeepAlive asks for."""
     return float(job["plist"].get("ThrottleInterval", THROTTLE))
 
 
 def patience(job: Job) -> float:
-    """Give the time from SIGTERM to SIGKILL."""
+    """Return the time from SIGTERM to SIGKILL."""
     if job["order"] == "end":
         return SOON
     return float(job["plist"].get("ExitTimeOut", EXIT_TIMEOUT)) or float("inf")  # 0: for ever (launchd.plist(5))

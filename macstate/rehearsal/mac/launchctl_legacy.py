@@ -17,7 +17,7 @@ FAILED = "{} failed: 5: Input/output error\nTry running `launchctl {}` as root f
 
 
 def domain_of(mac: Mac) -> str:
-    """Give the caller's own domain: over SSH that is not gui/UID, unless the user is at the console as well."""
+    """Return the caller's own domain: over SSH that is not gui/UID, unless the user is at the console as well."""
     if mac.as_root:
         return "system"
     return f"{'user' if mac.state['console'] is None else 'gui'}/{mac.uid}"

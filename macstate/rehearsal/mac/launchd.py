@@ -53,7 +53,7 @@ def has_domain(mac: Mac, domain: str) -> bool:
 
 
 def overrides(mac: Mac, domain: str) -> dict[str, str]:
-    """Give the labels that were enabled or disabled by hand; gui/UID and user/UID share theirs (disabled.UID.plist)."""
+    """Return the labels enabled or disabled by hand; gui/UID and user/UID share theirs (disabled.UID.plist)."""
     key = domain.replace("gui/", "user/")
     found: dict[str, str] = mac.state["launchd"]["overrides"].setdefault(key, {})
     return found
@@ -105,7 +105,7 @@ def is_wanted(mac: Mac, plist: dict[str, Any]) -> bool:
 
 
 def program(job: Job) -> str:
-    """Give the path of the program that a job runs."""
+    """Return the path of the program that a job runs."""
     plist = job["plist"]
     return str(plist.get("Program") or (plist.get("ProgramArguments") or [""])[0])
 

@@ -89,18 +89,18 @@ def quoted(text: str) -> str:
 
 
 def simulated(python: str, name: str) -> str:
-    """Give the launcher of a simulated tool."""
+    """Return the launcher of a simulated tool."""
     return f'#!/bin/sh\nexec {command(python, name)} "$@"\n'
 
 
 def command(python: str, name: str) -> str:
-    """Give the command that plays a tool."""
+    """Return the command that plays a tool."""
     main = Path(__file__).resolve().with_name("__main__.py")  # the folder itself would need runpy, which costs 5 ms
     return f"{quoted(python)} -I -S {quoted(str(main))} {name}"
 
 
 def scripts(python: str) -> Iterator[tuple[str, str]]:
-    """Give every script of a Mac, as (place under the root, text)."""
+    """Yield every script of a Mac, as (place under the root, text)."""
     for place in SIMULATED.split():
         yield place, simulated(python, place.rpartition("/")[2])
     for names, pattern, mapping in (
@@ -123,6 +123,6 @@ BIN = "cat ls mkdir rmdir rm mv cp ln chmod test [ dd date echo kill ps pwd sh s
 
 
 def program(python: str, path: str) -> str:
-    """Give the stand-in of an installed program."""
+    """Return the stand-in of an installed program."""
     name = path.rpartition("/")[2]
     return simulated(python, name) if name in PROGRAMS else "#!/bin/sh\nexit 0\n"

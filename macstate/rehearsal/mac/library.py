@@ -43,18 +43,18 @@ DISK = 4000 * GB
 
 
 def full(name: str) -> str:
-    """Give a name as the server lists it: with its tag, and without what all of the library's have in common."""
+    """Return a name as the server lists it: with its tag, and without what all of the library's have in common."""
     name = re.sub(r"^library/(?=[^/]+$)", "", re.sub(r"^registry\.ollama\.ai/(?=[^/]+/)", "", name))
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def digest(text: str) -> str:
-    """Give a digest."""
+    """Return a digest."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def version(name: str) -> str:
-    """Give the digest that a server lists for a model: its manifest's."""
+    """Return the digest that a server lists for a model: its manifest's."""
     return digest(manifest(name)[1] if size(name) else name)
 
 
@@ -77,7 +77,7 @@ def used(mac: Mac) -> int:
 
 
 def layers(name: str, total: int) -> list[dict[str, Any]]:
-    """Give the layers of a model, the weights first, as its manifest does."""
+    """Return the layers of a model, the weights first, as its manifest does."""
     sizes = {"model": total - sum(SMALL.values()) - CONFIG, **SMALL}
     return [
         {
@@ -90,7 +90,7 @@ def layers(name: str, total: int) -> list[dict[str, Any]]:
 
 
 def config(name: str) -> dict[str, Any]:
-    """Give what stands beside the layers in a manifest, and is pulled last."""
+    """Return what stands beside the layers in a manifest, and is pulled last."""
     kind = "application/vnd.docker.container.image.v1+json"
     return {"mediaType": kind, "digest": f"sha256:{digest(f'{full(name)} config')}", "size": CONFIG}
 

@@ -76,12 +76,12 @@ class Mac:
         return 0 if self.as_root else int(self.state["uid"])
 
     def outside(self, path: str | Path) -> str:
-        """Give a path as the Mac's owner would say it."""
+        """Return a path as the Mac's owner would say it."""
         text, root = str(path), self.root
         return text[len(root) :] or "/" if text == root or text.startswith(f"{root}/") else text
 
     def absolute(self, path: str) -> str:
-        """Give a path from the Mac's own /."""
+        """Return a path from the Mac's own /."""
         if path.startswith("/"):
             return self.outside(path)
         parts = [part for part in path.split("/") if part not in {"", "."}]
@@ -111,7 +111,7 @@ class Mac:
         return self.root + self.real(path)
 
     def file(self, path: str) -> Path:
-        """Give that as a path, for tools that are seldom run."""
+        """Return that as a path, for tools that are seldom run."""
         from pathlib import Path  # noqa: PLC0415 - slow to load: it costs as much as a whole small tool
 
         return Path(self.place(path))

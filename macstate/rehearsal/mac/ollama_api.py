@@ -84,7 +84,7 @@ def _copy(mac: Mac, body: str) -> tuple[int, Any]:
 
 
 def copy(mac: Mac, source: str, name: str) -> bool:
-    """Give a model another name, over whatever has that (measured); say whether it is here."""
+    """Return a model another name, over whatever has that (measured); say whether it is here."""
     if source not in mac.state["models"]:
         return False
     copies = mac.state.setdefault("copies", {})
@@ -94,7 +94,7 @@ def copy(mac: Mac, source: str, name: str) -> bool:
 
 
 def version(mac: Mac, name: str) -> str:
-    """Give the digest of what has a name."""
+    """Return the digest of what has a name."""
     return library.version(mac.state.get("copies", {}).get(name, name))
 
 

@@ -13,7 +13,7 @@ GROUPS = {"wheel": 0, "staff": 20, "admin": 80, "_www": 70, "nobody": -2}
 
 
 def entry(mac: Mac, word: str, *, follow: bool) -> str:
-    """Give the file itself, or what it leads to, through links of the folders above."""
+    """Return the file itself, or what it leads to, through links of the folders above."""
     if follow:
         return mac.place(word)
     folder, _, name = mac.absolute(word).rpartition("/")
@@ -22,7 +22,7 @@ def entry(mac: Mac, word: str, *, follow: bool) -> str:
 
 
 def of(mac: Mac, file: str) -> tuple[int, int]:
-    """Give the owner and group of a file: as recorded by chown, else by the folder it lies in.
+    """Return the owner and group of a file: as recorded by chown, else by the folder it lies in.
 
     A record goes with the file when that is renamed (same inode, same time of change), and with the whole Mac when its
     folder is copied (same path, same time); it does not pass to a new file.

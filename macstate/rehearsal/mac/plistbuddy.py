@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
     """Carry out the commands one after the other; save when one has changed something."""
-    commands = [words[place + 1] for place, word in enumerate(words[:-1]) if word == "-c"]
+    commands = [words[index + 1] for index, word in enumerate(words[:-1]) if word == "-c"]
     if not commands:
         raise Failure(1, "Usage: PlistBuddy [-cxh] <file.plist>")
     file = mac.file(words[-1])

@@ -83,12 +83,12 @@ def _number(word: str) -> int | None:
     return number if number >= 0 else None
 
 
-def _write_profiles(mac: Mac, wishes: list[tuple[str, str, int]]) -> None:
+def _write_profiles(mac: Mac, desired: list[tuple[str, str, int]]) -> None:
     if not mac.as_root:
         raise Failure(1, NOT_ROOT, stdout=True)
     power = _remember_old(mac)
     touched: set[str] = set()
-    for scope, key, value in wishes:
+    for scope, key, value in desired:
         # -b on a desktop: the apply mask stays 0, nothing changes, exit 0 (pmset.m)
         for name in [name for name in PROFILES.get(scope, list(power["profiles"])) if name in power["profiles"]]:
             profile = power["profiles"][name]

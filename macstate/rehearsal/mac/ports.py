@@ -18,7 +18,7 @@ NGINX = "/opt/homebrew/etc/nginx/nginx.conf"
 
 
 def of(mac: Mac, job: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Give the addresses that a job's program would listen on."""
+    """Yield the addresses that a job's program would listen on."""
     words = [str(word) for word in job["plist"].get("ProgramArguments", [])]
     environment = job["plist"].get("EnvironmentVariables", {})
     command = " ".join(words)
@@ -49,7 +49,7 @@ def _configured(mac: Mac, path: str) -> Iterator[tuple[str, int]]:
 
 
 def listeners(mac: Mac) -> Iterator[tuple[int, str, str, str, int]]:
-    """Give (pid, command, user, host, port) of everything that listens."""
+    """Yield (pid, command, user, host, port) of everything that listens."""
     for job in mac.state["launchd"]["jobs"].values():
         if job["pid"] is not None:
             default = "root" if job["domain"] == "system" else mac.state["user"]

@@ -27,7 +27,7 @@ def is_same(pid: int, since: str) -> bool:
 
 
 def number(name: str) -> int:
-    """Give the number of a signal; KeyError for a name that no signal has."""
+    """Return the number of a signal; KeyError for a name that no signal has."""
     import signal  # noqa: PLC0415 - as above
 
     return int(name) if name.isdigit() else signal.Signals[f"SIG{name.upper().removeprefix('SIG')}"]

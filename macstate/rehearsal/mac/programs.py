@@ -18,7 +18,7 @@ def main(mac: Mac, tool: str, words: list[str]) -> int:
 
 
 def _after(words: list[str], *names: str) -> str:
-    return next((words[place + 1] for place, word in enumerate(words[:-1]) if word in names), "")
+    return next((words[index + 1] for index, word in enumerate(words[:-1]) if word in names), "")
 
 
 def _nginx(mac: Mac, words: list[str]) -> int:

@@ -56,7 +56,7 @@ def clock(since: float) -> str:
 
 
 def programs(mac: Mac) -> dict[int, str]:
-    """Give the program of each made-up process."""
+    """Return the program of each made-up process."""
     jobs = [job for job in launchd.settle(mac).values() if job["pid"] is not None and not job.get("supervisor")]
     return {
         **{job["pid"]: launchd.program(job) for job in jobs},

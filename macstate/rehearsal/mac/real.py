@@ -81,7 +81,7 @@ def start(mac: Mac, job: Job) -> None:
 
 
 def begin(mac: Mac, job: Job, order: str | None = None) -> None:
-    """Give a job its supervisor, if it has none, and the supervisor its order."""
+    """Return a job its supervisor, if it has none, and the supervisor its order."""
     job["order"] = order
     if job.get("supervisor"):
         processes.send(**job["supervisor"], name=WAKE)

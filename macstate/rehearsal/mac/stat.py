@@ -28,9 +28,9 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         option = rest.pop(0)
         if option == "--":
             break
-        for place, letter in enumerate(option[1:], start=2):
+        for index, letter in enumerate(option[1:], start=2):
             if letter == "f":
-                form = option[place:] or rest.pop(0)
+                form = option[index:] or rest.pop(0)
                 break
             if letter not in "Lnqx":
                 raise Failure(1, f"stat: illegal option -- {letter}\n{USAGE}")

@@ -60,10 +60,10 @@ def _options(words: list[str]) -> tuple[set[str], str, str, list[str]]:
         word = rest.pop(0)
         if word == "--":
             break
-        for place, letter in enumerate(word[1:], start=2):
+        for index, letter in enumerate(word[1:], start=2):
             options.add(letter)
             if letter in "pu":
-                value = word[place:] or (rest.pop(0) if rest else "")
+                value = word[index:] or (rest.pop(0) if rest else "")
                 user, prompt = (value, prompt) if letter == "u" else (user, value)
                 break
     return options, user, prompt, rest

@@ -57,7 +57,7 @@ def start(mac: Mac, job: Job) -> subprocess.Popen[bytes] | None:
 
 
 def environment(mac: Mac, job: Job) -> dict[str, str]:
-    """Give what launchd gives, and what the plist says; folders of the Mac are those below its own."""
+    """Return what launchd gives, and what the plist says; folders of the Mac are those below its own."""
     plist, root = job["plist"], job["domain"] == "system"
     user = str(plist.get("UserName") or ("root" if root else mac.state["user"]))
     found = {
@@ -77,7 +77,7 @@ def environment(mac: Mac, job: Job) -> dict[str, str]:
 def _words(mac: Mac, first: str, *rest: str) -> list[str]:
     if rest[:1] == ("-c",) and CAFFEINATE in rest[1]:  # a shell that starts it, and then becomes the program
         script = rest[1].replace(CAFFEINATE, shlex.quote(_below(mac, CAFFEINATE)))
-        rest = ("-c", script, *(_below(mac, word) if place == 1 else word for place, word in enumerate(rest[2:])))
+        rest = ("-c", script, *(_below(mac, word) if index == 1 else word for index, word in enumerate(rest[2:])))
     return [_below(mac, first), *rest]
 
 

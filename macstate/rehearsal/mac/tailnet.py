@@ -59,7 +59,7 @@ def need_root(mac: Mac, words: list[str], denied: str) -> None:
 
 
 def config(mac: Mac) -> dict[str, Any]:
-    """Give the whole serve configuration; what a process had in the foreground has ended with it."""
+    """Return the whole serve configuration; what a process had in the foreground has ended with it."""
     found: dict[str, Any] = mac.state["tailscale"]["serve"] or {}
     sessions = found.get("Foreground", {})
     for session in [each for each in sessions if each.startswith(SESSION) and not processes.began(int(each, 16))]:

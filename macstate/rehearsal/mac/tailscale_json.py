@@ -28,7 +28,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 
 def status(mac: Mac, backend: str, *, peers: bool) -> dict[str, Any]:
-    """Give the whole status."""
+    """Return the whole status."""
     name = mac.state["dns_name"]
     suffix = name.partition(".")[2]
     running = backend == "Running"

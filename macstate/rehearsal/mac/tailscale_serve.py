@@ -73,7 +73,7 @@ class Asked:
 
     @property
     def mount(self) -> str:
-        """Give the path, from the root."""
+        """Return the path, from the root."""
         return "/" + self.path.lstrip("/")
 
 
@@ -178,7 +178,7 @@ def _forward(target: str) -> str:
 
 
 def _expanded(target: str, schemes: str, usual: str) -> str:
-    """Give a target as a URL; ValueError in the words of ipn.ExpandProxyTargetValue."""
+    """Return a target as a URL; ValueError in the words of ipn.ExpandProxyTargetValue."""
     if target.isdigit() and int(target) < 65536:  # noqa: PLR2004 - a port
         return f"{usual}://127.0.0.1:{target}"
     if target.startswith("unix:"):

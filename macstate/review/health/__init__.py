@@ -10,10 +10,10 @@ from macstate import hint
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.entry import Gateway
 from macstate.kernel.record import STOPPED
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.model.names import full
-from macstate.spec.wishes import Wishes, place
+from macstate.spec.declared import Declared, location
 
 SERVER_ERROR = 500
 
@@ -38,46 +38,46 @@ class Health:
         return self.state in {"up", "starting", "waiting", "off"}
 
 
-def lists(wishes: Wishes, *, usage: bool = False) -> Iterator[tuple[str, str]]:
+def lists(declared: Declared, *, usage: bool = False) -> Iterator[tuple[str, str]]:
     """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none.
 
     ``usage``: also for what is in memory, and for what the gateway has answered.
     """
-    for name, entry in _endpoints(wishes):
+    for name, entry in _endpoints(declared):
         if entry.is_off:
             continue
         yield "health", f"{name} {entry.port} {entry.health_path} {entry.domain}/{entry.job_label(name)}"
-        yield from entry.made_by.asked(name, entry, usage=usage)
-    yield from (("requests", entry.label) for _, entry in wishes.entries if usage and isinstance(entry, Gateway))
+        yield from entry.made_by.questions(name, entry, usage=usage)
+    yield from (("requests", entry.label) for _, entry in declared.entries if usage and isinstance(entry, Gateway))
 
 
-def healths(wishes: Wishes, found: Found) -> list[Health]:
+def healths(declared: Declared, actual: Actual) -> list[Health]:
     """Judge every endpoint."""
     off = Health("", "off", "enabled: false")
     judged = (
-        (replace(off, name=name) if entry.is_off else _judge(name, entry, found), entry.job_label(name))
-        for name, entry in _endpoints(wishes)
+        (replace(off, name=name) if entry.is_off else _judge(name, entry, actual), entry.job_label(name))
+        for name, entry in _endpoints(declared)
     )
     return [replace(health, label=label) for health, label in judged]
 
 
-def _endpoints(wishes: Wishes) -> Iterator[tuple[str, Endpoint]]:
-    for name, entry in wishes.entries:
-        if isinstance(entry, Endpoint) and (not wishes.only or place(name, entry) in wishes.only):
+def _endpoints(declared: Declared) -> Iterator[tuple[str, Endpoint]]:
+    for name, entry in declared.entries:
+        if isinstance(entry, Endpoint) and (not declared.only or location(name, entry) in declared.only):
             yield name, entry
 
 
-def _judge(name: str, endpoint: Endpoint, found: Found) -> Health:
-    job = next((job for job in _jobs(found) if job.label == endpoint.job_label(name)), None)
+def _judge(name: str, endpoint: Endpoint, actual: Actual) -> Health:
+    job = next((job for job in _jobs(actual) if job.label == endpoint.job_label(name)), None)
     if job is None or job.pid is None:
-        return _stopped(name, endpoint.waits_for, job, found)
-    if wrong := next(_wrong(endpoint, job, found), None):
+        return _stopped(name, endpoint.waits_for, job, actual)
+    if wrong := next(_wrong(endpoint, job, actual), None):
         return Health(name, "wrong", wrong)
-    if down := next(_down(name, endpoint, found), None):
-        age = running(name, found)
+    if down := next(_down(name, endpoint, actual), None):
+        age = running(name, actual)
         young = age is not None and age < endpoint.ready_within
         return Health(name, "starting" if young else "down", f"{down} yet" if young else down)
-    where, here = f"process {job.pid} on 127.0.0.1:{endpoint.port}", endpoint.made_by.serves(name, endpoint, found)
+    where, here = f"process {job.pid} on 127.0.0.1:{endpoint.port}", endpoint.made_by.serves(name, endpoint, actual)
     if isinstance(here, str):
         return Health(name, "up", f"{where}; which models it serves is not known: {here}")
     if missing := [model for model in endpoint.all_models if model not in here]:
@@ -86,54 +86,54 @@ def _judge(name: str, endpoint: Endpoint, found: Found) -> Health:
     return Health(name, "up", where)
 
 
-def running(name: str, found: Found) -> int | None:
+def running(name: str, actual: Actual) -> int | None:
     """Say for how many seconds an endpoint's process runs; None: it does not, or that is not known."""
-    return _seconds(found.asked.get(f"age {name}", ""))
+    return _seconds(actual.answers.get(f"age {name}", ""))
 
 
-def _stopped(name: str, waits_for: str | None, job: Launchd | None, found: Found) -> Health:
-    if job and job.is_off and (line := found.record.lines.get(job.id)) and line.state == STOPPED:
+def _stopped(name: str, waits_for: str | None, job: Launchd | None, actual: Actual) -> Health:
+    if job and job.is_off and (line := actual.record.lines.get(job.id)) and line.state == STOPPED:
         return Health(name, "stopped", f"by `macstate stop`; {hint.command('start', name)} or the next apply starts it")
-    if job and waits_for and found.facts.machine.is_away(waits_for):
+    if job and waits_for and actual.facts.machine.is_away(waits_for):
         return Health(name, "waiting", f"it waits for {waits_for}, which is not mounted")
     if job is None or not job.loaded:
         return Health(name, "down", "launchd has not loaded its job" if job else "not set up yet")
     return Health(name, "down", f"its job is not running{f' ({job.last_failure})' if job.last_failure else ''}")
 
 
-def ill_gateway(wishes: Wishes, found: Found) -> Health | None:
+def ill_gateway(declared: Declared, actual: Actual) -> Health | None:
     """Say what is wrong with the gateway, where it does not run."""
-    scope = wishes.scope(found.facts)
+    scope = declared.scope(actual.facts)
     gateway = scope.one(Gateway)
-    if gateway is None or (wishes.only and "gateway" not in wishes.only):
+    if gateway is None or (declared.only and "gateway" not in declared.only):
         return None
-    job = next((job for job in _jobs(found) if job.label == gateway.label), None)
+    job = next((job for job in _jobs(actual) if job.label == gateway.label), None)
     if job and job.pid is not None:
         return None
-    holders = ((port, holder) for port in gateway.listens_on(scope) for holder in found.facts.machine.at(port))
+    holders = ((port, holder) for port in gateway.listens_on(scope) for holder in actual.facts.machine.at(port))
     if held := next(holders, None):
         return Health("gateway", "down", f"{held[0]} is in use by {held[1]}", gateway.label)
-    return _stopped("gateway", None, job, found)
+    return _stopped("gateway", None, job, actual)
 
 
-def _wrong(endpoint: Endpoint, job: Launchd, found: Found) -> Iterator[str]:
-    for listener in found.facts.machine.at(endpoint.port):
+def _wrong(endpoint: Endpoint, job: Launchd, actual: Actual) -> Iterator[str]:
+    for listener in actual.facts.machine.at(endpoint.port):
         if job.pid not in {listener.pid, listener.group}:
             yield f"port {endpoint.port} is in use by {listener}"
         if not listener.on_loopback:
             yield f"it listens on {listener.host}, not on loopback alone"
 
 
-def _down(name: str, endpoint: Endpoint, found: Found) -> Iterator[str]:
-    if not found.facts.machine.at(endpoint.port):
+def _down(name: str, endpoint: Endpoint, actual: Actual) -> Iterator[str]:
+    if not actual.facts.machine.at(endpoint.port):
         yield f"it does not listen on port {endpoint.port}"
-    status = found.asked.get(f"health {name}", "").rpartition("\n")[2]
+    status = actual.answers.get(f"health {name}", "").rpartition("\n")[2]
     if not re.fullmatch("[0-9]{3}", status) or not 0 < int(status) < SERVER_ERROR:
         yield f"it does not answer{f': HTTP {status}' if status.strip('0') else ''}"
 
 
-def _jobs(found: Found) -> Iterator[Launchd]:
-    yield from (was for was in found.resources.values() if isinstance(was, Launchd))
+def _jobs(actual: Actual) -> Iterator[Launchd]:
+    yield from (have for have in actual.resources.values() if isinstance(have, Launchd))
 
 
 def _seconds(text: str) -> int | None:

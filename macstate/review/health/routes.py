@@ -14,17 +14,17 @@ from http.client import HTTPException
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.doors import page_mounts, page_port
 from macstate.gateway.entry import Gateway
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.serve import Serve
 from macstate.review.health import SERVER_ERROR, healths
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 PATIENCE = 10
 """Seconds for a route's answer; its first one may wait for a certificate."""
 
 
 @dataclass(frozen=True)
-class Route:
+class RouteHealth:
     """One URL, and what came of asking for it."""
 
     url: str
@@ -41,30 +41,34 @@ class Route:
     """Whether nothing in the spec asks for it."""
 
 
-def known(wishes: Wishes, found: Found) -> list[Route]:
-    """Give every route that macstate made, and those of the spec that are not there, without asking."""
-    name = found.facts.node.name
-    here = {was.key: was for was in _mine(wishes, found)}
-    guide = _guide(wishes, found)
-    wished = {key: (each, funnel) for key, (each, _, funnel) in _endpoints(wishes).items()}
+def known(declared: Declared, actual: Actual) -> list[RouteHealth]:
+    """Return every route that macstate made, and those of the spec that are not there, without asking."""
+    name = actual.facts.node.name
+    here = {have.key: have for have in _mine(declared, actual)}
+    guide = _guide(declared, actual)
+    wanted = {key: (each, funnel) for key, (each, _, funnel) in _endpoints(declared).items()}
     return [
         *(
-            Route(_url(name, key), "", "", wished.get(key, ("", False))[0], was.public, key not in {*wished, *guide})
-            for key, was in here.items()
+            RouteHealth(
+                _url(name, key), "", "", wanted.get(key, ("", False))[0], have.public, key not in {*wanted, *guide}
+            )
+            for key, have in here.items()
         ),
         *(
-            Route(_url(name, key), "missing", "not in Serve yet", each, funnel)
-            for key, (each, funnel) in wished.items()
-            if key not in here and name and not wishes.only
+            RouteHealth(_url(name, key), "missing", "not in Serve yet", each, funnel)
+            for key, (each, funnel) in wanted.items()
+            if key not in here and name and not declared.only
         ),
     ]
 
 
-def asked(wishes: Wishes, found: Found) -> list[Route]:
+def reached(declared: Declared, actual: Actual) -> list[RouteHealth]:
     """Ask for every route that macstate made, all at once."""
-    starting = {each.name for each in healths(wishes, found) if each.state == "starting"}
-    open_ones = {_url(found.facts.node.name, key): entry.open_path for key, (_, entry, _) in _endpoints(wishes).items()}
-    routes = known(wishes, found)
+    starting = {each.name for each in healths(declared, actual) if each.state == "starting"}
+    open_ones = {
+        _url(actual.facts.node.name, key): entry.open_path for key, (_, entry, _) in _endpoints(declared).items()
+    }
+    routes = known(declared, actual)
     mine = [route for route in routes if not route.state]
     with ThreadPoolExecutor(max(len(mine), 1)) as pool:
         answers = pool.map(
@@ -73,38 +77,38 @@ def asked(wishes: Wishes, found: Found) -> list[Route]:
         return [*answers, *(route for route in routes if route.state)]
 
 
-def _endpoints(wishes: Wishes) -> dict[str, tuple[str, Endpoint, bool]]:
-    """Give (name, entry, whether it is for the internet) by the key of each route that the spec has."""
+def _endpoints(declared: Declared) -> dict[str, tuple[str, Endpoint, bool]]:
+    """Return (name, entry, whether it is for the internet) by the key of each route that the spec has."""
     return {
         f"{route.https}{route.path}": (name, entry, field == "funnel")
-        for name, entry in wishes.all(Endpoint).items()
+        for name, entry in declared.all(Endpoint).items()
         if not entry.is_off
         for field, route in (("serve", entry.serve), ("funnel", entry.funnel))
         if route
     }
 
 
-def _guide(wishes: Wishes, found: Found) -> set[str]:
-    """Give the keys of the routes to the guide."""
-    scope = wishes.scope(found.facts)
+def _guide(declared: Declared, actual: Actual) -> set[str]:
+    """Return the keys of the routes to the guide."""
+    scope = declared.scope(actual.facts)
     endpoints = scope.all(Endpoint).values() if scope.one(Gateway) else ()
     return {f"{page_port(endpoints)}{mount}" for mount in page_mounts(endpoints)}
 
 
-def _mine(wishes: Wishes, found: Found) -> list[Serve]:
-    about = wishes.ids(wishes.only, found.facts) if wishes.only else found.record.lines
-    mine = [was for was in found.resources.values() if isinstance(was, Serve) and was.id in found.record.lines]
-    return [was for was in mine if was.id in about]
+def _mine(declared: Declared, actual: Actual) -> list[Serve]:
+    about = declared.ids(declared.only, actual.facts) if declared.only else actual.record.lines
+    mine = [have for have in actual.resources.values() if isinstance(have, Serve) and have.id in actual.record.lines]
+    return [have for have in mine if have.id in about]
 
 
-def ill(wishes: Wishes, found: Found, left: Collection[str], *, ask: bool) -> Iterator[str]:
+def ill(declared: Declared, actual: Actual, left: Collection[str], *, ask: bool) -> Iterator[str]:
     """Say what is not well, and with ``ask`` routes too; not of endpoints whose job or whose models are ``left``."""
     labels = {identifier.rpartition("/")[2] for identifier in left}
-    for each in healths(wishes, found):
+    for each in healths(declared, actual):
         if not (each.fine or each.label in labels or (each.missing and each.missing <= {*left})):
             yield f"{each.name}: {each.text}"
     if ask:
-        yield from (f"{each.url}: {each.text}" for each in asked(wishes, found) if each.state == "silent")
+        yield from (f"{each.url}: {each.text}" for each in reached(declared, actual) if each.state == "silent")
 
 
 def _url(name: str, key: str) -> str:
@@ -112,7 +116,7 @@ def _url(name: str, key: str) -> str:
     return f"https://{name}{'' if port == '443' else f':{port}'}/{mount}"
 
 
-def _ask(route: Route, path: str, *, young: bool) -> Route:
+def _ask(route: RouteHealth, path: str, *, young: bool) -> RouteHealth:
     """Ask for what the gateway lets through to the server: it answers for all else itself."""
     state, text = _answer(route.url, path, young=young)
     return replace(route, state=state, text=text)

@@ -6,17 +6,17 @@ import re
 from datetime import UTC, datetime
 
 from macstate.gateway.entry import doors_of
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.review.health import running
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 COUNTED = re.compile(r" *([0-9]{1,9}) ([0-9T:+-]{8,22}) ([a-z]+/[0-9]{1,5}) (/\S*)")
 """How often, when (to the minute of nginx, to the 100 seconds of Caddy), by which door, and what."""
 
 
-def since(name: str, found: Found) -> str:
+def since(name: str, actual: Actual) -> str:
     """Say for how long an endpoint runs."""
-    age = running(name, found)
+    age = running(name, actual)
     if age is None:
         return ""
     for unit, seconds in (("d", 86400), ("h", 3600), ("min", 60)):
@@ -25,20 +25,26 @@ def since(name: str, found: Found) -> str:
     return f"{age} s"
 
 
-def answered(wishes: Wishes, found: Found) -> dict[str, str]:
+def answered(declared: Declared, actual: Actual) -> dict[str, str]:
     """Say how many requests the gateway has answered for each endpoint since that runs, as the end of its log tells."""
-    told = found.asked.get("requests")
+    told = actual.answers.get("requests")
     if told is None:
         return {}
-    now = found.facts.machine.clock or found.asked_at[0]
-    begun = {name: now - age for name, _ in wishes.entries if (age := running(name, found)) is not None}
-    ways = [(door.name, way) for door in doors_of(wishes.scope(found.facts)) for way in door.ways]
-    counts, first = dict.fromkeys((way.name for _, way in ways), 0), now
+    now = actual.facts.machine.clock or actual.asked_at[0]
+    begun = {name: now - age for name, _ in declared.entries if (age := running(name, actual)) is not None}
+    upstreams = [
+        (door.name, upstream) for door in doors_of(declared.scope(actual.facts)) for upstream in door.upstreams
+    ]
+    counts, first = dict.fromkeys((upstream.name for _, upstream in upstreams), 0), now
     for line in told.splitlines():
         if (match := COUNTED.fullmatch(line)) is None or (when := moment(match[2])) is None:
             continue
         first = min(first, when)
-        names = (way.name for name, way in ways if name == match[3] and f"{match[4]}/".startswith(f"{way.path}/"))
+        names = (
+            upstream.name
+            for name, upstream in upstreams
+            if name == match[3] and f"{match[4]}/".startswith(f"{upstream.path}/")
+        )
         if (name := next(names, "")) and when >= begun.get(name, 0):
             counts[name] += int(match[1])
     more = {name for name in counts if told.startswith("more\n") and first > begun.get(name, 0)}
@@ -49,7 +55,7 @@ def answered(wishes: Wishes, found: Found) -> dict[str, str]:
 
 
 def moment(text: str) -> float | None:
-    """Give the end of the time that was counted together, in seconds since 1970."""
+    """Return the end of the time that was counted together, in seconds since 1970."""
     if text.isdecimal():
         return int(text) * 100 + 99
     try:

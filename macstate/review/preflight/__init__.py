@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from macstate.kernel.change import Plan
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.review.preflight import capacity, jobs
 from macstate.review.preflight.finding import Finding, Flight
-from macstate.spec.wishes import Wishes
+from macstate.spec.declared import Declared
 
 OLDEST = 14
 """The first macOS with a GPU memory limit, and the oldest whose tools' texts are known here."""
@@ -18,28 +18,28 @@ CLOCK = 60
 """Seconds by which the Mac's clock may differ: certificates and tailnet keys are checked against it."""
 
 
-def findings(wishes: Wishes, found: Found, plan: Plan) -> list[Finding]:
+def findings(declared: Declared, actual: Actual, plan: Plan) -> list[Finding]:
     """Look at everything."""
-    if wishes.laptop:
-        scope = wishes.scope(found.facts)
-        pairs = ((place, warning) for place, client in wishes.entries for warning in client.warnings(scope))
-        return [_named(Finding(place, text, "warning", name), wishes) for place, (name, text) in pairs]
-    flight = Flight(wishes, found, plan)
-    return [_named(finding, wishes) for rule in RULES for finding in rule(flight)]
+    if declared.laptop:
+        scope = declared.scope(actual.facts)
+        pairs = ((where, warning) for where, client in declared.entries for warning in client.warnings(scope))
+        return [_named(Finding(where, text, "warning", name), declared) for where, (name, text) in pairs]
+    flight = Flight(declared, actual, plan)
+    return [_named(finding, declared) for rule in RULES for finding in rule(flight)]
 
 
-def _named(finding: Finding, wishes: Wishes) -> Finding:
+def _named(finding: Finding, declared: Declared) -> Finding:
     """Have a warning say its name, or nothing where the spec accepts it."""
     if finding.level != "warning":
         return finding
-    if finding.name in wishes.accept:
+    if finding.name in declared.accept:
         return replace(finding, level="accepted")
     return replace(finding, text=f"{finding.text} (accept: {finding.name})")
 
 
 def version(flight: Flight) -> Iterator[Finding]:
     """A macOS whose tools are known."""
-    found = flight.found.facts.version
+    found = flight.actual.facts.version
     major = found.partition(".")[0]
     if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
         yield Finding(
@@ -54,7 +54,7 @@ def version(flight: Flight) -> Iterator[Finding]:
 
 def filevault(flight: Flight) -> Iterator[Finding]:
     """A Mac that starts by itself after a power cut."""
-    if flight.found.facts.machine.filevault:
+    if flight.actual.facts.machine.filevault:
         yield Finding(
             "FileVault",
             "it is on: after a power cut nothing here starts until somebody enters the password (from macOS 26 on by "
@@ -68,7 +68,7 @@ def filevault(flight: Flight) -> Iterator[Finding]:
 
 def clock(flight: Flight) -> Iterator[Finding]:
     """A clock that is right."""
-    there, (begun, ended) = flight.found.facts.machine.clock, flight.found.asked_at
+    there, (begun, ended) = flight.actual.facts.machine.clock, flight.actual.asked_at
     off = 0 if there is None else round(min(there - begun, 0) + max(there - ended, 0))
     if abs(off) > CLOCK:
         word = "ahead of" if off > 0 else "behind"
@@ -80,22 +80,22 @@ def clock(flight: Flight) -> Iterator[Finding]:
 
 def sudo(flight: Flight) -> Iterator[Finding]:
     """How root is had."""
-    facts = flight.found.facts
+    facts = flight.actual.facts
     how = "without a password" if facts.sudo else "asks for a password, once a run"
     yield Finding("sudo", how)
 
 
 def record(flight: Flight) -> Iterator[Finding]:
     """A record whose lines are all ours."""
-    for place in flight.found.record.damaged:
+    for where in flight.actual.record.damaged:
         text = "a line is damaged: what it stood for is no longer macstate's, and stays; "
         hint = "`--data allow=adopt` takes it back where it matches the spec"
-        yield Finding("record", f"{place}: {text}{hint}", "warning", "record")
+        yield Finding("record", f"{where}: {text}{hint}", "warning", "record")
 
 
 def tailscale(flight: Flight) -> Iterator[Finding]:
     """A node of a tailnet."""
-    node = flight.found.facts.node
+    node = flight.actual.facts.node
     if node.name:
         yield Finding("Tailscale", f"{node.name}, {node.variant} build")
     else:

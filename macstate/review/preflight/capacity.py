@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.entry import Gateway, doors_of
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.file import FileEntry
 from macstate.kinds.firewall import FirewallEntry
 from macstate.kinds.gpu_memory import GpuMemory
@@ -39,13 +39,13 @@ OVERHEAD = 1.2
 
 def programs(flight: Flight) -> Iterator[Finding]:
     """Programs that are there."""
-    machine = flight.found.facts.machine
+    machine = flight.actual.facts.machine
     missing = machine.missing
-    for place, entry in flight.all(Job).items():
+    for where, entry in flight.all(Job).items():
         program = entry.executable
         if program not in missing or machine.is_away(program):  # a disk that is not mounted is told as that
             continue
-        yield Finding(place, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
+        yield Finding(where, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
     for firewall in flight.all(FirewallEntry).values():
         for program in firewall.allow:
             if program in missing:
@@ -63,18 +63,20 @@ def _install(program: str) -> str:
 
 def ports(flight: Flight) -> Iterator[Finding]:
     """Ports that nobody else holds."""
-    mine = {was.pid for was in flight.found.resources.values() if isinstance(was, Launchd) and was.id in _ours(flight)}
-    leaving = {change.was.pid for change in flight.plan.changes if isinstance(change.was, Launchd)}
-    left = [was for each in flight.plan.left if isinstance(was := flight.found.resources.get(each), Launchd)]
-    scope = flight.wishes.scope(flight.found.facts)
+    mine = {
+        have.pid for have in flight.actual.resources.values() if isinstance(have, Launchd) and have.id in _ours(flight)
+    }
+    leaving = {change.have.pid for change in flight.plan.changes if isinstance(change.have, Launchd)}
+    left = [have for each in flight.plan.left if isinstance(have := flight.actual.resources.get(each), Launchd)]
+    scope = flight.declared.scope(flight.actual.facts)
     typed = {door.port: f": {door.typed}" for door in doors_of(scope)}
     for place, entry in {**flight.all(Endpoint), **flight.all(Gateway)}.items():
         for port in entry.listens_on(scope):
-            for was in left:
-                if port in had(was, flight.found) and was.label != entry.job_label(place.partition(".")[2]):
-                    text = f"port {port} belongs to {was.label}, which stays as it is now"
+            for have in left:
+                if port in had(have, flight.actual) and have.label != entry.job_label(place.partition(".")[2]):
+                    text = f"port {port} belongs to {have.label}, which stays as it is now"
                     yield Finding(place, f"{text}; solve what is left of that first, or type another port", "error")
-            for holder in flight.found.facts.machine.at(port):
+            for holder in flight.actual.facts.machine.at(port):
                 if holder.group in mine | leaving or holder.pid in mine | leaving:
                     continue
                 app = ".app/" in holder.program
@@ -88,22 +90,22 @@ def ports(flight: Flight) -> Iterator[Finding]:
 
 
 def _ours(flight: Flight) -> set[str]:
-    wished = {change.id for change in flight.plan.changes if change.wish}
-    return wished | flight.plan.as_wished | set(flight.found.record.lines)
+    wanted = {change.id for change in flight.plan.changes if change.want}
+    return wanted | flight.plan.adoptable | set(flight.actual.record.lines)
 
 
 def memory(flight: Flight) -> Iterator[Finding]:
     """Memory for the models that are meant to be loaded together, under the limit that this run sets."""
-    machine = flight.found.facts.machine
-    wished = next((entry.wired_limit_mb * MEGABYTE for entry in flight.all(GpuMemory).values()), None)
-    budget = machine.gpu_memory(wished)
-    if wished and machine.memory and wished > machine.memory:
-        text = f"wired_limit_mb: {wished // MEGABYTE} is more than this Mac has: {machine.memory // MEGABYTE} MB"
+    machine = flight.actual.facts.machine
+    wanted = next((entry.wired_limit_mb * MEGABYTE for entry in flight.all(GpuMemory).values()), None)
+    budget = machine.gpu_memory(wanted)
+    if wanted and machine.memory and wanted > machine.memory:
+        text = f"wired_limit_mb: {wanted // MEGABYTE} is more than this Mac has: {machine.memory // MEGABYTE} MB"
         yield Finding("gpu_memory", f"{text}; type a lower number", "error")
-    sizes = _sizes(flight.found)
+    sizes = _sizes(flight.actual)
     resident = {
-        f"{place.partition('.')[2]}/{names.full(model)}": model
-        for place, endpoint in flight.all(Endpoint).items()
+        f"{where.partition('.')[2]}/{names.full(model)}": model
+        for where, endpoint in flight.all(Endpoint).items()
         for model, entry in endpoint.all_models.items()
         if entry.resident
     }
@@ -123,27 +125,27 @@ def memory(flight: Flight) -> Iterator[Finding]:
         yield Finding("memory", f"{need / GIGABYTE:.0f} GB needed of {(budget or 0) / GIGABYTE:.0f} GB{rest}")
 
 
-def _sizes(found: Found) -> Mapping[str, int]:
-    models = (was for was in found.resources.values() if isinstance(was, Model))
-    here = {was.key: was.size or (was.pull.bytes if was.pull else 0) for was in models}
-    return {**announced(found.outputs.get(Model.kind, {})), **{key: count for key, count in here.items() if count}}
+def _sizes(actual: Actual) -> Mapping[str, int]:
+    models = (have for have in actual.resources.values() if isinstance(have, Model))
+    here = {have.key: have.size or (have.pull.bytes if have.pull else 0) for have in models}
+    return {**announced(actual.outputs.get(Model.kind, {})), **{key: count for key, count in here.items() if count}}
 
 
 def downloads(flight: Flight) -> Iterator[Finding]:
     """What models are to be downloaded, and the room that is left then."""
-    coming = [change.wish for change in flight.plan.changes if isinstance(change.wish, Model)]
+    coming = [change.want for change in flight.plan.changes if isinstance(change.want, Model)]
     if not coming:
         return
-    total = sum(wish.size or 0 for wish in coming)
-    unknown = sum(not wish.size for wish in coming)
+    total = sum(want.size or 0 for want in coming)
+    unknown = sum(not want.size for want in coming)
     parts = [f"{size(total)} to download"] if total else []
     text = ", and ".join([*parts, f"the size of {unknown} is not known"] if unknown else parts)
-    machine = flight.found.facts.machine
-    for folder in sorted({wish.folder for wish in coming}):
+    machine = flight.actual.facts.machine
+    for folder in sorted({want.folder for want in coming}):
         free = _free(machine, folder)
         if free is None:
             continue
-        left = free - sum(wish.size or 0 for wish in coming if wish.folder == folder)
+        left = free - sum(want.size or 0 for want in coming if want.folder == folder)
         if left < SPARE:
             text = f"{text}; with {size(free)} free below {folder} that leaves too little: some will not be pulled"
             yield Finding("models", text, "warning", "models")
@@ -155,29 +157,29 @@ def downloads(flight: Flight) -> Iterator[Finding]:
 def fetched(flight: Flight) -> Iterator[Finding]:
     """What a server downloads by itself; macstate neither pulls nor measures it."""
     coming = {change.id for change in flight.plan.changes if change.action == "create"}
-    for place, entry in flight.all(Endpoint).items():
-        job = f"launchd/system/{entry.job_label(place.partition('.')[2])}"
+    for where, entry in flight.all(Endpoint).items():
+        job = f"launchd/system/{entry.job_label(where.partition('.')[2])}"
         if job in coming and (text := entry.made_by.downloads(entry)):
-            yield Finding(place, text, "note")
+            yield Finding(where, text, "note")
 
 
 def _free(machine: Machine, folder: str) -> int | None:
-    """Give what is free on the disk of a folder: every home lies on one disk."""
+    """Return what is free on the disk of a folder: every home lies on one disk."""
     if machine.is_away(folder):
         return None
     return (machine.free or {}).get(_disk(machine, folder))
 
 
 def _disk(machine: Machine, folder: str) -> str:
-    """Give the folder by which the disk of another one is known."""
+    """Return the folder by which the disk of another one is known."""
     return folder if folder in (machine.free or {}) else "/Users"
 
 
 def disk(flight: Flight) -> Iterator[Finding]:
     """Room on the disk."""
-    machine = flight.found.facts.machine
-    models = (change.wish for change in flight.plan.changes if isinstance(change.wish, Model))
-    coming = {wish.folder for wish in models if not machine.is_away(wish.folder)}
+    machine = flight.actual.facts.machine
+    models = (change.want for change in flight.plan.changes if isinstance(change.want, Model))
+    coming = {want.folder for want in models if not machine.is_away(want.folder)}
     for folder, free in (machine.free or {}).items():
         if machine.is_away(folder):
             continue  # its disk is not mounted, and what is free elsewhere is no answer
@@ -189,16 +191,16 @@ def disk(flight: Flight) -> Iterator[Finding]:
 
 def ways(flight: Flight) -> Iterator[Finding]:
     """Files that root writes, and programs that it runs, where nobody else could put others in their place."""
-    known = flight.found.facts.machine.ways
-    for place in flight.all(FileEntry):
-        if known.get(place.partition(".")[2], "0") != "0":
+    known = flight.actual.facts.machine.ways
+    for where in flight.all(FileEntry):
+        if known.get(where.partition(".")[2], "0") != "0":
             text = "users other than root can change the folders above it, so root does not work on files there"
-            yield Finding(place, f"{text}; type a path below /Library or /etc", "error")
-    for place, job in flight.all(Job).items():
+            yield Finding(where, f"{text}; type a path below /Library or /etc", "error")
+    for where, job in flight.all(Job).items():
         if job.user == "root" and known.get(f"{job.executable}/", "0") != "0":
             text = f"root runs {job.executable}, which other users can replace"
             text = f"{text}; give it another `user`, or type a program below /Library or /usr"
-            yield Finding(place, text, "warning", "root-program")
+            yield Finding(where, text, "warning", "root-program")
 
 
 RULES: tuple[Callable[[Flight], Iterator[Finding]], ...] = (programs, ways, ports, memory, downloads, fetched, disk)

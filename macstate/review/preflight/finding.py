@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from macstate.kernel.change import Plan
 from macstate.kernel.declaration import Declaration
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.language.types import Warned
-from macstate.spec.wishes import Wishes, place
+from macstate.spec.declared import Declared, location
 
 D = TypeVar("D", bound=Declaration)
 
@@ -33,16 +33,16 @@ class Finding:
 class Flight:
     """What a rule looks at."""
 
-    wishes: Wishes
-    found: Found
+    declared: Declared
+    actual: Actual
     plan: Plan
 
     def all(self, kind: type[D]) -> dict[str, D]:
-        """Give the spec's entries of a kind by their place in it, without those that are off, which disturb nobody."""
+        """Return the spec's entries of a kind by where they stand in it, without those that are off."""
         return {
-            place(name, entry): entry
-            for name, entry in self.wishes.entries
+            location(name, entry): entry
+            for name, entry in self.declared.entries
             if isinstance(entry, kind)
             and not entry.is_off
-            and not (self.wishes.only and place(name, entry) not in self.wishes.only)
+            and not (self.declared.only and location(name, entry) not in self.declared.only)
         }

@@ -9,13 +9,13 @@ from macstate import hint
 from macstate.endpoint.entry import Endpoint
 from macstate.kernel.change import Plan
 from macstate.kernel.record import STOPPED
-from macstate.kernel.resource import Found
+from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
 from macstate.review import report
 from macstate.review.health import Health, healths
 from macstate.review.health import running as age
 from macstate.review.preflight.finding import Finding
-from macstate.spec.wishes import Wishes, place
+from macstate.spec.declared import Declared, location
 
 OFTEN = 3
 """Starts; a job that was started so often and has failed last is one that cannot run."""
@@ -23,26 +23,26 @@ YOUNG = 60
 """Seconds; a process that runs for longer has not only just been started again."""
 
 
-def findings(wishes: Wishes, found: Found, plan: Plan) -> Iterator[Finding]:
+def findings(declared: Declared, actual: Actual, plan: Plan) -> Iterator[Finding]:
     """Tell which endpoints are down and which jobs are started again and again; and in one line, how the others are."""
-    if plan.changes and not found.record.lines:
+    if plan.changes and not actual.record.lines:
         yield Finding("spec", f"not applied yet: {report.pending(plan)}", "note")
     coming = {change.id for change in plan.changes if change.action == "create"} | {*plan.left}
     stopped = {each.id for each in plan.changes if "running" in (field for field, _, _ in each.fields)} - coming
     told: set[str] = set()
-    for name, entry in wishes.entries:
+    for name, entry in declared.entries:
         label = entry.job_label(name)
-        job = found.resources.get(f"launchd/system/{label}")
-        line = found.record.lines.get(f"launchd/system/{label}")
+        job = actual.resources.get(f"launchd/system/{label}")
+        line = actual.record.lines.get(f"launchd/system/{label}")
         if not isinstance(job, Launchd) or line is None or line.state == STOPPED:
             continue
-        again = _fails_again_and_again(name, job, found)
+        again = _fails_again_and_again(name, job, actual)
         if again or (job.id in stopped and not isinstance(entry, Endpoint)):
             text = f"its job was started {job.runs} times" if again else "its job is not running"
             why = f"; {job.last_failure}" if job.last_failure else ""
-            yield Finding(place(name, entry), f"{text}{why}; {hint.command('logs', name)} shows why", "error")
+            yield Finding(location(name, entry), f"{text}{why}; {hint.command('logs', name)} shows why", "error")
             told.add(name)
-    seen = [each for each in healths(wishes, found) if not _is_to_come(each, coming)]
+    seen = [each for each in healths(declared, actual) if not _is_to_come(each, coming)]
     for each in seen:
         if not (each.fine or each.state == STOPPED or each.name in told):
             advice = f"; {hint.command('logs', each.name)} shows why" if each.state == "down" else ""
@@ -57,7 +57,7 @@ def _is_to_come(health: Health, coming: set[str]) -> bool:
     return job or bool(health.missing and health.missing <= coming)
 
 
-def _fails_again_and_again(name: str, job: Launchd, found: Found) -> bool:
+def _fails_again_and_again(name: str, job: Launchd, actual: Actual) -> bool:
     failed = not re.match(r"0\b|\(never", job.last_exit or "0")
-    since = age(name, found)
+    since = age(name, actual)
     return failed and job.runs >= OFTEN and (job.pid is None or (since is not None and since < YOUNG))

@@ -13,7 +13,7 @@ from macstate import hint
 from macstate.gateway import heads
 from macstate.kernel.change import SIGNS, Batch, Change, Plan
 from macstate.kernel.left import UNREAD
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Aside
 from macstate.kinds import KINDS
 from macstate.review.health import Health
@@ -40,7 +40,7 @@ def text(  # noqa: PLR0913 - each is told in a way of its own
     notes: tuple[str, ...] = (),
     edited: Collection[str] = (),
 ) -> Iterator[str]:
-    """Give the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's.
+    """Yield the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's.
 
     ``steps``: with every detail; ``edited``: the ids of what somebody else has written over since macstate did.
     """
@@ -80,7 +80,7 @@ def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styl
 
 
 def _shared(changes: Sequence[Change]) -> dict[str, tuple[str, int]]:
-    """Give what is said of more than one removal in a row: (the last of them, how many), by the reason."""
+    """Return what is said of more than one removal in a row: (the last of them, how many), by the reason."""
     rows = ((why, list(row)) for why, row in groupby(changes, lambda each: each.why if each.action == "remove" else ""))
     found = [(why, row) for why, row in rows if why and len(row) > 1]
     once = Counter(why for why, _ in found)
@@ -88,7 +88,7 @@ def _shared(changes: Sequence[Change]) -> dict[str, tuple[str, int]]:
 
 
 def _whole(change: Change) -> Iterator[Styled]:
-    brief = change.wish.brief() if change.action == "create" and change.wish else ""
+    brief = change.want.brief() if change.action == "create" and change.want else ""
     reason = f"  # {change.why}" if change.why else ""
     yield Styled(
         f"{SIGNS[change.action]} {change.id}{'  ' if brief else ''}{brief}{reason}", diff.COLOURS[change.action]
@@ -126,17 +126,17 @@ def _with_ids(why: str, ids: list[str]) -> str:
     return f"{why} ({named})" if re.match(r"[a-z_]+(\.\S+)?: ", why) else f"{named}: {why}"
 
 
-def edited(plan: Plan, found: Found) -> frozenset[str]:
-    """Give the ids of what differs from what macstate wrote there last, as far as the record tells."""
-    changes = ((change, found.record.lines.get(change.id)) for change in plan.changes)
+def edited(plan: Plan, actual: Actual) -> frozenset[str]:
+    """Return the ids of what differs from what macstate wrote there last, as far as the record tells."""
+    changes = ((change, actual.record.lines.get(change.id)) for change in plan.changes)
     return frozenset(change.id for change, line in changes if line and not _as_written(change, line.fingerprint))
 
 
 def _as_written(change: Change, recorded: str) -> bool:
-    if change.wish is None or change.was is None or not change.wish.made:
+    if change.want is None or change.have is None or not change.want.made:
         return True
-    known = {field: getattr(change.was, field) for field in change.wish.managed}
-    return change.wish.model_copy(update=known).fingerprint == recorded
+    known = {field: getattr(change.have, field) for field in change.want.managed}
+    return change.want.model_copy(update=known).fingerprint == recorded
 
 
 def title(batch: Batch) -> str:
@@ -169,7 +169,7 @@ def fitted(line: Styled, width: int | None) -> Iterator[str]:
 
 
 def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
-    """Give the closing line; of a run that is about some entries alone, with that."""
+    """Return the closing line; of a run that is about some entries alone, with that."""
     about = f"{', '.join(only)}: the rest was not looked at"
     rest = len(left(plan))
     if not plan.changes and rest:
@@ -212,7 +212,7 @@ def proven(plan: Plan, seen: Iterable[Health]) -> str:
 
 
 def _text(resource: Resource | None) -> str:
-    """Give a text that macstate makes from the spec, as a gateway's configuration is."""
+    """Return a text that macstate makes from the spec, as a gateway's configuration is."""
     text = getattr(resource, "content", None)
     return text if isinstance(text, str) and text.startswith("# Written by macstate from the spec") else ""
 
@@ -220,12 +220,12 @@ def _text(resource: Resource | None) -> str:
 def _public(plan: Plan) -> Iterator[str]:
     """Say what the internet reaches. What it reached before is told with changes only: a plan without is one line."""
     foreign = dict(plan.unmanaged)
-    was = heads.heads(*(_text(change.was) for change in plan.changes))
-    yield from heads.widened(was, heads.heads(*map(_text, (*(change.wish for change in plan.changes), *plan.stays))))
+    have = heads.heads(*(_text(change.have) for change in plan.changes))
+    yield from heads.widened(have, heads.heads(*map(_text, (*(change.want for change in plan.changes), *plan.stays))))
     for change in plan.changes:
-        if change.wish and change.wish.public:
+        if change.want and change.want.public:
             yield f"{change.id} answers the internet, and asks it for a key"
-        elif change.was and change.was.public:
+        elif change.have and change.have.public:
             yield f"{change.id} answers the internet now; that ends"
     for identifier, unguarded in plan.public.items():
         if unguarded:

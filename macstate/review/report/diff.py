@@ -34,8 +34,8 @@ def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[St
     nothing that somebody else wrote is hidden.
     """
     briefs, below = [], list[Styled]()
-    if change.action == "create" and change.wish:
-        briefs = [change.wish.brief() or ", ".join(f"{name}: {shown(value)}" for name, _, value in change.fields)]
+    if change.action == "create" and change.want:
+        briefs = [change.want.brief() or ", ".join(f"{name}: {shown(value)}" for name, _, value in change.fields)]
     elif short := in_short(change):
         briefs = [short]
     elif change.action == "update":
@@ -60,23 +60,23 @@ def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[St
 
 def in_short(change: Change) -> str:
     """Say what a change is in one sentence, where its kind has one that tells more than the fields do."""
-    if change.action != "update" or change.wish is None or change.foreign:
+    if change.action != "update" or change.want is None or change.foreign:
         return ""
-    return change.wish.in_short(change.was, [field for field, _, _ in change.fields])
+    return change.want.in_short(change.have, [field for field, _, _ in change.fields])
 
 
 def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[list[str], list[Styled]]:
-    """Give what of a field can stand in the first line, and what goes below it."""
-    was, wish, texts = (
-        getattr(change.was, field, None),
-        getattr(change.wish or change.rest, field),
+    """Return what of a field can stand in the first line, and what goes below it."""
+    have, want, texts = (
+        getattr(change.have, field, None),
+        getattr(change.want or change.rest, field),
         _texts(change, field),
     )
     if field in change.kind.sensitive:
         return [f"{field}: (secret, changed)"], []
-    if texts is None or (isinstance(was, dict) and not change.foreign):
-        return list(_values(field, was, wish)), []
-    made = "" if change.foreign or edited or not change.wish else change.wish.made
+    if texts is None or (isinstance(have, dict) and not change.foreign):
+        return list(_values(field, have, want)), []
+    made = "" if change.foreign or edited or not change.want else change.want.made
     if made == "macstate":
         return ["another version of macstate's script"], []
     if not made:
@@ -97,53 +97,53 @@ def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[li
 def lines(change: Change) -> Iterator[Styled]:
     """Tell every field that differs; of a text every line, but for what only says once more what a plan says."""
     fields = {field for field, _, _ in change.fields}
-    for field, was, wish in change.fields:
+    for field, have, want in change.fields:
         texts = _texts(change, field)
         if field in change.kind.sensitive:
             yield Styled(f"{field}: (secret, {'changed' if change.action == 'update' else 'new'})")
         elif (other := change.kind.implied_by.get(field)) in fields:
             yield Styled(f"{field}: with the {other}")
         elif texts is None and change.action == "update":
-            yield from map(Styled, _values(field, was, wish))
+            yield from map(Styled, _values(field, have, want))
         elif texts is None:
-            yield Styled(f"{field}: {shown(was)} -> {shown(wish)}")
-        elif change.action == "create" and change.wish and change.wish.made == "repeats":
+            yield Styled(f"{field}: {shown(have)} -> {shown(want)}")
+        elif change.action == "create" and change.want and change.want.made == "repeats":
             yield Styled(f"{field}: (new, {_lines(len(texts[1].splitlines()))})")
         else:
             yield Styled(f"{field}:")
             yield from (line.indented(2) for line in _unified(*texts))
     for field in change.kind.sensitive:
-        if change.wish and getattr(change.wish, field) is None:
+        if change.want and getattr(change.want, field) is None:
             yield Styled(f"{field}: (secret, not compared)")
 
 
-def _values(field: str, was: Any, wish: Any) -> Iterator[str]:
+def _values(field: str, have: Any, want: Any) -> Iterator[str]:
     """Tell a value; of a mapping each of its own that differs, however deep it lies."""
-    if wish and was and isinstance(wish, dict) and isinstance(was, dict):
-        for key in sorted(key for key in {*was, *wish} if was.get(key) != wish.get(key)):
-            yield from _values(f"{field}.{key}", was.get(key), wish.get(key))
-    elif isinstance(wish, list) and isinstance(was, list) and (parts := list(_words(was, wish))):
+    if want and have and isinstance(want, dict) and isinstance(have, dict):
+        for key in sorted(key for key in {*have, *want} if have.get(key) != want.get(key)):
+            yield from _values(f"{field}.{key}", have.get(key), want.get(key))
+    elif isinstance(want, list) and isinstance(have, list) and (parts := list(_words(have, want))):
         yield from (f"{field}{part}" for part in parts)
     else:
-        yield f"{field}: {shown(was)} -> {shown(wish)}"
+        yield f"{field}: {shown(have)} -> {shown(want)}"
 
 
-def _words(was: list[Any], wish: list[Any]) -> Iterator[str]:
+def _words(have: list[Any], want: list[Any]) -> Iterator[str]:
     """Tell the words of a command that differ, each with the option before it; nothing where little is as it was."""
-    if not all(isinstance(word, str) for word in (*was, *wish)):
+    if not all(isinstance(word, str) for word in (*have, *want)):
         return
-    matcher = difflib.SequenceMatcher(None, was, wish, autojunk=False)
-    if matcher.ratio() < ALIKE or min(len(was), len(wish)) < LONG:
+    matcher = difflib.SequenceMatcher(None, have, want, autojunk=False)
+    if matcher.ratio() < ALIKE or min(len(have), len(want)) < LONG:
         return
     for tag, start, end, first, last in matcher.get_opcodes():
         if tag != "equal":
-            option = f" {was[start - 1]}" if start and was[start - 1].startswith("-") and tag == "replace" else ""
-            yield f"{option}: {shown(was[start:end] or None)} -> {shown(wish[first:last] or None)}"
+            option = f" {have[start - 1]}" if start and have[start - 1].startswith("-") and tag == "replace" else ""
+            yield f"{option}: {shown(have[start:end] or None)} -> {shown(want[first:last] or None)}"
 
 
 def _texts(change: Change, field: str) -> tuple[str, str] | None:
-    """Give what was and what is wished, where one of them is best told line by line."""
-    pair = (change.was if change.action == "update" else None, change.wish)
+    """Return what was and what is wished, where one of them is best told line by line."""
+    pair = (change.have if change.action == "update" else None, change.want)
     texts = [each.as_text(field) if each else None for each in pair]
     if texts == [None, None]:
         return None
@@ -161,7 +161,7 @@ def _unified(old: str, new: str, context: int = CONTEXT) -> Iterator[Styled]:
 
 
 def _split(text: str) -> list[str]:
-    """Give the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
+    """Return the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
     return text.removesuffix("\n").split("\n") if text else []
 
 
@@ -170,7 +170,7 @@ def _lines(count: int) -> str:
 
 
 def shown(value: Any) -> str:
-    """Give a value as a person reads it."""
+    """Return a value as a person reads it."""
     if value is None:
         return "(none)"
     if isinstance(value, bool):

@@ -27,9 +27,9 @@ class Styled:
         return self.shown(self.text)
 
     def indented(self, columns: int) -> Styled:
-        """Give the same, further to the right."""
+        """Return the same, further to the right."""
         return replace(self, text=" " * columns + self.text)
 
     def shown(self, text: str) -> str:
-        """Give this text, or a piece of it, as it looks."""
+        """Return this text, or a piece of it, as it looks."""
         return click.style(text, fg=self.colour, bold=self.bold) if self.colour or self.bold else text

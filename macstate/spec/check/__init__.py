@@ -74,7 +74,7 @@ def ports(root: Root, is_written: Callable[[Path], bool]) -> Placed:
             first = held.setdefault(door.port, f"the door of {door.name}")
             if gateway and first != f"the door of {door.name}":
                 taken = f"port: {door.port} is taken by {first}, and the door of {door.name} has it too"
-                yield gateway.ports.place(door.audience, door.https), f"{taken}; type another: {door.typed}"
+                yield gateway.ports.typed_at(door.audience, door.https), f"{taken}; type another: {door.typed}"
 
 
 def mounts(root: Root) -> Placed:
@@ -102,7 +102,7 @@ def labels(root: Root) -> Placed:
 
 
 def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]:
-    """Give (value, its first owner, the path of another) wherever two entries claim one value."""
+    """Yield (value, its first owner, the path of another) wherever two entries claim one value."""
     first: dict[Any, str] = {}
     for value, owner in owners:
         if first.setdefault(value, owner) != owner:
@@ -140,15 +140,15 @@ def commands(root: Root) -> Placed:
 
 def _placeholders(path: Path, job: Job) -> Placed:
     """``{port}`` is filled in, and what looks like it is a slip."""
-    words: list[tuple[Path, str]] = [(("command", place), word) for place, word in enumerate(job.command)]
+    words: list[tuple[Path, str]] = [(("command", index), word) for index, word in enumerate(job.command)]
     words += [(("environment", name), value) for name, value in job.environment.items()]
-    for place, text in words:
+    for index, text in words:
         if "${port}" in text:
-            yield (*path, *place), f"{place[0]}: ${{port}} would be the port behind a dollar sign; type `{{port}}`"
+            yield (*path, *index), f"{index[0]}: ${{port}} would be the port behind a dollar sign; type `{{port}}`"
         for name in re.findall(r"\{(\w+)\}", text):
             near = get_close_matches(name.lower(), ["port", "model"])
             if near and name not in {"port", "model"}:
-                yield (*path, *place), f"{place[0]}: {{{name}}} is not filled in; did you mean `{{{near[0]}}}`?"
+                yield (*path, *index), f"{index[0]}: {{{name}}} is not filled in; did you mean `{{{near[0]}}}`?"
 
 
 def way_in(root: Root) -> Placed:

@@ -34,7 +34,11 @@ def funnel_without_a_key(root: Root) -> Placed:
 def key_gate_without_keys(root: Root) -> Placed:
     """Where a key is asked for, there is one."""
     for gateway, endpoints in _macs(root):
-        if gateway and not gateway.keys and any(way.asks for door in gateway.doors(endpoints) for way in door.ways):
+        if (
+            gateway
+            and not gateway.keys
+            and any(upstream.needs_key for door in gateway.doors(endpoints) for upstream in door.upstreams)
+        ):
             yield ("gateway",), "keys: a key is asked for, and there is none; type `keys: {agents: generate}`"
 
 

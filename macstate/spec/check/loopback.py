@@ -13,7 +13,7 @@ LISTEN = re.compile(r"(--?(?:host|bind|listen|address|addr|server-name)|-H|-b)(?
 
 
 def beyond_loopback(path: Path, endpoint: Job) -> Placed:
-    """Give (place, finding) for every word and variable that would open the port."""
+    """Return (place, finding) for every word and variable that would open the port."""
     for name, value in endpoint.environment.items():
         if name == "OLLAMA_HOST":
             yield (
@@ -22,14 +22,14 @@ def beyond_loopback(path: Path, endpoint: Job) -> Placed:
             )
         elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
             yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type `127.0.0.1`"
-    for place, word in enumerate(endpoint.command):
+    for index, word in enumerate(endpoint.command):
         match = LISTEN.fullmatch(word)
-        following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
+        following = endpoint.command[index + 1] if index + 1 < len(endpoint.command) else ""
         address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
         if match and match[1] == "-b" and (address or "").isdigit():
             continue  # llama-server's batch size
         if match and (address or match[1].endswith("-listen")) and not LOOPBACK.fullmatch(address or ""):
-            spot = place + 1 if address == following and address else place
+            spot = index + 1 if address == following and address else index
             words = " ".join(filter(None, (match[1], address)))
             why = "lets the server listen beyond loopback, past Serve and every key"
             yield (*path, "command", spot), f"command: {words} {why}; type `127.0.0.1`, or take the option out"

@@ -32,7 +32,7 @@ LOW = 1024
 
 
 def free(port: int, taken: Collection[int]) -> int:
-    """Give a port to type in place of one."""
+    """Return a port to type in place of one."""
     return next(each for each in range(port + 1, 2 * 65536) if each not in taken) % 65536 or 1
 
 
@@ -80,12 +80,12 @@ def ports(root: Root) -> Placed:
     for name, endpoint in (root.endpoints or {}).items():
         path, told = ("endpoints", name), False
         words = [*endpoint.command, *endpoint.environment.values(), *endpoint.made_by.environment.values()]
-        for place, word in enumerate(endpoint.command):
+        for index, word in enumerate(endpoint.command):
             match = FIXED.fullmatch(word)
-            following = endpoint.command[place + 1] if place + 1 < len(endpoint.command) else ""
+            following = endpoint.command[index + 1] if index + 1 < len(endpoint.command) else ""
             port = match and (match[1] or following)
             if port and port.isdecimal() and int(port) != endpoint.port:
-                spot = (*path, "command", place if match and match[1] else place + 1)
+                spot = (*path, "command", index if match and match[1] else index + 1)
                 by_name = "" if endpoint.port != chosen_port(f"endpoints/{name}") else f", or add `port: {port}`"
                 why = f"the server would listen on {port}, and {endpoint.port} is its port"
                 yield spot, f'command: {why}; type "{{port}}" there{by_name}'
@@ -104,7 +104,7 @@ def below_1024(root: Root) -> Placed:
     ]
     if gateway := root.gateway:
         doors = gateway.doors(endpoints)
-        places += [(gateway.ports.place(door.audience, door.https), door.port) for door in doors]
+        places += [(gateway.ports.typed_at(door.audience, door.https), door.port) for door in doors]
     for path, port in places:
         if port < LOW:
             why = f"below {LOW} only root can listen on 127.0.0.1, and this runs as a user"

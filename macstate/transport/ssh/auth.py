@@ -21,7 +21,7 @@ class Login(AuthStrategy):
         self.user, self.say, self.keys = user, say, keys
 
     def get_sources(self) -> Iterator[AuthSource]:
-        """Give what to try, in order."""
+        """Yield what to try, in order."""
         yield Spoken(self.user, self.say)
         yield from (InMemoryPrivateKey(self.user, key) for key in self.keys())
 
@@ -55,7 +55,7 @@ class Spoken(NoneAuth):
 
 
 def banner(transport: Transport) -> str:
-    """Give what the server has said, in one line."""
+    """Return what the server has said, in one line."""
     # get_banner() forgets it when the server hangs up, as tailscaled does after a refusal
     text = (getattr(transport.auth_handler, "banner", None) or b"").decode(errors="replace")
     return " ".join(text.replace("#", " ").split())

@@ -49,7 +49,7 @@ class MacConnector(SSHConnector):
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Give the host under the Mac's own name."""
+        """Yield the host under the Mac's own name."""
         own, mac = terminal.named(name)
         yield own, {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
 
@@ -58,7 +58,7 @@ class MacConnector(SSHConnector):
         terminal.tell(self.host, text, logging.WARNING)
 
     def identity(self) -> PKey | None:
-        """Give the private key that the spec names, if it is there."""
+        """Return the private key that the spec names, if it is there."""
         named = spec.load().macs[self.host.name].identity_file
         file = os.path.expanduser(named or "")  # noqa: PTH111 - pathlib's fails where a user is unknown
         try:
@@ -67,7 +67,7 @@ class MacConnector(SSHConnector):
             raise MacstateError(f"identity_file: {file}: {error}") from None
 
     def keys(self) -> Iterator[PKey]:
-        """Give the spec's key, and the agent's."""
+        """Yield the spec's key, and the agent's."""
         if own := self.identity():
             yield own
         yield from Agent().get_keys()

@@ -69,14 +69,14 @@ def _texts(found: Any) -> tuple[str, ...]:
 
 
 def login() -> str:
-    """Give the login name that this laptop's node belongs to; empty for a tagged one."""
+    """Return the login name that this laptop's node belongs to; empty for a tagged one."""
     found = status()
     user = _nodes(found.get("User")).get(str(_own(found).get("UserID")), {})
     return str(user.get("LoginName", ""))
 
 
 def _nodes(found: Any) -> dict[str, dict[str, Any]]:
-    """Give what is told by key, of whatever shape the rest is."""
+    """Return what is told by key, of whatever shape the rest is."""
     pairs = found.items() if isinstance(found, dict) else ()
     return {key: each for key, each in pairs if isinstance(each, dict)}
 
@@ -116,7 +116,7 @@ def status() -> dict[str, Any]:
 
 
 def host_keys() -> dict[str, tuple[str, ...]]:
-    """Give the SSH host keys of all nodes by DNS name; nothing where this laptop is in no tailnet."""
+    """Return the SSH host keys of all nodes by DNS name; nothing where this laptop is in no tailnet."""
     try:
         peers = [Peer.read(each) for each in _nodes(status().get("Peer")).values()]
     except MacstateError:
@@ -125,7 +125,7 @@ def host_keys() -> dict[str, tuple[str, ...]]:
 
 
 def peer(hostname: str, found: dict[str, Any]) -> Peer:
-    """Give the node of that name, short name or address, if Tailscale SSH can lead there.
+    """Return the node of that name, short name or address, if Tailscale SSH can lead there.
 
     Raises:
         MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
@@ -141,7 +141,7 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
 
 
 def node(hostname: str, found: dict[str, Any]) -> Peer:
-    """Give the node of that name, short name or address, if it can be reached; it may be this machine.
+    """Return the node of that name, short name or address, if it can be reached; it may be this machine.
 
     Raises:
         StrangerError: it is not in the tailnet.

@@ -15,7 +15,7 @@ class IncompleteError(ValueError):
 
 
 @dataclass(frozen=True)
-class Section:
+class Reply:
     """What one read command gave."""
 
     output: str
@@ -23,20 +23,20 @@ class Section:
     errors: str
 
 
-class Sections(dict[str, Section]):
+class Replies(dict[str, Reply]):
     """What a part of the probe gave, by name."""
 
     def __missing__(self, name: str) -> NoReturn:
         raise IncompleteError(f"`{name}` is missing")
 
 
-def sections(lines: list[str]) -> dict[str, Sections]:
+def replies(lines: list[str]) -> dict[str, Replies]:
     """Decode the output, kind by kind; the common part has the empty kind.
 
     Raises:
         IncompleteError: the end is missing.
     """
-    kinds: dict[str, Sections] = {"": Sections()}
+    kinds: dict[str, Replies] = {"": Replies()}
     kind = ""
     for line in lines:
         try:
@@ -44,12 +44,12 @@ def sections(lines: list[str]) -> dict[str, Sections]:
                 b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
             )
             output, _, status = body.rpartition("\n")
-            section = Section(output, int(status), "".join(errors).strip())
+            section = Reply(output, int(status), "".join(errors).strip())
         except ValueError:  # binascii.Error is one
             continue  # what a login script printed, or half a line
         if name.startswith(MARK):
             kind = name.removeprefix(MARK)
-            kinds.setdefault(kind, Sections())
+            kinds.setdefault(kind, Replies())
             continue
         kinds[kind][name] = section
     if kind or len(kinds) == 1:

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from pydantic import PrivateAttr
 
-from macstate.kernel.outputs import Outputs, each
+from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.record import FOLDERS
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Check, Delete, Preserve, Step, Write
@@ -20,7 +20,7 @@ from macstate.language.secrets import Secret as Value
 
 @cache
 def salt() -> str:
-    """Give this run's salt: a digest tells nothing to whoever sees the probe's output, or keeps it."""
+    """Return this run's salt: a digest tells nothing to whoever sees the probe's output, or keeps it."""
     return secrets.token_hex(16)
 
 
@@ -35,12 +35,12 @@ def replaced(path: str) -> str:
 
 
 def known_sources(recorded: Mapping[str, str]) -> set[str]:
-    """Give where the keys came from that macstate has written to a Mac, by the fingerprints of its record."""
+    """Return where the keys came from that macstate has written to a Mac, by the fingerprints of its record."""
     fingerprints = (text for name, text in recorded.items() if name.startswith("secret/"))
     return {each for text in fingerprints for each in text.rpartition(":")[2].split(",")}
 
 
-class Secret(Resource):
+class KeyFile(Resource):
     """A file with secrets; its key is the path without the first slash."""
 
     kind: ClassVar[str] = "secret"
@@ -51,13 +51,13 @@ digest() { # SALT PATH
   { printf %s "$1"; text "$2"; } | shasum -a 256
 }
 listed secret | while read -r salt path; do
-  [ ! -e "$root$path" ] || section "shasum $path" digest "$salt" "$root$path"
+  [ ! -e "$root$path" ] || reply "shasum $path" digest "$salt" "$root$path"
 done
 { listed secret | cut -d ' ' -f 2-; recorded "$roots" secret | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$root$path" ] || section "stat $path" stat -f '%u %Lp' "$root$path"
+  [ ! -e "$root$path" ] || reply "stat $path" stat -f '%u %Lp' "$root$path"
 done
 printf '%s\n' "$roots" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2 /\\1,p' | while read -r salt path; do
-  [ ! -e "$root$path" ] || section "left $path" digest "$salt" "$root$path"
+  [ ! -e "$root$path" ] || reply "left $path" digest "$salt" "$root$path"
 done
 """
     sensitive: ClassVar[tuple[str, ...]] = ("content",)
@@ -81,7 +81,7 @@ done
     _check: Check | None = PrivateAttr(default=None)
 
     @classmethod
-    def wish(  # noqa: PLR0913 - each of them says something else of the file
+    def of(  # noqa: PLR0913 - each of them says something else of the file
         cls,
         path: str,
         text: str | None,
@@ -91,10 +91,10 @@ done
         sources: Sequence[str] = (),
         lacking: str = "",
         recorded: str = "",
-    ) -> Secret:
+    ) -> KeyFile:
         """Wish for a file of one user's; without a text its content is not compared."""
         content = None if text is None else _digest(text.encode())
-        wish = cls(
+        want = cls(
             key=path.lstrip("/"),
             content=content,
             permissions=f"{uid} 600",
@@ -103,10 +103,10 @@ done
             lacking=lacking,
             recorded=recorded,
         )
-        wish._value = None if text is None else Value(text)
-        return wish
+        want._value = None if text is None else Value(text)
+        return want
 
-    def checked_by(self, check: Check) -> Secret:
+    def checked_by(self, check: Check) -> KeyFile:
         """Have a server look at a new text before it takes the old one's place."""
         self._check = check
         return self
@@ -118,7 +118,7 @@ done
 
     @property
     def fingerprint(self) -> str:
-        """Give ``SALT:DIGEST:SOURCES``: slow to guess from, for the record on the Mac can be read by everybody.
+        """Return ``SALT:DIGEST:SOURCES``: slow to guess from, for the record on the Mac can be read by everybody.
 
         Where this laptop does not have the text, it is what was written last; of one that is to be made, its sources.
         """
@@ -131,24 +131,24 @@ done
         """Say whether the record knows what is there, and where that came from."""
         return bool(self.lacking) or recorded == self.fingerprint
 
-    def against(self, was: Self | None) -> str:
+    def against(self, have: Self | None) -> str:
         """Say why a file whose text this laptop does not have cannot stay as it is."""
         if not self.lacking:
             return ""
         own, digest, sources = (*self.recorded.split(":"), "", "")[:3]
-        if was is None:
+        if have is None:
             why = "there is no key file on the Mac that could stay"
         elif sources != ",".join(self.sources):
             why = "the Mac's key file was made from other references"
-        elif self.unlike(was) or not was.left or _slow(was.left, own) != digest:
+        elif self.unlike(have) or not have.left or _slow(have.left, own) != digest:
             why = "the Mac's key file was changed since macstate wrote it, and cannot be restored"
         else:
             return ""
         return f"{self.lacking}; {why}"
 
-    def note(self, was: Self | None) -> str:
+    def note(self, have: Self | None) -> str:
         """Tell that this laptop does not have the text of a file that is as it should be."""
-        return f"stays as macstate wrote it: {self.lacking}" if self.lacking and not self.against(was) else ""
+        return f"stays as macstate wrote it: {self.lacking}" if self.lacking and not self.against(have) else ""
 
     def brief(self, *, going: bool = False) -> str:
         """Say who can read it; of what it holds, nothing."""
@@ -159,8 +159,8 @@ done
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Read owner, mode and digests of what exists."""
-        digests, left = dict(each(outputs, "shasum")), dict(each(outputs, "left"))
-        for path, text in each(outputs, "stat"):
+        digests, left = dict(runs_of(outputs, "shasum")), dict(runs_of(outputs, "left"))
+        for path, text in runs_of(outputs, "stat"):
             yield cls(
                 key=path.lstrip("/"),
                 content=digests.get(path, "").partition(" ")[0] or None,
@@ -168,12 +168,12 @@ done
                 left=left.get(path, "").partition(" ")[0],
             )
 
-    def converge(self, was: Self | None) -> Iterator[Step]:
+    def converge(self, have: Self | None) -> Iterator[Step]:
         """Write it whole, once its server takes it; what was in it is kept until that is proven to be no key more."""
         path = f"/{self.key}"
         if self._check:
             yield self._check
-        if was is not None:
+        if have is not None:
             yield Preserve(path, replaced(path))
         yield Write(path, self.text.encode(), mode="0600", owner=self.owner, secret=True)
 

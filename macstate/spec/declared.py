@@ -11,14 +11,14 @@ from difflib import get_close_matches
 from macstate.errors import MacstateError
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.record import SETTING
-from macstate.kernel.resource import Found, Resource
+from macstate.kernel.resource import Actual, Resource
 from macstate.kinds.serve import Serve
 from macstate.language.facts import Facts
 from macstate.language.scope import Entries, Keys, MacView, Scope, no_keys
 
 
 @dataclass(frozen=True)
-class Wishes(Entries):
+class Declared(Entries):
     """What one Mac shall be, before its facts are known."""
 
     entries: tuple[tuple[str, Declaration], ...] = ()
@@ -38,13 +38,13 @@ class Wishes(Entries):
     later: frozenset[str] = frozenset()
     """The ids of what waits for something that goes on in the background."""
 
-    def narrowed(self, only: Iterable[str]) -> Wishes:
+    def narrowed(self, only: Iterable[str]) -> Declared:
         """Keep to some entries and what they need.
 
         Raises:
             MacstateError: one of them is not in the spec.
         """
-        places = {place(name, entry) for name, entry in self.entries} | self.elsewhere
+        places = {location(name, entry) for name, entry in self.entries} | self.elsewhere
         for each in (wanted := tuple(only)):
             if each not in places:
                 near = get_close_matches(each, places, n=1)
@@ -52,14 +52,14 @@ class Wishes(Entries):
                 raise MacstateError(f"only={each}: the spec has no such entry for this Mac; {hint}")
         return replace(self, only=wanted)
 
-    def about(self, wished: Mapping[str, Resource], found: Found, key: Keys = no_keys) -> frozenset[str] | None:
-        """Give the ids that the run is about, with what its entries have left behind where that shows; None: all."""
+    def about(self, desired: Mapping[str, Resource], actual: Actual, key: Keys = no_keys) -> frozenset[str] | None:
+        """Return the ids that the run is about, with what its entries have left behind where that shows; None: all."""
         if not self.only:
             return None
         places = (*self.only, *self.needed)
-        chosen = [pair for pair in self.entries if place(*pair) in places]
-        behind = (each for each in stale(wished, found) if any(made_for(*pair, each, found) for pair in chosen))
-        return self.ids(places, found.facts, key).union(behind)
+        chosen = [pair for pair in self.entries if location(*pair) in places]
+        behind = (each for each in stale(desired, actual) if any(made_for(*pair, each, actual) for pair in chosen))
+        return self.ids(places, actual.facts, key).union(behind)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -68,17 +68,17 @@ class Wishes(Entries):
         return ("gateway",) if needs else ()
 
     def ids(self, places: Iterable[str], facts: Facts, key: Keys = no_keys) -> frozenset[str]:
-        """Give the ids of some entries."""
+        """Return the ids of some entries."""
         scope = self.scope(facts, key)
         found: set[str] = set()
         for name, entry in self.entries:
-            if place(name, entry) in places:
+            if location(name, entry) in places:
                 with suppress(MacstateError):  # what the Mac lacks is told where all of them are expanded
                     found.update(resource.id for resource in entry.expand(name, scope))
         return frozenset(found)
 
     def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
-        """Give what the entries are expanded with."""
+        """Return what the entries are expanded with."""
         return Scope(self.entries, facts, key, self.macs, self.closed, self.later)
 
     @property
@@ -87,7 +87,7 @@ class Wishes(Entries):
         return tuple(pair for name, entry in self.entries for pair in entry.lists(name))
 
     def expand(self, facts: Facts, key: Keys = no_keys) -> Mapping[str, Resource]:
-        """Give the resources by id.
+        """Return the resources by id.
 
         Raises:
             MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
@@ -98,7 +98,7 @@ class Wishes(Entries):
         return resources
 
     def expanded(self, facts: Facts, key: Keys = no_keys) -> tuple[Mapping[str, Resource], dict[str, str]]:
-        """Give the resources by id, and why there are no more: what the Mac lacks, by the entry's place in the spec.
+        """Return the resources by id, and why there are no more: what the Mac lacks, by the entry's place in the spec.
 
         Raises:
             MacstateError: two entries make the same thing.
@@ -115,27 +115,27 @@ class Wishes(Entries):
                         twice.append(f"{resource.id} is declared twice, {again}; keep one")
                     resources[resource.id] = resource
             except MacstateError as error:
-                lacking[place(name, entry)] = "; ".join(error.lines)
+                lacking[location(name, entry)] = "; ".join(error.lines)
         if twice:
             raise MacstateError(*dict.fromkeys(twice))
         return resources, lacking
 
 
-def stale(wished: Mapping[str, Resource], found: Found) -> list[str]:
-    """Give the ids of what macstate has made and the spec no longer has."""
-    lines = found.record.lines.items()
-    return sorted(name for name, line in lines if line.state != SETTING and name not in wished)
+def stale(desired: Mapping[str, Resource], actual: Actual) -> list[str]:
+    """Return the ids of what macstate has made and the spec no longer has."""
+    lines = actual.record.lines.items()
+    return sorted(name for name, line in lines if line.state != SETTING and name not in desired)
 
 
-def made_for(name: str, entry: Declaration, identifier: str, found: Found) -> bool:
+def made_for(name: str, entry: Declaration, identifier: str, actual: Actual) -> bool:
     """Say whether something of ours was made for an entry, as far as its id or the port that it leads to shows that."""
-    was = found.resources.get(identifier)
-    if isinstance(was, Serve) or identifier.startswith(f"{Serve.kind}/"):
-        port, https = was.loopback_port if isinstance(was, Serve) else None, re.match(r"serve/(\d+)/", identifier)
+    have = actual.resources.get(identifier)
+    if isinstance(have, Serve) or identifier.startswith(f"{Serve.kind}/"):
+        port, https = have.loopback_port if isinstance(have, Serve) else None, re.match(r"serve/(\d+)/", identifier)
         return bool(port and https and entry.leads_here(port, int(https[1])))
     return entry.made(name, identifier)
 
 
-def place(name: str, entry: Declaration) -> str:
+def location(name: str, entry: Declaration) -> str:
     """Say where an entry stands in the spec."""
     return f"{entry.section}.{name}" if entry.named else name
