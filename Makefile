@@ -22,7 +22,7 @@ lab: ## all of it, with real daemons on loopback; as root, on Linux
 long: ## all of the random examples: hours
 	$(run) python -m pytest -n 2 --lab --long
 
-golden: ## renew what is compared byte for byte: the screens, the schema, the reference of all fields, the README's terminal
+golden: ## renew what is compared byte for byte: the screens, the schema, the reference of all fields, the recorded terminal
 	MACSTATE_WRITE_SCREENS=1 $(run) python -m pytest -n 0 --lab tests/test_screen.py tests/test_docs.py -k "screen or terminal_looks"
 	$(run) macstate schema >group_data/macs.schema.json
 	$(run) macstate explain --reference >docs/reference.md

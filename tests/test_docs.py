@@ -1,4 +1,4 @@
-"""The README: its YAML is valid, its commands exist, it names every section, and its terminal is a recorded one."""
+"""README and docs: their YAML is valid, what they name exists, every section is told, the terminal is recorded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import shlex
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +23,21 @@ from lab import build
 from laptop import ROOT, Laptop, changes
 from pyinfra_cli.cli import cli as pyinfra
 
+import macstate as whole
 from macstate import spec
 from macstate.cli import macstate
 from macstate.review import guard
 from macstate.spec.schema import schema
 
-FILE = ROOT / "README.md"
-README = FILE.read_text()
+REFERENCE = ROOT / "docs/reference.md"
+"""Written by macstate itself: what must be told in words is not told by it."""
+FILES = [ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {REFERENCE})]
+PAGES = [file.read_text() for file in FILES]
+README = PAGES[0]
+WHOLE = "\n".join(PAGES)
+LINKED = [*FILES, REFERENCE, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 FENCE = re.compile(r"^ *```(\w*[ \w]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-BLOCKS = FENCE.findall(README)
+BLOCKS = [block for page in PAGES for block in FENCE.findall(page)]
 MAC = {"macs": {"macstudio": {"hostname": "NAME.ts.net", "user": "you"}}}
 RECORDED = re.compile(r"(?<=^```text recording\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 EXAMPLES = [body for language, body in BLOCKS if language == "yaml" and "runs-on" not in body]
@@ -42,7 +50,8 @@ WORKFLOWS = [body for language, body in BLOCKS if language == "yaml" and "runs-o
 def commands() -> Iterator[str]:
     """Give each command of ours or pyinfra's that a reader could type."""
     shell = "\n".join(body for language, body in BLOCKS if not language) + "\n".join(WORKFLOWS)
-    inline = re.findall(r"`([^`\n]+)`", re.sub(FENCE, "", README).replace("\n", " "))
+    prose = (re.sub(FENCE, "", page).replace("\n", " ") for page in PAGES)
+    inline = (text for page in prose for text in re.findall(r"`([^`\n]+)`", page))
     for text in (*shell.splitlines(), *inline):
         for found in re.findall(r"(?:^|[ /\"(=])((?:macstate|pyinfra) [^#&|)]*)", text):
             if " " in (command := found.strip().removesuffix('"')):
@@ -102,24 +111,115 @@ def test_the_spec_of_the_repository_is_its_owners_own() -> None:
     assert hashlib.sha256(owners.encode()).hexdigest() == OWNERS
 
 
+def test_the_changelog_is_by_release_and_the_newest_is_this_one() -> None:
+    parts = re.split(r"^## (.*)\n", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+    releases = {title: body for title, body in zip(parts[::2], parts[1::2], strict=True) if title != "Unreleased"}
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert parts[0] in {"Unreleased", next(iter(releases))}
+    assert next(iter(releases)).startswith(f"{version} - ")
+    for title, body in releases.items():
+        number, _, day = title.partition(" - ")
+        assert re.fullmatch(r"\d+\.\d+\.\d+", number)
+        assert date.fromisoformat(day)
+        parts = re.findall(r"^#.*", body, re.MULTILINE)
+        assert parts
+        assert parts == [part for part in ("### Added", "### Changed", "### Fixed") if part in parts]
+        assert [line for line in body.splitlines() if line and not line.startswith(("### ", "- ", "  "))] == []
+
+
 def test_every_override_is_named_and_no_other() -> None:
-    assert set(re.findall(r"allow=(\w[\w-]+)", README)) <= set(guard.OVERRIDES)
-    assert all(f"`{name}`" in README for name in guard.OVERRIDES)
+    assert set(re.findall(r"allow=(\w[\w-]+)", WHOLE)) <= set(guard.OVERRIDES)
+    page = (ROOT / "docs/reviewing.md").read_text()
+    assert all(f"`{name}`" in page for name in guard.OVERRIDES)
 
 
 def test_every_section_is_told() -> None:
+    page = (ROOT / "docs/yaml.md").read_text()
     missing = [
         name
         for name in json.loads(schema())["properties"]
-        if not re.search(rf"`{name}\b|^\s*{name}:", README, re.MULTILINE)
+        if not re.search(rf"`{name}\b|^\s*{name}:", page, re.MULTILINE)
     ]
     assert missing == []
 
 
 def test_every_file_it_names_is_there() -> None:
-    named = re.findall(r"`((?:group_data|tests|macstate|benchmarks)/[\w./-]+)`", README)
+    named = re.findall(r"`((?:group_data|tests|macstate|benchmarks|docs)/[\w./-]+)`", WHOLE)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_is_what_the_first_hour_needs_and_leads_to_the_rest() -> None:
+    assert len(README.splitlines()) <= 150
+    assert [file.name for file in LINKED[1:] if f"]({file.relative_to(ROOT)})" not in README] == []
+
+
+def anchors(text: str) -> set[str]:
+    """Give what GitHub calls the headings of a page; one that stands there again gets a number."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(FENCE, "", text), re.MULTILINE)
+    names = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    again = [names[:count].count(name) for count, name in enumerate(names)]
+    return {f"{name}-{number}" if number else name for name, number in zip(names, again, strict=True)}
+
+
+def test_headings_are_called_as_github_does() -> None:
+    text = "# Limits, honestly\n## `power.ac`\n```\n# no\n```\n## What it is - `a_b`\n### Added\n### Added\n"
+
+    assert anchors(text) == {"limits-honestly", "powerac", "what-it-is---a_b", "added", "added-1"}
+
+
+def paths(text: str) -> set[str]:
+    """Give what a text for engineers names in backticks or in a picture, and is a path; KIND stands for any."""
+    quoted = re.findall(r"`([^`\n]+)`", re.sub(FENCE, "", text))
+    drawn = re.findall(r"(?:[a-z_]+/)+(?:\w+\.\w+)?", "".join(body for _, body in FENCE.findall(text)))
+    named = (name for name in (*quoted, *drawn) if re.fullmatch(r"[\w./-]+", name))
+    return {name.replace("KIND", "power") for name in named if "/" in name or re.search(r"\.(py|sh|toml|md)$", name)}
+
+
+def is_there(name: str) -> bool:
+    """Say whether a path is one of the repository's or of the package's, as a folder if it ends like one."""
+    found = [*ROOT.glob(name), *(ROOT / "macstate").glob(name), *(ROOT / "macstate").glob(f"*/{name}")]
+    return any(file.is_dir() or not name.endswith("/") for file in found)
+
+
+@pytest.mark.parametrize(("page", "some"), [("docs/how-it-works.md", 40), ("CONTRIBUTING.md", 20)])
+def test_every_path_that_engineers_are_told_is_there(page: str, some: int) -> None:
+    named = paths((ROOT / page).read_text())
+
+    assert len(named) >= some
+    assert [name for name in sorted(named) if not is_there(name)] == []
+
+
+def test_a_path_that_is_not_there_is_noticed() -> None:
+    assert paths("`kinds/KIND.py`, `make`, `a b/c`, `x.py`\n```\n spec/ to y/z.py\n```\n") == {
+        *("kinds/power.py", "x.py", "spec/", "y/z.py")
+    }
+    assert [name for name in ("kinds/power.py", "spec/", "x.py", "kinds/power.py/", "y/") if not is_there(name)] == [
+        *("x.py", "kinds/power.py/", "y/")
+    ]
+
+
+def test_the_map_has_every_room_and_no_other() -> None:
+    package = ROOT / "macstate"
+    named = set(re.findall(r"``([\w./-]+)``", str(whole.__doc__))) - {"lint-imports"}
+    parts = {file.stem for file in package.iterdir() if file.is_dir() or file.suffix == ".py"}
+
+    assert {part for part in parts if not part.startswith("__")} - named == set()
+    assert [
+        name for name in sorted(named) if not [*ROOT.glob(name), *package.rglob(name), *package.rglob(f"{name}.py")]
+    ] == []
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda file: file.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)]*)\)", re.sub(FENCE, "", page.read_text()))
+    near = [link.partition("#") for link in links if not link.startswith("https://")]
+
+    for file, _, heading in near:
+        target = page.parent / file if file else page
+        assert target.is_file(), file
+        assert not heading or heading in anchors(target.read_text()), f"{file}#{heading}"
 
 
 class Terminal:
@@ -162,6 +262,7 @@ class Terminal:
 @pytest.mark.lab
 def test_the_terminal_looks_like_this(tmp_path: Path) -> None:
     (example,) = (body for body in EXAMPLES if "vllm:" in body)
+    (file,) = (file for file, page in zip(FILES, PAGES, strict=True) if RECORDED.search(page))
     text = yaml.safe_dump(MAC | yaml.safe_load(example) | {"power": {"ac": {"sleep": 0}}}, sort_keys=False)
     (tmp_path / "macs.yml").write_text(text)
     terminal = Terminal(tmp_path)
@@ -182,5 +283,5 @@ def test_the_terminal_looks_like_this(tmp_path: Path) -> None:
     finally:
         terminal.tmux("kill-server")
     if os.environ.get("MACSTATE_WRITE_SCREENS"):
-        FILE.write_text(RECORDED.sub(lambda _: screen, README, count=1))
-    assert RECORDED.search(FILE.read_text()).group() == screen  # type: ignore[union-attr] # it is there
+        file.write_text(RECORDED.sub(lambda _: screen, file.read_text(), count=1))
+    assert RECORDED.findall(file.read_text()) == [screen], "type: make golden"

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+import subprocess
+import sys
+from pathlib import Path
 
+import click
+import pytest
+from laptop import ROOT
+
+from macstate.cli import show_explanation
 from macstate.errors import MacstateError
 from macstate.spec.explain import Schema, explain
+from macstate.spec.reference import reference
 
 TOLD = {
     "power.ac.sleep": [
@@ -35,6 +44,10 @@ TOLD = {
     "endpoints.ollama.models.qwen2.5:7b.digest": ["The very version"],
     "launchd.com.example.tick.interval": ["on the Mac: StartInterval in the launchd plist"],
     "files./usr/local/etc/x.conf.mode": ["default: 0644"],
+    "launchd.x.keep_alive": ["type: fields", "short: true or false", "successful_exit: Where it ended with 0"],
+    "endpoints.x.schedule": ["type: fields", "short: text or list of fields", "at: When", "days: On which days"],
+    "launchd.x.keep_alive.crashed": ["type: true or false"],
+    "endpoints.x.models.y.digest": ["type: 12 to 64 hexadecimal digits"],
     "clients.local.via": ["tailnet | funnel", "default: tailnet"],
 }
 PATHS = ["", "macs", "endpoints", "endpoints.x.models", "clients", "files", "launchd"]
@@ -99,3 +112,51 @@ def test_a_misspelt_path_gets_a_suggestion(path: str, says: str) -> None:
         list(explain(path))
 
     assert error.value.message == says
+
+
+def test_the_reference_is_what_the_command_prints() -> None:
+    command = Path(sys.executable).with_name("macstate")
+
+    done = subprocess.run([command, "explain", "--reference"], capture_output=True, text=True, check=True)
+
+    page = (ROOT / "docs/reference.md").read_text()
+    assert done.stdout == page, "type: macstate explain --reference >docs/reference.md"
+    assert done.stderr == ""
+
+
+def test_the_reference_has_a_row_for_every_field() -> None:
+    page = "\n".join(reference())
+    tree = Schema().tree
+    models = {name: node for name, node in tree["$defs"].items() if not name.startswith("Own")}
+    fields = {field for node in models.values() for field in node.get("properties", {})}
+
+    assert {"successful_exit", "give_up", "at", "hostname", "tailnet"} <= fields
+    assert [name for name in fields if f"\n| `{name}` | " not in page and f"\n| [`{name}`](#" not in page] == []
+    assert [name for name in tree["properties"] if f"\n## `{name}`\n" not in page] == []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `https` | The HTTPS port on the Mac's tailnet name. "
+        "| whole number, at least 1, at most 65535<br>default: `443` |  |",
+        "| `user` | Who logs in, and who runs the jobs. | text<br>it must be there |  |",
+        r"| `enabled` | Whether the firewall is on. | true or false | `socketfilterfw --setglobalstate on\|off` |",
+        "| [`battery`](#powerac) | On battery (portable Macs). | fields | `pmset -b …` |",
+    ],
+)
+def test_a_row_of_the_reference_has_all_that_is_told_of_a_field(row: str) -> None:
+    assert row in reference()
+
+
+def test_no_bar_of_the_reference_is_a_border_by_mistake() -> None:
+    bars = {len(re.findall(r"(?<!\\)\|", line)) for line in reference() if line.startswith("| ")}
+
+    assert bars == {3, 5}  # the table of sections, and the others
+
+
+def test_the_reference_is_of_all_fields() -> None:
+    with pytest.raises(click.UsageError) as error:
+        show_explanation.main(["--reference", "power"], standalone_mode=False)
+
+    assert error.value.message == "--reference is about all fields, and takes no 'power'."

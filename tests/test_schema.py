@@ -59,7 +59,7 @@ def test_the_committed_schema_is_what_the_command_prints(tmp_path: Path) -> None
         [command, "schema"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
 
-    assert done.stdout == SCHEMA.read_text(), "type: macstate schema > group_data/macs.schema.json"
+    assert done.stdout == SCHEMA.read_text(), "type: macstate schema >group_data/macs.schema.json"
     assert done.stderr == ""
 
 

@@ -1,6 +1,6 @@
 """The plan as it stands on screen, and as JSON: golden files in tests/screens.
 
-MACSTATE_WRITE_SCREENS=1 writes them anew; look at what that changes.
+`make golden` writes them anew; look at what that changes.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def test_screen(
         file.parent.mkdir(exist_ok=True)
         file.write_text(shown)
     assert [line for line in click.unstyle(shown).splitlines() if len(line) > width and breaks(line)] == []
-    assert shown == file.read_text()
+    assert shown == file.read_text(), "type: make golden"
 
 
 @pytest.mark.parametrize(("scene", "most"), [("first run", 60), ("an added endpoint", 15), ("nothing to do", 1)])

@@ -79,10 +79,17 @@ def show_schema() -> None:
 
 @macstate.command("explain")
 @click.argument("path", default="", shell_complete=complete.fields)
-def show_explanation(path: str) -> None:
+@click.option("--reference", "whole", is_flag=True, help="All fields, as the Markdown of docs/reference.md.")
+def show_explanation(path: str, *, whole: bool) -> None:
     """Explain a field of the spec: endpoints.ollama.port."""
     from macstate.spec.explain import explain  # noqa: PLC0415 - the same
+    from macstate.spec.reference import reference  # noqa: PLC0415 - the same
 
+    if whole and path:
+        raise click.UsageError(f"--reference is about all fields, and takes no {path!r}.")
+    if whole:
+        terminal.write("".join(f"{line}\n" for line in reference()))
+        return
     for line in explain(path):
         terminal.say(line)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -18,7 +19,26 @@ PATTERNS = {
     r"^\d+[smh]$": "duration, a number with its unit: 30s, 5m or 2h",
     MINUTES: "duration in minutes, such as 10m or 2h, or never",
     r"^\d+[MG]B$": "a size: 900MB or 48GB",
+    r"^\d+[KMG]B$": "a size: 900KB, 10MB or 1GB",
+    r"^0[0-7]{3}$": "four octal digits, such as 0644",
+    r"^(sha256:)?[0-9a-f]{12,64}$": "12 to 64 hexadecimal digits, also with sha256: in front",
 }
+
+
+@dataclass(frozen=True)
+class Told:
+    """What there is to tell of a field."""
+
+    about: str
+    """What it means."""
+    notes: dict[str, str]
+    """Its type, and what else there is, each by its word."""
+    required: bool
+    """Whether it must be there."""
+    entry: str
+    """What stands before the fields below it: ``NAME.`` where each entry of a mapping has them."""
+    fields: dict[str, str]
+    """The fields below it, and what each of them means."""
 
 
 class Schema:
@@ -53,15 +73,19 @@ class Schema:
 
     def plain(self, node: Node) -> Node:
         """Follow a reference, and leave out that a field may be absent."""
-        own = {key: value for key, value in node.items() if key not in {"$ref", "anyOf", "allOf"}}
+        own = {key: value for key, value in node.items() if key not in {"$ref", "anyOf", "oneOf", "allOf"}}
         if "$ref" in node:
             return {**self.plain(self.tree["$defs"][node["$ref"].rpartition("/")[2]]), **own}
-        choices = [choice for choice in node.get("anyOf", ()) if choice.get("type") != "null"]
-        objects = [self.plain(choice) for choice in choices if "properties" in self.plain(choice)]
+        choices = [
+            choice for choice in (*node.get("anyOf", ()), *node.get("oneOf", ())) if choice.get("type") != "null"
+        ]
+        objects = [plain for choice in choices if "properties" in (plain := self.plain(choice))]
         if objects or len(choices) == 1:  # a short form stands beside the long one
+            whole = (objects or [self.plain(choices[0])])[-1]
             short = [choice for choice in choices if objects and "properties" not in self.plain(choice)]
-            return {**(objects or [self.plain(choices[0])])[-1], **own, **({"x-short": short} if short else {})}
-        return {**node, "anyOf": choices} if choices else node
+            short = [*whole.get("x-short", ()), *short]
+            return {**whole, **own, **({"x-short": short} if short else {})}
+        return {**own, "anyOf": choices} if choices else node
 
     def entries(self, node: Node) -> Any:
         """Return what each entry of a mapping is, also where a list may stand in its place."""
@@ -79,6 +103,31 @@ def _like(part: str, node: Node) -> bool:
     return bool(get_close_matches(part, node.get("properties", {}), n=1))
 
 
+def told(tree: Schema, path: str) -> Told:
+    """Return what there is to tell of a field.
+
+    Raises:
+        MacstateError: there is no such field.
+    """
+    node = tree.at(path)
+    default, short = node.get("default"), node.get("x-short", ())
+    notes = {
+        "type": _type(tree, node),
+        "short": " or ".join(_type(tree, tree.plain(each)) for each in short),
+        "default": default if isinstance(default, str) else json.dumps(default, ensure_ascii=False),
+        "unit": node.get("x-unit", ""),
+        "on the Mac": node.get("x-on-the-mac", ""),
+    }
+    if default in (None, {}, []):
+        del notes["default"]
+    parent, _, name = path.rpartition(".")
+    required = bool(path) and name in tree.at(parent).get("required", ())
+    entry = _entry(tree, node)
+    fields = {name: _about(tree, tree.plain(field)) for name, field in (entry or node).get("properties", {}).items()}
+    noted = {word: text for word, text in notes.items() if text}
+    return Told(_about(tree, node), noted, required, "NAME." if entry else "", fields)
+
+
 def explain(path: str) -> Iterator[str]:
     """Yield the lines that explain a field.
 
@@ -86,26 +135,17 @@ def explain(path: str) -> Iterator[str]:
         MacstateError: there is no such field.
     """
     tree = Schema()
-    node = tree.at(path)
+    seen = told(tree, path)
     yield path or "the spec"
-    for line in _about(tree, node).splitlines():
+    for line in seen.about.splitlines():
         yield f"  {line}"
-    yield f"  type: {_type(tree, node)}"
-    if "x-short" in node:
-        yield f"  short: {' or '.join(_type(tree, tree.plain(each)) for each in node['x-short'])}"
-    if node.get("default") not in (None, {}, []):
-        default = node["default"]
-        yield f"  default: {default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)}"
-    for word, key in (("unit", "x-unit"), ("on the Mac", "x-on-the-mac")):
-        if key in node:
-            yield f"  {word}: {node[key]}"
-    own = tree.at(path.rpartition(".")[0]) if path else {}
-    if path.rpartition(".")[2] in own.get("required", ()):
+    for word, text in seen.notes.items():
+        yield f"  {word}: {text}"
+    if seen.required:
         yield "  it must be there"
-    entry = _entry(tree, node)
-    for name, field in (entry or node).get("properties", {}).items():
-        first = _about(tree, tree.plain(field)).partition("\n")[0]
-        yield f"    {'NAME.' if entry else ''}{name}: {first}"
+    for name, about in seen.fields.items():
+        first = about.partition("\n")[0]
+        yield f"    {seen.entry}{name}: {first}"
 
 
 def _entry(tree: Schema, node: Node) -> Node:
