@@ -8,7 +8,6 @@ from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from paramiko.auth_strategy import AuthFailure, AuthResult, NoneAuth, SourceResu
 from macstate.errors import MacstateError
 from macstate.kernel.change import Plan
 from macstate.language.facts import Node
+from macstate.language.mac import MacEntry
 from macstate.review import guard
 from macstate.transport.ssh import refusal, tailnet
 from macstate.transport.ssh.auth import Login
@@ -170,7 +170,7 @@ MISSING = "~/.ssh/no-such-key-of-macstate"
     ],
 )
 def test_a_refused_login_is_one_line_with_its_remedy(error: Exception, ssh: str, line: str) -> None:
-    mac = SimpleNamespace(user="me", login=ssh, identity_file=MISSING)
+    mac = MacEntry.model_validate({"hostname": "studio", "user": "me", "via": ssh, "identity_file": MISSING})
 
     said = refusal.why(error, "studio", mac)
 

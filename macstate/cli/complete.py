@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
@@ -132,7 +131,7 @@ def _spec_names(parts: tuple[str, ...]) -> list[str]:
     return []
 
 
-def _below(node: Any, parts: tuple[str, ...]) -> Iterator[Any]:
+def _below(node: object, parts: tuple[str, ...]) -> Iterator[object]:
     if not parts:
         yield node
     for count in range(1, len(parts) + 1):

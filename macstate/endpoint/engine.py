@@ -90,15 +90,22 @@ class Engine:
     """Where it stands in a list of engines."""
     speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "openai"
     """Whose API, and how the watchdog asks: ``ollama`` (its own and OpenAI's), ``openai`` (below /v1), ``rest``."""
+    title: ClassVar[str] = "its server"
+    """How a sentence names it."""
+    sample: ClassVar[str] = ""
+    """What to type for an endpoint that has the engine's name; empty: that of any server."""
     told: ClassVar[str] = "OpenAI's API at `/v1`"
     """The same for people."""
     program: ClassVar[str] = ""
     """Where Homebrew puts its server; empty: the engine is an API that many servers have."""
+    formula: ClassVar[str] = ""
+    """By which name Homebrew has that."""
     arguments: ClassVar[tuple[str, ...]] = ()
     """What follows the program in its command."""
     port: ClassVar[int | None] = None
     """The port where everybody looks for it; None: any."""
     environment: ClassVar[Mapping[str, str]] = {}
+    """Variables that it sets for its server; one with ``{port}`` tells where to listen, and the spec may not set it."""
     host: ClassVar[str] = ""
     """The Host header it wants; empty: the client's."""
     origin: ClassVar[bool] = True

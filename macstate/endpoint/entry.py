@@ -46,8 +46,7 @@ class Endpoint(Job, Routed):
 
     sample: ClassVar[str] = "{engine: openai, command: [/opt/homebrew/bin/NAME], port: 8000}"
     samples: ClassVar[Mapping[str, str]] = {
-        "ollama": "{engine: ollama}",
-        "mlx": "{engine: mlx, model: mlx-community/Qwen3-8B-4bit}",
+        **{name: engine.sample for name, engine in ENGINES.items() if engine.sample},
         "vllm": "{engine: openai, command: [/opt/homebrew/bin/vllm, serve, Qwen/Qwen3-8B, --host, 127.0.0.1, --port, "
         '"{port}"]}',
     }
@@ -204,12 +203,12 @@ class Endpoint(Job, Routed):
         return self.made_by.host.replace("{port}", str(self.port))
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Return its port; nobody listens there while it is off."""
+        """Return its loopback port; nobody listens there while it is off."""
         del scope
         return (self.port,) if self.enabled else ()
 
     def leads_here(self, port: int, https: int) -> bool:
-        """Say whether that is its port."""
+        """Say whether a route of Serve to this loopback port, from whichever HTTPS port, was made for it."""
         del https
         return port == self.port
 
@@ -250,7 +249,7 @@ class Endpoint(Job, Routed):
         return self.label or f"macstate.{name}"
 
     def made(self, name: str, identifier: str) -> bool:
-        """Say whether that is a model of it, or the job of its watchdog."""
+        """Say whether a resource that the spec has no longer is a model of it, or the job of its watchdog."""
         kind, _, key = identifier.partition("/")
         label = self.job_label(name)
         return key.startswith(f"{name}/") if kind in {Model.kind, Alias.kind} else key.endswith(f"/{label}.watchdog")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class Block:
 
     kind: str
     """``text``, ``list``, ``table`` or ``code``."""
-    body: Any
+    body: str | tuple[str, ...] | tuple[tuple[str, ...], ...]
     """A text; texts; rows; or the code. A word between backquotes is code."""
     header: tuple[str, ...] = ()
     """A table's first row."""

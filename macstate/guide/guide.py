@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from macstate import render
 from macstate.endpoint.entry import Endpoint
@@ -14,6 +14,7 @@ from macstate.guide import keeper as guide_keeper
 from macstate.guide import requests as guide_requests
 from macstate.guide import start as guide_start
 from macstate.guide import user as guide_user
+from macstate.guide.blocks import Chapter
 from macstate.guide.subject import Subject
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.resource import Resource
@@ -35,7 +36,7 @@ class Guide(Subject):
     """The guide in all its forms."""
 
     @property
-    def sections(self) -> list[Any]:
+    def sections(self) -> list[Chapter]:
         """Its text."""
         return [guide_start.connect(self), *guide_user.sections(self), *guide_keeper.sections(self)]
 

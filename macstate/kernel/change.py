@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Step
@@ -60,7 +60,7 @@ class Change:
         return self.want.interrupts(self.have) if self.action == "update" else ""
 
     @property
-    def fields(self) -> list[tuple[str, Any, Any]]:
+    def fields(self) -> list[tuple[str, object, object]]:
         """What differs, as (field, from, to)."""
         want, have = self.want or self.rest, self.have if self.action == "update" else None
         return [(name, getattr(have, name, None), getattr(want, name)) for name in want.unlike(have)] if want else []
@@ -103,8 +103,6 @@ class Plan:
     """How many objects macstate has made here so far."""
     public: Mapping[str, str] = field(default_factory=dict)
     """What answers the internet, and stays as it is; with what it leads to past every key."""
-    against: tuple[str, ...] = ()
-    """Why it cannot be carried out."""
     notes: tuple[tuple[str, str], ...] = ()
     """What goes on by itself, or is worth knowing."""
     adoptable: frozenset[str] = frozenset()

@@ -11,7 +11,6 @@ from macstate.language.entry import Entry
 if TYPE_CHECKING:
     from macstate.kernel.resource import Resource
     from macstate.language.scope import Scope
-    from macstate.language.types import Warned
 
 
 class Declaration(Entry):
@@ -27,29 +26,9 @@ class Declaration(Entry):
         del name
         return ""
 
-    def made(self, name: str, identifier: str) -> bool:
-        """Say whether a resource of ours was made for it, as its id shows, though the spec has it no longer."""
-        del name, identifier
-        return False
-
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
         del name
-        yield from ()
-
-    def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Return the loopback ports of its server."""
-        del scope
-        return ()
-
-    def leads_here(self, port: int, https: int) -> bool:
-        """Say whether a route of Serve to this loopback port, from this HTTPS port, was made for it."""
-        del port, https
-        return False
-
-    def warnings(self, scope: Scope) -> Iterator[tuple[Warned, str]]:
-        """Tell what a person should know of it beforehand, each with its name."""
-        del scope
         yield from ()
 
     @abstractmethod

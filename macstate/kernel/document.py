@@ -15,6 +15,11 @@ from macstate.kernel.steps import Step
 class InOneDocument(Resource):
     """A resource of such a kind; the document is written whole, by one operation."""
 
+    def converge(self, have: Self | None) -> Iterator[Step]:
+        """Do nothing for this one alone: ``write`` puts all of them into the document."""
+        del have
+        yield from ()
+
     @classmethod
     @abstractmethod
     def disturbed(cls, changes: Sequence[Change], actual: Actual) -> tuple[Self, ...]:

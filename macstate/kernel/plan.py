@@ -8,9 +8,12 @@ from functools import partial
 from types import MappingProxyType
 
 from macstate.kernel.change import Batch, Change, Plan
+from macstate.kernel.contested import Contested
 from macstate.kernel.document import InOneDocument
+from macstate.kernel.exposed import Exposed
 from macstate.kernel.left import UNREAD, left
 from macstate.kernel.record import SETTING
+from macstate.kernel.reloaded import Reloaded
 from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Step
 
@@ -52,43 +55,45 @@ def plan(
     told = {*out, *(change.id for change in in_the_way), *(adoptable if adopt else ())}
     unmanaged = (*_unmanaged(desired, actual, adoptable, told), *kept) if only is None else ()
     notes = tuple((name, note) for name, want in desired.items() if (note := want.note(actual.resources.get(name))))
-    against = tuple(why for name, want in desired.items() if (why := want.against(actual.resources.get(name))))
     settled = {name: stay for name, (_, stay) in settings.items()}
     changed = {change.id for change in changes}
     still = sorted({*desired, *dict(unmanaged)} - changed)
-    public = {name: have.unguarded(desired) for name in still if (have := actual.resources.get(name)) and have.public}
+    seen = {name: have for name in still if isinstance(have := actual.resources.get(name), Exposed)}
+    public = {name: have.unguarded(desired) for name, have in seen.items() if have.public}
     owned = sum(line.state != SETTING for line in actual.record.lines.values())
     stays = tuple(want for name, want in desired.items() if name not in changed)
     batches = tuple(_batches(changes, actual))
-    return Plan(batches, unmanaged, settled, stays, owned, public, against, notes, adoptable, out)
+    return Plan(batches, unmanaged, settled, stays, owned, public, notes, adoptable, out)
 
 
 def _converge(desired: Mapping[str, Resource], actual: Actual) -> Iterator[Change]:
     for name, want in desired.items():
         have, line = actual.resources.get(name), actual.record.lines.get(name)
+        fields = want.unlike(have)
+        why = want.because(have, fields, line.state if line else "") if have else ""
         if have is None or not have.exists:
-            if want.managed and not (line and line.state == "owned" and want.hidden(actual.outputs.get(want.kind, {}))):
-                yield Change(name, "create", want, None, have.last_failure if have else "")
-        elif fields := want.unlike(have):
-            why = want.because(have, fields, line.state if line else "")
+            if want.managed:
+                yield Change(name, "create", want, None, why)
+        elif fields:
             yield Change(name, "update", want, have, why, foreign=want.owned and line is None)
         elif want.owned and line and line.state == "pending":
             yield Change(name, "update", want, have, "an earlier run was cut off in the middle of it")
-        elif want.reload and line and not want.config_loaded(line.fingerprint):
+        elif isinstance(want, Reloaded) and line and not want.config_loaded(line.fingerprint):
             yield Change(name, "update", want, have, want.taken_in)
 
 
 def _remove(desired: Mapping[str, Resource], actual: Actual) -> Iterator[Change]:
     for name, line in actual.record.lines.items():
         if name not in desired and line.state != SETTING:
-            have = next((each for each in [actual.resources.get(name)] if each and each.exists), None)
+            there = actual.resources.get(name)
+            have = there if there and there.exists else None
             kind = next(kind for kind in actual.kinds if kind.kind == name.partition("/")[0])
             why = have.brief(going=True) if have else kind.gone
             yield Change(name, "remove", None, have, why, recorded_by_root=line.root, gone=kind)
 
 
 def _make_way(desired: Mapping[str, Resource], actual: Actual, going: Collection[str]) -> Iterator[Change]:
-    for kind in actual.kinds:
+    for kind in (kind for kind in actual.kinds if issubclass(kind, Contested)):
         for have, rest, why in kind.in_the_way(desired, actual, going):
             yield Change(have.id, "update" if rest else "remove", None, have, why, foreign=True, rest=rest)
 
@@ -103,7 +108,7 @@ def _not_taken_in(desired: Mapping[str, Resource], actual: Actual, changes: Sequ
     """Yield what reads something that changes: what it has in force may be what was there meanwhile."""
     known = {change.id for change in changes}
     for name, want in desired.items():
-        if name not in known and known.intersection(want.reads):
+        if isinstance(want, Reloaded) and name not in known and known.intersection(want.reads):
             yield Change(name, "update", want, actual.resources.get(name), want.taken_in)
 
 
@@ -127,12 +132,16 @@ def _batches(changes: list[Change], actual: Actual) -> list[Batch]:
 
 
 def _steps(change: Change) -> Iterator[Step]:
-    if change.why == ADOPTED and not (change.want and change.want.reads):
+    want, have = change.want, change.have
+    reads = want.reads if isinstance(want, Reloaded) else ()
+    if change.why == ADOPTED and not reads:
         return
-    if change.want and (change.fields or change.want.reload):
-        yield from change.want.converge(change.have)
-    elif change.have and not change.want:
-        yield from change.have.displace() if change.foreign else change.have.remove()
+    if want:
+        yield from want.converge(have) if change.fields or isinstance(want, Reloaded) else ()
+    elif change.foreign and isinstance(have, Contested):
+        yield from have.displace()
+    elif have:
+        yield from have.remove()
 
 
 def _in_one_document(actual: Actual) -> Iterator[type[InOneDocument]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, ClassVar, Self
@@ -20,8 +21,6 @@ class Resource(Readable):
 
     setting: ClassVar[bool] = False
     """Whether it exists on every Mac: changed, but never created, owned or removed."""
-    reload: ClassVar[bool] = False
-    """Whether a part of its state cannot be read back and is known from the record's fingerprint only."""
     alone: ClassVar[bool] = False
     """Whether a change of it that fails stops nothing else: it is told, and the run ends with 1."""
     hides: ClassVar[str] = "(?!)"
@@ -70,31 +69,6 @@ class Resource(Readable):
         """Whether it is there; of what is not, something may be known all the same."""
         return True
 
-    def hidden(self, outputs: Outputs) -> bool:
-        """Say whether it cannot be seen now, though nothing is wrong with it: what is ours is taken to be there."""
-        del outputs
-        return False
-
-    @property
-    def public(self) -> bool:
-        """Whether the internet reaches it."""
-        return False
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The ids of what it takes in when it is changed: where one of these changes, it has to be changed too."""
-        return ()
-
-    def unguarded(self, desired: Mapping[str, Resource]) -> str:
-        """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
-        del desired
-        return ""
-
-    @property
-    def taken_in(self) -> str:
-        """Why it is changed though nothing of itself differs (``reload`` kinds only)."""
-        return "what it reads has changed"
-
     @property
     def made(self) -> str:
         """How its texts come about: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
@@ -121,7 +95,10 @@ class Resource(Readable):
         return ""
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
-        """Say why it is not as wished, where the differing fields do not tell; ``state``: the record's word for it."""
+        """Say why it is not as wished, or not there any more, where the differing fields do not tell.
+
+        ``state``: the record's word for it.
+        """
         del have, differing, state
         return ""
 
@@ -135,16 +112,6 @@ class Resource(Readable):
         del have
         return ""
 
-    def against(self, have: Self | None) -> str:
-        """Say why it can neither be made nor left as it was found; empty: it can."""
-        del have
-        return ""
-
-    @property
-    def last_failure(self) -> str:
-        """What it said when it failed last, where that is known."""
-        return ""
-
     @property
     def managed(self) -> dict[str, Any]:
         """The fields that say something, in the order of their declaration."""
@@ -155,43 +122,24 @@ class Resource(Readable):
         """Name the wished fields that were found otherwise."""
         return [name for name, value in self.managed.items() if have is None or getattr(have, name) != value]
 
-    def config_loaded(self, recorded: str) -> bool:
-        """Say whether what the record holds of the last change is what is wished now (``reload`` kinds only)."""
-        return recorded == self.fingerprint
-
     @property
     def fingerprint(self) -> str:
         """A short digest of all that is wished, for the record on the Mac."""
         text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @abstractmethod
     def converge(self, have: Self | None) -> Iterator[Step]:
         """Lead from what was found to what is wished."""
-        raise NotImplementedError
 
     def remove(self) -> Iterator[Step]:
         """Take away what was found."""
         yield from ()
 
-    def displace(self) -> Iterator[Step]:
-        """Take away what is somebody else's; what can be kept is set aside."""
-        yield from self.remove()
-
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
         """Return the desired one with what must be remembered of the actual Mac; None: it is desired no longer."""
         del actual, desired
         return self
-
-    @classmethod
-    def in_the_way(
-        cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
-    ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Yield (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
-
-        ``going``: the ids of what is ours and is removed.
-        """
-        del desired, actual, going
-        yield from ()
 
 
 @dataclass(frozen=True)

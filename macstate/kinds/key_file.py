@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 
 from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.record import FOLDERS
-from macstate.kernel.resource import Resource
+from macstate.kernel.reloaded import Reloaded
 from macstate.kernel.steps import Check, Delete, Preserve, Step, Write
 from macstate.kinds.file import permissions
 from macstate.language.secrets import Secret as Value
@@ -40,11 +40,10 @@ def known_sources(recorded: Mapping[str, str]) -> set[str]:
     return {each for text in fingerprints for each in text.rpartition(":")[2].split(",")}
 
 
-class KeyFile(Resource):
+class KeyFile(Reloaded):
     """A file with secrets; its key is the path without the first slash."""
 
     kind: ClassVar[str] = "secret"
-    reload: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = ("stat", "shasum", "left")
     script: ClassVar[str] = """
 digest() { # SALT PATH
@@ -61,7 +60,7 @@ printf '%s\n' "$roots" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2
 done
 """
     sensitive: ClassVar[tuple[str, ...]] = ("content",)
-    not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"owner", "lacking", "sources", "recorded", "left"}
+    not_compared: ClassVar[frozenset[str]] = Reloaded.not_compared | {"owner", "lacking", "sources", "recorded", "left"}
 
     content: str | None = None
     """A salted digest."""
@@ -132,7 +131,7 @@ done
         return bool(self.lacking) or recorded == self.fingerprint
 
     def against(self, have: Self | None) -> str:
-        """Say why a file whose text this laptop does not have cannot stay as it is."""
+        """Say why a file whose text this laptop does not have cannot stay as it is; empty: it can."""
         if not self.lacking:
             return ""
         own, digest, sources = (*self.recorded.split(":"), "", "")[:3]

@@ -12,6 +12,7 @@ from macstate.kernel.change import Plan
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.plan import plan
 from macstate.kernel.resource import Actual, Resource
+from macstate.kinds.key_file import KeyFile
 from macstate.kinds.launchd import Launchd
 from macstate.kinds.serve.hands import had, stranded
 from macstate.language.scope import Keys
@@ -82,8 +83,15 @@ class Review:
             saved.check(self.name, self.plan, self.spec)
         serves = bool(self.declared.all(Endpoint))
         guard.check(self.plan, self.actual.facts.node, self.options.allow, serves=serves)
-        if self.plan.against:
-            raise MacstateError(*self.plan.against)
+        if against := tuple(self._against()):
+            raise MacstateError(*against)
+
+    def _against(self) -> Iterator[str]:
+        """Say why a key file can neither be made nor left as it was found."""
+        for want in (*self.plan.stays, *(change.want for change in self.plan.changes)):
+            have = self.actual.resources.get(want.id) if want else None
+            if isinstance(want, KeyFile) and (why := want.against(have if isinstance(have, KeyFile) else None)):
+                yield why
 
     @property
     def refusals(self) -> list[str]:

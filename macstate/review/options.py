@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Self
 
 from macstate.errors import MacstateError
 from macstate.kernel.session import LOCK_WAIT
@@ -24,7 +24,7 @@ class Options:
     """Seconds to wait for a run that holds the lock."""
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Self:
+    def read(cls, data: Mapping[str, object]) -> Self:
         """Read them from what was typed; a word that is like none of ours is pyinfra's, or an inventory's own.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from macstate.kernel.change import Batch, Change, Plan
@@ -57,7 +57,7 @@ def _carries(batch: Batch, change: Change) -> bool:
     return any(each is change for each in (*batch.closes, *batch.changes))
 
 
-def _secret(changes: Any) -> bool:
+def _secret(changes: Iterable[Change]) -> bool:
     return any(change.kind.sensitive for change in changes)
 
 

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from macstate.endpoint.entry import Endpoint
 from macstate.errors import MacstateError
+from macstate.gateway.entry import Gateway
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.record import SETTING
 from macstate.kernel.resource import Actual, Resource
@@ -132,8 +134,8 @@ def made_for(name: str, entry: Declaration, identifier: str, actual: Actual) -> 
     have = actual.resources.get(identifier)
     if isinstance(have, Serve) or identifier.startswith(f"{Serve.kind}/"):
         port, https = have.loopback_port if isinstance(have, Serve) else None, re.match(r"serve/(\d+)/", identifier)
-        return bool(port and https and entry.leads_here(port, int(https[1])))
-    return entry.made(name, identifier)
+        return bool(isinstance(entry, Endpoint | Gateway) and port and https and entry.leads_here(port, int(https[1])))
+    return isinstance(entry, Endpoint) and entry.made(name, identifier)
 
 
 def location(name: str, entry: Declaration) -> str:

@@ -30,7 +30,7 @@ def _optional(annotation: Any) -> Any:
     return (annotation | None, None)
 
 
-def _one(entry: Any) -> Any:
+def _one(entry: type[Entry]) -> Any:
     return Annotated[entry, short(entry.short | entry)] if entry.short else entry
 
 

@@ -77,7 +77,7 @@ def layers(document: Document, kinds: Kinds, alone: Kinds) -> Layers:
     return laid
 
 
-def _lists(mac: Any) -> frozenset[str]:
+def _lists(mac: object) -> frozenset[str]:
     pairs = mac.items() if isinstance(mac, dict) else ()
     return frozenset(section for section, own in pairs if isinstance(own, list))
 

@@ -30,8 +30,9 @@ def schema() -> str:
     for model in models:
         describe(model)
     built = [model for model in models if model.__pydantic_complete__]
-    for each in (*built, *built, Root):  # a model that holds another one is built anew after it
-        each.model_rebuild(force=True)  # type: ignore[attr-defined]
+    again: list[type[Entry]] = [*built, *built, Root]  # a model that holds another one is built anew after it
+    for each in again:
+        each.model_rebuild(force=True)
     tree = with_overlays(as_typed(Root.model_json_schema(mode="validation")))
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree}, indent=2)
 

@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 from pyinfra import logger, state
@@ -23,6 +22,7 @@ from pyinfra.context import ctx_state
 
 from macstate import spec
 from macstate.errors import MacstateError
+from macstate.language.mac import MacEntry
 from macstate.printable import LINES, coloured, printable
 from macstate.review import Review
 from macstate.review.report.styled import Styled
@@ -31,7 +31,7 @@ RESET = "\x1b[0m"
 """Ends all colours."""
 
 
-def named(name: str | None) -> tuple[str, Any]:
+def named(name: str | None) -> tuple[str, MacEntry]:
     """Return the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
 
     Raises:
@@ -85,7 +85,7 @@ def plain() -> None:
             context.color = False
 
 
-def _unstyled(text: Any, *_: Any, **__: Any) -> str:
+def _unstyled(text: object, *_: object, **__: object) -> str:
     return str(text)
 
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lab import build, tinymodel
+from lab.studio import Studio
 from lab.tailnet import listens, wait_for
 from ports import free_port
 
-from macstate.rehearsal.mac import birth
-
 pytestmark = pytest.mark.lab
-ROOT = Path(__file__).parents[2]
 SPEC = """\
 macs: {{macstudio: {{hostname: studio.tail1.ts.net, user: rehearsed}}}}
 endpoints:
@@ -31,32 +26,17 @@ endpoints:
 """
 
 
-class Studio:
+class Ollama(Studio):
     """A rehearsal Mac whose Ollama really runs."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.root, self.port = folder, folder / "macs/macstudio", free_port()
-        birth.create(self.root, user="rehearsed", dns_name="studio.tail1.ts.net", programs=[])
-        program = self.root / "opt/homebrew/bin/real-ollama"
-        program.write_text(f'#!/bin/sh\nexec {build.ollama()} "$@"\n')
-        program.chmod(0o755)
+        super().__init__(folder)
+        self.port = free_port()
+        self.install("real-ollama", f"exec {build.ollama()}")
 
     def deploy(self, alias: str) -> tuple[int, str]:
         """Do the main job."""
-        (self.folder / "spec.yml").write_text(
-            SPEC.format(port=self.port, models=self.folder / "models", alias=alias and f"alias: {alias}")
-        )
-        variables = {"MACSTATE_SPEC": str(self.folder / "spec.yml"), "MACSTATE_REHEARSAL": str(self.folder / "macs")}
-        words = [str(Path(sys.executable).with_name("pyinfra")), "@rehearsal/macstudio", "deploy.py", "-y"]
-        done = subprocess.run(
-            words, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def switch(self, word: str) -> None:
-        """Have jobs really run, or not."""
-        words = ["/bin/sh", "-c", f"sudo rehearse run-jobs {word}"]
-        subprocess.run(words, env=birth.environment(self.root), check=True)
+        return self.apply(SPEC.format(port=self.port, models=self.folder / "models", alias=alias and f"alias: {alias}"))
 
     def model(self, sentence: str) -> None:
         """Have the server make its model, anew."""
@@ -78,16 +58,13 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = Studio(tmp_path)
-    studio.switch("on")
-    try:
+def studio(tmp_path: Path) -> Iterator[Ollama]:
+    studio = Ollama(tmp_path)
+    with studio.running():
         yield studio
-    finally:
-        studio.switch("off")
 
 
-def test_a_name_is_made_moved_and_taken_away(studio: Studio) -> None:
+def test_a_name_is_made_moved_and_taken_away(studio: Ollama) -> None:
     _, said = studio.deploy("")  # the model is in no registry, and its pull fails
     assert "+ launchd/system/macstate.ollama" in said, said
     wait_for(lambda: listens(studio.port), "Ollama", 30)

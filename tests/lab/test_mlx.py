@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,13 +13,12 @@ from typing import Any
 
 import pytest
 from lab import build
+from lab.studio import Studio
 from lab.tailnet import listens, wait_for
 
 from macstate import spec
-from macstate.rehearsal.mac import birth
 
 pytestmark = pytest.mark.lab
-ROOT = Path(__file__).parents[2]
 MODEL = "lab/tiny"
 SPEC = """\
 macs: {{macstudio: {{hostname: studio.tail1.ts.net, user: rehearsed}}}}
@@ -29,47 +27,24 @@ endpoints:
 """
 
 
-class Studio:
+class Mlx(Studio):
     """A rehearsal Mac whose mlx_lm.server really runs."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.root, self.port = folder, folder / "macs/macstudio", 0
-        packages = build.mlx()
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": str(packages),
-            "MACSTATE_SPEC": str(folder / "spec.yml"),
-            "MACSTATE_REHEARSAL": str(folder / "macs"),
-        }
+        super().__init__(folder)
+        self.port, packages = 0, build.mlx()
         words = [sys.executable, str(Path(__file__).with_name("tinymlx.py")), str(folder / "hugging"), MODEL]
-        subprocess.run(words, env=self.environment, check=True)
-        del self.environment["PYTHONPATH"]
-        birth.create(self.root, user="rehearsed", dns_name="studio.tail1.ts.net", programs=[])
-        program = self.root / "opt/homebrew/bin/mlx_lm.server"
+        subprocess.run(words, env={**self.environment, "PYTHONPATH": str(packages)}, check=True)
+        self.environment.pop("PYTHONPATH", None)
         own = f"PYTHONPATH={packages} exec {sys.executable} {packages}/bin/mlx_lm.server"
-        program.write_text(f'#!/bin/sh\n{own} "$@"\n')
-        program.chmod(0o755)
-
-    def run(self, *words: str) -> tuple[int, str]:
-        """Run one of the project's commands."""
-        program = str(Path(sys.executable).with_name(words[0]))
-        done = subprocess.run(
-            [program, *words[1:]], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
+        self.install("mlx_lm.server", own)
 
     def deploy(self, model: str, more: str = "") -> tuple[int, str]:
         """Do the main job with this model, and with more sections."""
         text = SPEC.format(model=model, home=self.folder / "hugging") + more
         entries: Any = dict(spec.parse(text, "macs.yml").for_host("macstudio").entries)
         self.port = entries["mlx"].port
-        Path(self.environment["MACSTATE_SPEC"]).write_text(text)
-        return self.run("pyinfra", "@rehearsal/macstudio", "deploy.py", "-y")
-
-    def switch(self, word: str) -> None:
-        """Have jobs really run, or not."""
-        words = ["/bin/sh", "-c", f"sudo rehearse run-jobs {word}"]
-        subprocess.run(words, env=birth.environment(self.root), check=True)
+        return self.apply(text)
 
     def ask(self, path: str, **body: Any) -> Any:
         """Ask the server something."""
@@ -80,16 +55,13 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    studio = Studio(tmp_path)
-    studio.switch("on")
-    try:
+def studio(tmp_path: Path) -> Iterator[Mlx]:
+    studio = Mlx(tmp_path)
+    with studio.running():
         yield studio
-    finally:
-        studio.switch("off")
 
 
-def test_a_model_is_served_and_one_that_is_nowhere_is_down(studio: Studio) -> None:
+def test_a_model_is_served_and_one_that_is_nowhere_is_down(studio: Mlx) -> None:
     studio.deploy(MODEL)  # a first start may take longer than verify waits
     wait_for(lambda: listens(studio.port), "mlx_lm.server", 60)
     assert [each["id"] for each in studio.ask("/v1/models")["data"]] == [MODEL]

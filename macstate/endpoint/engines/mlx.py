@@ -14,7 +14,9 @@ class Mlx(Engine):
 
     name: ClassVar[str] = "mlx"
     order: ClassVar[int] = 2
+    sample: ClassVar[str] = "{engine: mlx, model: mlx-community/Qwen3-8B-4bit}"
     program: ClassVar[str] = "/opt/homebrew/bin/mlx_lm.server"
+    formula: ClassVar[str] = "mlx-lm"
     arguments: ClassVar[tuple[str, ...]] = ("--model", "{model}", "--host", "127.0.0.1", "--port", "{port}")
     # a model that cannot be loaded is 503 there (mlx-lm 0.32.2); 0.31.3 says that all is well, and answers no chat
     health: ClassVar[str] = "/health"

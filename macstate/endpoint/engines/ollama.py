@@ -31,9 +31,12 @@ class Ollama(Engine):
 
     name: ClassVar[str] = "ollama"
     order: ClassVar[int] = 1
+    title: ClassVar[str] = "Ollama"
+    sample: ClassVar[str] = "{engine: ollama}"
     speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "ollama"
     told: ClassVar[str] = "OpenAI's API at `/v1`, Ollama's own at `/api`"
     program: ClassVar[str] = "/opt/homebrew/bin/ollama"
+    formula: ClassVar[str] = "ollama"
     arguments: ClassVar[tuple[str, ...]] = ("serve",)
     port: ClassVar[int | None] = 11434
     environment: ClassVar[Mapping[str, str]] = {"OLLAMA_HOST": "127.0.0.1:{port}"}

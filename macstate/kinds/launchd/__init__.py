@@ -8,8 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from macstate.kernel import scripts
+from macstate.kernel.contested import Contested
 from macstate.kernel.outputs import Outputs, runs_of
 from macstate.kernel.record import STOPPED
+from macstate.kernel.reloaded import Reloaded
 from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Aside, Delete, Prove, Run, Step, Write
 from macstate.kinds.launchd import launchctl
@@ -29,11 +31,10 @@ NO_FILE: File = ("", "", "", {})
 UNKNOWN_FILE: File = ("", None, None, None)
 
 
-class Launchd(Resource):
+class Launchd(Reloaded, Contested):
     """One job; its key is the service target: ``system/LABEL`` or ``gui/UID/LABEL``."""
 
     kind: ClassVar[str] = "launchd"
-    reload: ClassVar[bool] = True
     implied_by: ClassVar[dict[str, str]] = {"loaded": "file"}
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared.union(
         ["config_digest", "files", "refresh", "proof", "pid", "runs", "ports", "freed", "name", "bare", "aside", "logs"]
@@ -163,9 +164,11 @@ class Launchd(Resource):
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
         """Tell of a stop by hand, or how its process ended."""
+        if have.bare or [*differing] == ["running"]:
+            return have.last_failure
         if state == STOPPED and "enabled" in differing:
             return "stopped by `macstate stop`"
-        return have.last_failure if [*differing] == ["running"] else ""
+        return ""
 
     def in_short(self, have: Self | None, differing: Sequence[str]) -> str:
         """Tell that it stops for good, which is one fact in three fields."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Strict, Tag, model_validator
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from macstate.language.facts import Facts
     from macstate.language.scope import Scope
 
+T = TypeVar("T")
 PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 """launchd's own PATH has no Homebrew folders; they are a user's."""
 ROOT_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
@@ -49,7 +50,7 @@ def _time(value: object) -> object:
     return {"at": value} if isinstance(value, str) else value
 
 
-def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def _some(value: tuple[T, ...]) -> tuple[T, ...]:
     if not value:  # pydantic's own bound counts what is right alone, and calls a list of mistakes empty
         raise ValueError("it is empty; name at least one")
     return value

@@ -91,9 +91,9 @@ class Model(Resource):
         return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
-        """Tell why another version is here."""
+        """Tell how its last pull failed, or the one of another version."""
         del state
-        return have.last_failure if [*differing] == ["digest"] else ""
+        return have.last_failure if not have.exists or [*differing] == ["digest"] else ""
 
     def brief(self, *, going: bool = False) -> str:
         """Say what comes, or what is deleted."""
@@ -104,27 +104,27 @@ class Model(Resource):
         return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
-        """Return it with what its registry says of it; while its disk is away, nothing is known of it.
+        """Return it with what its registry says of it. What is ours and cannot be seen now is taken to be there.
 
-        One that has left the spec, and whose name is another model's once that is here, goes.
+        That is so while its disk is away, and while its server does not run. One that has left the spec, and whose
+        name is another model's once that is here, goes.
         """
         alias = desired.get(f"alias/{self.key}")
         source = actual.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
         if not self.managed and isinstance(source, Model) and source.pulled:
             return None
         outputs, (owner, _, name) = actual.outputs.get(self.kind, {}), self.key.partition("/")
+        line, unseen = actual.record.lines.get(self.id), {"pulled": None, "digest": None}
         away = actual.facts.machine.is_away(self.folder)
-        if away and self.id in actual.record.lines:
-            return self.model_copy(update={"pulled": None, "digest": None})
+        if away and line:
+            return self.model_copy(update=unseen)
         why = f"{self.folder} is on a disk that is not mounted" if away else ""
         if re.search(rf"(?m)^{re.escape(name)}\t-$", outputs.get(f"sizes {owner}", "")):
             hint = f"; did you mean {meant}?" if (meant := near(name)) else ""
             why = f"its registry has no such model{hint}"
-        return self.model_copy(update={"size": announced(outputs).get(self.key), "unreadable": why})
-
-    def hidden(self, outputs: Outputs) -> bool:
-        """Nothing is known of the models of a server that does not run."""
-        return outputs.get(f"curl /api/tags {self.key.partition('/')[0]} {self.port}") == ""
+        silent = outputs.get(f"curl /api/tags {owner} {self.port}") == ""
+        ours = unseen if silent and line and line.state == "owned" else {}
+        return self.model_copy(update={"size": announced(outputs).get(self.key), "unreadable": why, **ours})
 
     def note(self, have: Self | None) -> str:
         """Tell of a pull that goes on, and of a model that is no longer declared."""

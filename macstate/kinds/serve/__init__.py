@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
 from macstate.kernel.change import Change
+from macstate.kernel.contested import Contested
 from macstate.kernel.document import InOneDocument
+from macstate.kernel.exposed import Exposed
 from macstate.kernel.outputs import Outputs, UnreadableError
 from macstate.kernel.record import Record
 from macstate.kernel.resource import Actual, Resource
@@ -28,7 +30,7 @@ MOVED = "Serve was changed after the plan was made; nothing was written; run aga
 STAYS = "stays for the tailnet alone"
 
 
-class Serve(InOneDocument):
+class Serve(InOneDocument, Contested, Exposed):
     """One route; its key is ``PORT/MOUNT``.
 
     What is not the node's own has more before that: ``NAME:`` under another name, ``tcp:`` of a forward,

@@ -81,7 +81,7 @@ def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
 
 def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[str]) -> Iterator[Address]:
     """Yield what parts of a document have to say, of which the first one wins."""
-    ports: dict[str, tuple[int, Any]] = {}
+    ports: dict[str, tuple[int, Mapping[str, Any] | None]] = {}
     for index, (_, part) in reversed(list(enumerate(parts))):
         ports |= {port: (index, handler) for port, handler in (part.get("TCP") or {}).items()}
     sites: set[str] = set()

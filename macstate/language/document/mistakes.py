@@ -17,7 +17,7 @@ from macstate.language.document.masked import masked
 from macstate.language.entry import Entry
 
 
-def near(word: str, words: Any) -> str:
+def near(word: str, words: Iterable[str]) -> str:
     """Suggest what may have been meant."""
     matches = get_close_matches(word, list(words), n=1)
     return f"; did you mean `{matches[0]}`?" if matches else ""

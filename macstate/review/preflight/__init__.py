@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from macstate.kernel.change import Plan
 from macstate.kernel.resource import Actual
+from macstate.laptop.entry import Client
 from macstate.review.preflight import capacity, jobs
 from macstate.review.preflight.finding import Finding, Flight
 from macstate.spec.declared import Declared
@@ -22,7 +23,8 @@ def findings(declared: Declared, actual: Actual, plan: Plan) -> list[Finding]:
     """Look at everything."""
     if declared.laptop:
         scope = declared.scope(actual.facts)
-        pairs = ((where, warning) for where, client in declared.entries for warning in client.warnings(scope))
+        clients = declared.all(Client).items()
+        pairs = ((where, warning) for where, client in clients for warning in client.warnings(scope))
         return [_named(Finding(where, text, "warning", name), declared) for where, (name, text) in pairs]
     flight = Flight(declared, actual, plan)
     return [_named(finding, declared) for rule in RULES for finding in rule(flight)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from macstate.endpoint.engines import ENGINES
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.entry import Gateway, doors_of
 from macstate.kernel.resource import Actual
@@ -23,11 +24,10 @@ SPARE = 5368709120
 LITTLE = 20
 """Gigabytes that should stay free."""
 BREW = {
-    "ollama": "ollama",
+    **{engine.program.rpartition("/")[2]: engine.formula for engine in ENGINES.values() if engine.formula},
     "nginx": "nginx",
     "caddy": "caddy",
     "llama-server": "llama.cpp",
-    "mlx_lm.server": "mlx-lm",
     "tailscale": "tailscale",
 }
 """Programs, and the Homebrew formula that brings each."""
@@ -70,7 +70,8 @@ def ports(flight: Flight) -> Iterator[Finding]:
     left = [have for each in flight.plan.left if isinstance(have := flight.actual.resources.get(each), Launchd)]
     scope = flight.declared.scope(flight.actual.facts)
     typed = {door.port: f": {door.typed}" for door in doors_of(scope)}
-    for place, entry in {**flight.all(Endpoint), **flight.all(Gateway)}.items():
+    servers: dict[str, Endpoint | Gateway] = {**flight.all(Endpoint), **flight.all(Gateway)}
+    for place, entry in servers.items():
         for port in entry.listens_on(scope):
             for have in left:
                 if port in had(have, flight.actual) and have.label != entry.job_label(place.partition(".")[2]):

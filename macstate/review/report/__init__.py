@@ -12,6 +12,7 @@ from itertools import groupby
 from macstate import hint
 from macstate.gateway import heads
 from macstate.kernel.change import SIGNS, Batch, Change, Plan
+from macstate.kernel.exposed import Exposed
 from macstate.kernel.left import UNREAD
 from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Aside
@@ -223,9 +224,9 @@ def _public(plan: Plan) -> Iterator[str]:
     have = heads.heads(*(_text(change.have) for change in plan.changes))
     yield from heads.widened(have, heads.heads(*map(_text, (*(change.want for change in plan.changes), *plan.stays))))
     for change in plan.changes:
-        if change.want and change.want.public:
+        if isinstance(change.want, Exposed) and change.want.public:
             yield f"{change.id} answers the internet, and asks it for a key"
-        elif change.have and change.have.public:
+        elif isinstance(change.have, Exposed) and change.have.public:
             yield f"{change.id} answers the internet now; that ends"
     for identifier, unguarded in plan.public.items():
         if unguarded:

@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from macstate.gateway import heads
 from macstate.kernel.change import SIGNS, Change
@@ -117,7 +116,7 @@ def lines(change: Change) -> Iterator[Styled]:
             yield Styled(f"{field}: (secret, not compared)")
 
 
-def _values(field: str, have: Any, want: Any) -> Iterator[str]:
+def _values(field: str, have: object, want: object) -> Iterator[str]:
     """Tell a value; of a mapping each of its own that differs, however deep it lies."""
     if want and have and isinstance(want, dict) and isinstance(have, dict):
         for key in sorted(key for key in {*have, *want} if have.get(key) != want.get(key)):
@@ -128,7 +127,7 @@ def _values(field: str, have: Any, want: Any) -> Iterator[str]:
         yield f"{field}: {shown(have)} -> {shown(want)}"
 
 
-def _words(have: list[Any], want: list[Any]) -> Iterator[str]:
+def _words(have: list[str], want: list[str]) -> Iterator[str]:
     """Tell the words of a command that differ, each with the option before it; nothing where little is as it was."""
     if not all(isinstance(word, str) for word in (*have, *want)):
         return
@@ -169,7 +168,7 @@ def _lines(count: int) -> str:
     return f"{count} line{'s' * (count != 1)}"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as a person reads it."""
     if value is None:
         return "(none)"

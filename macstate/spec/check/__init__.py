@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import TypeVar
 
 from macstate.endpoint.entry import Endpoint
 from macstate.kinds.launchd.job import Job
@@ -18,6 +18,7 @@ from macstate.language.document.masked import masked
 from macstate.spec.check import internet, loopback, power, reserved, servers
 from macstate.spec.model import Mac, Root, by_itself
 
+H = TypeVar("H", bound=Hashable)
 ONE_WORD = re.compile(r"/s?bin/[^/\s]+\s|\s-|\s[^/]*$")
 """A program with what belongs behind it: a blank in its own name, behind a folder of programs, or before an option."""
 
@@ -101,9 +102,9 @@ def labels(root: Root) -> Placed:
             yield (*path, "label"), f"label: {label} is taken by {first}; type another"
 
 
-def _twice(owners: Iterable[tuple[Any, str]]) -> Iterator[tuple[Any, str, Path]]:
+def _twice(owners: Iterable[tuple[H, str]]) -> Iterator[tuple[H, str, Path]]:
     """Yield (value, its first owner, the path of another) wherever two entries claim one value."""
-    first: dict[Any, str] = {}
+    first: dict[H, str] = {}
     for value, owner in owners:
         if first.setdefault(value, owner) != owner:
             yield value, first[value], tuple(owner.split(".", 1))

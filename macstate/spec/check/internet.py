@@ -62,15 +62,15 @@ def funnel_ports(root: Root) -> Placed:
                 )
 
 
-def ollama_without_a_gateway(root: Root) -> Placed:
-    """Serve keeps the Host header, and Ollama answers 403 to any but a local one (measured)."""
+def own_host_without_a_gateway(root: Root) -> Placed:
+    """Serve keeps the Host header, and a server that wants a local one answers 403 to it (measured with Ollama)."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
             if endpoint.serve and gateway is None and endpoint.made_by.host:
                 yield (
                     ("endpoints", name, "serve"),
-                    "serve: Ollama would answer 403 to every request, because Serve keeps the Mac's name as Host; add "
-                    "`gateway: {server: nginx}`, which puts in the one it wants",
+                    f"serve: {endpoint.made_by.title} would answer 403 to every request, because Serve keeps the Mac's "
+                    "name as Host; add `gateway: {server: nginx}`, which puts in the one it wants",
                 )
 
 
@@ -99,7 +99,7 @@ RULES = (
     funnel_without_a_key,
     key_gate_without_keys,
     funnel_ports,
-    ollama_without_a_gateway,
+    own_host_without_a_gateway,
     gate_options_without_a_gate,
     closed_example,
 )

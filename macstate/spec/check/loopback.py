@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import re
 
+from macstate.endpoint.engines import ENGINES
 from macstate.kinds.launchd.job import Job
 from macstate.language.document import Path, Placed
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
 LISTEN = re.compile(r"(--?(?:host|bind|listen|address|addr|server-name)|-H|-b)(?:=(.*))?", re.DOTALL)
 """Options by which model servers are told where to listen; programs in Go take them with one dash too."""
+SET = {
+    variable: engine.name
+    for engine in ENGINES.values()
+    for variable, value in engine.environment.items()
+    if "{port}" in value
+}
+"""Variables by which an engine is told the same, and the engine that sets each."""
 
 
 def beyond_loopback(path: Path, endpoint: Job) -> Placed:
     """Return (place, finding) for every word and variable that would open the port."""
     for name, value in endpoint.environment.items():
-        if name == "OLLAMA_HOST":
-            yield (
-                (*path, "environment", name),
-                "OLLAMA_HOST: engine ollama sets it from `port`, on loopback; take it out",
-            )
+        if name in SET:
+            why = f"engine {SET[name]} sets it from `port`, on loopback"
+            yield (*path, "environment", name), f"{name}: {why}; take it out"
         elif name.endswith("HOST") and re.search(r"0\.0\.0\.0|^\*|\[::\]", value):
             yield (*path, "environment", name), f"{name}: {value} opens the port to the whole network; type `127.0.0.1`"
     for index, word in enumerate(endpoint.command):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
 
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from paramiko.auth_strategy import AuthFailure
 
+from macstate.language.mac import MacEntry
+
 BETWEEN = "somebody may be intercepting the connection; nothing was sent"
 
 
-def why(error: Exception, name: str, mac: Any) -> str:
+def why(error: Exception, name: str, mac: MacEntry) -> str:
     """Explain what paramiko or the network said about the connection to ``name``, a Mac of the spec."""
     if isinstance(error, BadHostKeyException):
         return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.login == "tailscale")
@@ -35,7 +36,7 @@ def _host_key(shown: str, name: str, *, pinned: bool) -> str:
     return f"{shown}, not the one in known_hosts: {BETWEEN}; if it was set up again, type `ssh-keygen -R {name}`"
 
 
-def _login(error: Exception, name: str, mac: Any) -> str:
+def _login(error: Exception, name: str, mac: MacEntry) -> str:
     file = mac.identity_file
     missing = f"; {file} does not exist either" if file and not Path(file).expanduser().is_file() else ""
     if isinstance(error, AuthFailure):  # of the strategy that begins with none
