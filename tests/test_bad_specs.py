@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import traceback
+from functools import reduce
 from importlib.metadata import entry_points
 from itertools import cycle
 from pathlib import Path
@@ -16,13 +17,20 @@ import pytest
 import yaml
 
 from macstate import spec
+from macstate.endpoint.engines import ENGINES
 from macstate.errors import MacstateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
-BAD = yaml.safe_load((HERE / "bad_specs.yml").read_text())
+LISTS = {
+    "{engines}": ", ".join(ENGINES),
+    "{an engine}": " or ".join(", ".join(f"`{engine}`" for engine in ENGINES).rsplit(", ", 1)),
+}
+BAD = yaml.safe_load(
+    reduce(lambda text, name: text.replace(name, LISTS[name]), LISTS, (HERE / "bad_specs.yml").read_text())
+)
 GOOD = "macs:\n  macstudio: {hostname: macstudio.invalid, user: me}\n"
 COMMANDS = {
     "macstate plan": ("macstate", "plan", "@rehearsal/macstudio"),

@@ -13,6 +13,7 @@ from laptop import ROOT
 
 from macstate.cli import show_explanation
 from macstate.errors import MacstateError
+from macstate.gateway.servers import SERVERS
 from macstate.spec.explain import Schema, explain
 from macstate.spec.reference import reference
 
@@ -24,7 +25,7 @@ TOLD = {
         "on the Mac: `pmset -c|-b|-u sleep …`",
     ],
     "macs.any.endpoints.x.port": ["at least 1, at most 65535"],
-    "gateway": ["short: nginx | caddy"],
+    "gateway": [f"short: {' | '.join(SERVERS)}"],
     "gpu_memory": ["short: a size: 900MB or 48GB"],
     "endpoints.x.serve": ["short: true or false or text"],
     "power.disablesleep": ["true or false", "on the Mac: `pmset -a disablesleep 0|1`"],

@@ -8,19 +8,48 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from macstate.errors import MacstateError
 from macstate.language import secrets
-from macstate.language.secrets import Reference, Secret
+from macstate.language.document.masked import LEFT_OUT, masked
+from macstate.language.secrets import Reference, Secret, fetch
 
 VALUE = "A-good_key.of~some+length/0123456789="
 TOOLS = {
     "op://Home/gateway/key": ("op", "read --no-newline op://Home/gateway/key"),
     "sops:keys.yml#agents.main": ("sops", 'decrypt --extract ["agents"]["main"] keys.yml'),
 }
+HOSTILE = "a 'b' \"c\" $(echo>ran) `echo>ran`;echo>ran|echo>ran&\necho>ran *\\"
+"""What a shell would make something of; a file and a variable may have this name."""
+
+
+class Case(NamedTuple):
+    """How a scheme's key is fetched."""
+
+    reference: str
+    """One that can be typed, with ``HOSTILE`` wherever somebody chooses the text."""
+    words: tuple[str, ...]
+    """The command that prints its key on a laptop."""
+    read: bool = False
+    """Whether macstate reads it itself, and runs nothing."""
+
+
+CASES = {
+    "generate": Case("generate", ("cat", "keys/gateway.keys.agents"), read=True),
+    "env": Case(f"env:{HOSTILE}", ("printenv", HOSTILE), read=True),
+    "file": Case(f"file:{HOSTILE}", ("cat", HOSTILE), read=True),
+    "op": Case(f"op://v/i/{HOSTILE}", ("op", "read", "--no-newline", f"op://v/i/{HOSTILE}")),
+    "keychain": Case(
+        f"keychain:{HOSTILE}/{HOSTILE}", ("security", "find-generic-password", "-w", "-s", HOSTILE, "-a", HOSTILE)
+    ),
+    "sops": Case(f"sops:{HOSTILE}#agents.main", ("sops", "decrypt", "--extract", '["agents"]["main"]', HOSTILE)),
+    "cmd": Case(f"cmd:{HOSTILE}", ("sh", "-c", HOSTILE)),  # the scheme whose text is meant for a shell, as one word
+}
+"""By scheme: each of ``fetch.SCHEMES`` has one."""
 
 
 def resolve(reference: str, folder: Path) -> Secret:
@@ -189,3 +218,70 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     assert VALUE not in "".join(shown)
     with pytest.raises(TypeError, match="a secret is not stored"):
         pickle.dumps(secret)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a file that tells what was run; on PATH is nothing but programs that write there, and print a key."""
+    told, folder = tmp_path / "told", tmp_path / "bin"
+    folder.mkdir()
+    told.touch()
+    script = f"#!/bin/sh\n{{ printf '%s\\0' \"${{0##*/}}\" \"$@\"; printf '\\n\\0'; }} >>'{told}'\necho '{VALUE}'\n"
+    for name in {"sh", "bash", "env", "eval", *(case.words[0] for case in CASES.values())}:
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return told
+
+
+def told(programs: Path) -> list[tuple[str, ...]]:
+    """Give each command that was run since this was asked last, as its words."""
+    text = programs.read_text()
+    programs.write_text("")
+    return [tuple(words.split("\0")[:-1]) for words in text.split("\n\0")[:-1]]
+
+
+@pytest.mark.parametrize("scheme", fetch.SCHEMES)
+def test_each_scheme_is_fetched_and_its_text_is_one_word_of_a_command(
+    scheme: str, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scheme in CASES, f"add a line for {scheme} to CASES in tests/test_secrets.py"
+    reference, words, read = CASES[scheme]
+    assert TypeAdapter(Reference).validate_python(reference) == reference
+    here, keys = programs.parent, programs.parent / "keys"
+    keys.mkdir(mode=0o700)
+    for path in (here / HOSTILE, keys / "gateway.keys.agents"):
+        path.write_text(f"{VALUE}\n")
+        path.chmod(0o600)
+    monkeypatch.setenv(HOSTILE, VALUE)
+    monkeypatch.setattr(sys, "platform", fetch.SCHEMES[scheme].system or sys.platform)
+
+    assert resolve(reference, keys).reveal() == VALUE
+    assert told(programs) == ([] if read else [words])
+    assert fetch.of(reference, Path("keys/gateway.keys.agents")) == words
+    line = fetch.for_any_laptop(reference, "gateway.keys.agents")
+    assert bool(line) is not fetch.SCHEMES[scheme].private
+    subprocess.run(["/bin/sh", "-c", line], check=True, stdout=subprocess.DEVNULL)
+    if line and reference != "generate":  # which is looked for in two places there
+        assert told(programs) == [words]
+    assert not (here / "ran").exists()
+
+
+@pytest.mark.parametrize("reference", [f"vault:{HOSTILE}", "vault:a", "", HOSTILE, VALUE])
+def test_an_unknown_scheme_is_refused_in_a_line_and_nothing_is_run(reference: str, programs: Path) -> None:
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(Reference).validate_python(reference)
+    said = error.value.errors()[0]["msg"]
+    assert fetch.TYPED in said
+    assert "\n" not in said
+    assert f"does not say where a key is; type {fetch.TYPED}" in refused(reference, programs.parent)
+    assert told(programs) == []
+    assert not (programs.parent / "ran").exists()
+
+
+@pytest.mark.parametrize("scheme", fetch.SCHEMES)
+def test_a_reference_may_be_shown_and_what_only_looks_like_one_may_not(scheme: str) -> None:
+    reference = CASES[scheme].reference.replace(HOSTILE, "x")
+    assert masked({"key": reference}) == {"key": reference}
+    assert masked({"key": f"x{reference}"}) == {"key": LEFT_OUT}

@@ -58,7 +58,7 @@ path = "/" + words[-1].split("/", 3)[3]
 body = words[words.index("--data-binary") + 1] if "--data-binary" in words else ""
 with (fake / "asked").open("a") as asked:
     asked.write(path + "\\t" + body + "\\n")
-told, file = fake / "answers" / path[1:].replace("/", "_"), fake / "loaded"
+told, file = fake / "answers" / (path[1:].replace("/", "_") or "_"), fake / "loaded"
 if told.exists() or not file.exists():
     sys.exit(7) if not told.exists() else print(told.read_text(), end="") if told.read_text() else sys.exit(28)
     sys.exit()
@@ -106,7 +106,7 @@ class Dog:
     def answer(self, path: str, body: Any, code: int = 200) -> None:
         """Answer a path; None is silence."""
         text = body if isinstance(body, str) else json.dumps(body)
-        file = self.folder / "answers" / path.lstrip("/").replace("/", "_")
+        file = self.folder / "answers" / (path.lstrip("/").replace("/", "_") or "_")
         file.write_text("" if body is None else f"{text}\n{code}")
 
     def look(self, engine: str = "openai", **environment: str) -> list[str]:

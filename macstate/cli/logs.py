@@ -13,7 +13,7 @@ from pyinfra.api.host import Host
 from macstate import spec
 from macstate.cli import jobs
 from macstate.errors import MacstateError
-from macstate.gateway.entry import Gateway
+from macstate.gateway.entry import Gateway, access_log
 from macstate.kernel import scripts
 from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
@@ -94,7 +94,7 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
 def _path(label: str, field: str, declared: Declared, actual: Actual) -> str:
     """Say where a log is: where the job on the Mac writes, else where it will; empty if that is not known."""
     if not field:
-        return f"{actual.facts.home}/Library/Logs/{label}.access.log"
+        return access_log(label, actual.facts.home)
     desired, _ = declared.expanded(actual.facts)
     for each in (*actual.resources.values(), *desired.values()):
         if isinstance(each, Launchd) and each.label == label and each.file:

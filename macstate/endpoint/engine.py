@@ -40,6 +40,10 @@ class Server(Protocol):
         """Its loopback port."""
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """The server's program by its absolute path, and its arguments."""
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Its environment variables, without the engine's own."""
 
@@ -102,6 +106,10 @@ class Engine:
     """By which name Homebrew has that."""
     arguments: ClassVar[tuple[str, ...]] = ()
     """What follows the program in its command."""
+    no_command: ClassVar[str] = (
+        'is an API that many servers have; add yours: `command: [/PATH/TO/SERVER, --port, "{port}"]`'
+    )
+    """What to say of the engine where no command is typed, and it has no program."""
     port: ClassVar[int | None] = None
     """The port where everybody looks for it; None: any."""
     environment: ClassVar[Mapping[str, str]] = {}

@@ -15,7 +15,9 @@ from macstate import render
 from macstate.errors import MacstateError
 from macstate.gateway import pages
 from macstate.gateway.doors import Door, Routed, doors
-from macstate.gateway.gate import CADDY, EARLY, ERRORS, FRIENDS, REFUSALS, SERVERS, Ports, RateLimit
+from macstate.gateway.gate import ERRORS, FRIENDS, REFUSALS, Ports, RateLimit
+from macstate.gateway.server import Server
+from macstate.gateway.servers import SERVERS, ServerName
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import CHECK, Check
@@ -71,9 +73,9 @@ class Gateway(Declaration):
 
     sample: ClassVar[str] = "{server: nginx}"
     section: ClassVar[str] = "gateway"
-    short: ClassVar[Any] = Literal["nginx", "caddy"]
+    short: ClassVar[Any] = ServerName
 
-    server: Literal["nginx", "caddy"]
+    server: ServerName
     """What it is made with."""
     program: AbsolutePath | None = None
     """Where that is; default: Homebrew's, /opt/homebrew/bin/SERVER."""
@@ -97,14 +99,19 @@ class Gateway(Declaration):
         return {"server": value} if isinstance(value, str) and ":" not in value else value
 
     @property
+    def made_with(self) -> Server:
+        """What is known of its server."""
+        return SERVERS[self.server]
+
+    @property
     def path(self) -> str:
         """The program."""
-        return self.program or f"/opt/homebrew/bin/{self.server}"
+        return self.program or self.made_with.program
 
     @property
     def config(self) -> str:
         """Its configuration."""
-        return f"{FOLDER}/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
+        return f"{FOLDER}/{self.made_with.file}"
 
     @property
     def key_file(self) -> str:
@@ -129,7 +136,7 @@ class Gateway(Declaration):
         yield "label", self.label
         yield "file", self.config
         yield look_at(self.key_file)
-        yield "gateway", f"{self.server} {self.path}"
+        yield "gateway", f"{','.join(self.made_with.about)} {self.path}"
         yield "port", "all"
 
     def doors(self, endpoints: Mapping[str, Routed]) -> tuple[Door, ...]:
@@ -150,7 +157,7 @@ class Gateway(Declaration):
         facts = scope.facts
         check_program(self, facts)
         prefix = f"{facts.home}/{PREFIX}/"
-        server, file = SERVERS[self.server], self.config.rpartition("/")[2]
+        server, file = self.made_with, self.made_with.file
         words = server.command(server.run, self.path, prefix, self.config)
         valid, both = (
             ("sudo", "-H", "-u", facts.user, "--", *server.command(server.check, self.path, prefix, config))
@@ -163,12 +170,12 @@ class Gateway(Declaration):
             doors=(found := doors_of(scope)),
             name=facts.node.name,
             errors=ERRORS,
-            early=EARLY,
             refusals=REFUSALS,
             friends=FRIENDS,
             digest=UNSET,
             pages=pages,
             folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
+            **server.values,
         )
         content = content.replace(UNSET, hashlib.sha256(content.encode()).hexdigest()[: len(UNSET)])
         checked = ((file, content.encode()), (self.key_file.rpartition("/")[2], keys.text.encode()))
@@ -184,7 +191,7 @@ class Gateway(Declaration):
         yield job.job(self.label, facts, words, {}).model_copy(
             update={
                 "ports": self.listens_on(scope),
-                "logs": (f"{facts.home}/Library/Logs/{self.label}.access.log",) if self.server == "nginx" else (),
+                "logs": () if server.rotates else (access_log(self.label, facts.home),),
                 "config_digest": _digest(content, keys.fingerprint),
                 "refresh": ("launchctl", "kill", server.signal, f"system/{self.label}"),
                 "proof": (*proof[0], _header(content)) if proof else (),
@@ -213,6 +220,11 @@ class Gateway(Declaration):
             lacking="; ".join(lacking),
             recorded=facts.recorded.get(f"secret/{self.key_file.lstrip('/')}", ""),
         )
+
+
+def access_log(label: str, home: str) -> str:
+    """Say where the requests are logged, by the gateway's label."""
+    return f"{home}/Library/Logs/{label}.access.log"
 
 
 def _header(content: str) -> str:
@@ -247,23 +259,13 @@ def check_program(gateway: Gateway, facts: Facts) -> None:
     """Refuse what the Mac's own program cannot do.
 
     Raises:
-        MacstateError: it is not there, is too old, or has no rate limit.
+        MacstateError: it is not there, or its server's ``refused`` says why it will not do.
     """
-    about = facts.programs.get(gateway.path)
+    server, about = gateway.made_with, facts.programs.get(gateway.path)
     if about is None:
         raise MacstateError(
-            f"gateway: {gateway.path} cannot be run on this Mac; type `brew install {gateway.server}` there, or name "
+            f"gateway: {gateway.path} cannot be run on this Mac; type `brew install {server.formula}` there, or name "
             "another `program`"
         )
-    if gateway.server == "caddy":
-        version = re.search(r"v(\d+)\.(\d+)\.(\d+)", about)
-        if not version or tuple(map(int, version.groups())) < CADDY:
-            raise MacstateError(
-                f"gateway: this Caddy is older than {'.'.join(map(str, CADDY))}, the first that is known to be safe "
-                "here; type `brew upgrade caddy` on the Mac"
-            )
-        if gateway.rate_limit.per_key and "http.handlers.rate_limit" not in about:
-            raise MacstateError(
-                "gateway.rate_limit: this Caddy has no module for it; type `caddy add-package "
-                "github.com/mholt/caddy-ratelimit` on the Mac, or set `server: nginx`, which has one built in"
-            )
+    if why := server.refused(about, limited=gateway.rate_limit.per_key is not None):
+        raise MacstateError(why)

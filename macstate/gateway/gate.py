@@ -1,4 +1,4 @@
-"""What the gateway's servers can do, and what they say themselves."""
+"""What every gateway does, whichever server it is made with: its ports, its limit, and what it says itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from macstate.gateway.servers import SERVERS
 from macstate.language.entry import Entry
 from macstate.language.types import UNITS, Port, Rate
 
@@ -71,7 +71,9 @@ class RateLimit(Entry):
     """How much one client may ask for."""
 
     sample: ClassVar[str] = "{per_key: 60/m}"
-    becomes: ClassVar[Mapping[str, str]] = {"per_key": "limit_req of nginx, or rate_limit of Caddy; answer 429"}
+    becomes: ClassVar[Mapping[str, str]] = {
+        "per_key": f"{', or '.join(server.limits for server in SERVERS.values())}; answer 429"
+    }
 
     per_key: Rate | None = None
     """Requests for each key, e.g. ``60/m``; that many at once, then evenly."""
@@ -92,29 +94,6 @@ class RateLimit(Entry):
         return -(-UNITS[self.unit] // self.count)
 
 
-@dataclass(frozen=True)
-class Server:
-    """How one of them is run; ``{prefix}`` is where it may write, ``{config}`` its configuration."""
-
-    run: str
-    check: str
-    """What it is asked whether a configuration is good."""
-    signal: str
-    """What makes it read its configuration again, without dropping a stream."""
-
-    def command(self, words: str, program: str, prefix: str, config: str) -> tuple[str, ...]:
-        """Fill one of both in."""
-        return (program, *(word.format(prefix=prefix, config=config) for word in words.split()))
-
-
-SERVERS = {
-    "nginx": Server("-e stderr -p {prefix} -c {config}", "-e stderr -p {prefix} -c {config} -t -q", "SIGHUP"),
-    "caddy": Server(
-        "run --adapter caddyfile --config {config}", "validate --adapter caddyfile --config {config}", "SIGUSR1"
-    ),
-}
-CADDY = (2, 11, 7)
-"""The first one that was tried: it takes SIGUSR1 for a reload, and evaluates nothing that stands in a path."""
 ERRORS = {
     400: ("invalid_request_error", "the gateway does not understand this request"),
     401: ("invalid_request_error", "a valid key is missing: send it as Authorization: Bearer KEY"),
@@ -132,8 +111,6 @@ ERRORS = {
     504: ("api_error", "the model server did not answer in time"),
 }
 """The gateway's own answers, in OpenAI's shape: status -> (type, message); no quotes, for they stand in quotes."""
-EARLY = (400, 405, 414, 431)
-"""Those that may come before nginx knows the path."""
 REFUSALS = {
     "crooked": (
         404,

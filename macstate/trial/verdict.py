@@ -9,8 +9,10 @@ from typing import Any
 
 from macstate import hint
 from macstate.gateway.gate import ERRORS, REFUSALS
+from macstate.gateway.servers import SERVERS
 from macstate.trial.door import BrokenError, Door
 
+SIGNED = re.compile(rf"\b({'|'.join(server.signed for server in SERVERS.values())})\b")
 GATE = {(status, text) for status, (_, text) in ERRORS.items()} | set(REFUSALS.values())
 """The gate's own answers; whatever else comes with such a status comes from behind it."""
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
@@ -70,9 +72,9 @@ def _by_gate(door: Door, status: int, said: str, wait: str) -> BrokenError:
 
 
 def _passed_gate(answer: HTTPResponse) -> bool:
-    """Say whether nginx or Caddy has passed an answer on; both leave their name in it (measured)."""
+    """Say whether a gateway has passed an answer on: every server of one leaves its name in it (measured)."""
     names = f"{answer.getheader('Server', '')} {answer.getheader('Via', '')}"
-    return bool(re.search(r"\b(nginx|Caddy)\b", names))
+    return bool(SIGNED.search(names))
 
 
 def _is_serves(answer: HTTPResponse, said: str) -> bool:

@@ -24,7 +24,7 @@ from lab.tailnet import listens, wait_for
 from ports import free_port
 
 from macstate import spec
-from macstate.gateway.gate import SERVERS
+from macstate.gateway.servers import SERVERS
 from macstate.kernel.steps import Write
 from macstate.kinds.file import File
 from macstate.kinds.key_file import KeyFile

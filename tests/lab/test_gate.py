@@ -17,6 +17,7 @@ from lab.gate import KEYS, NAME, PIECES, Backend, Gate, ask, bearer, get, until
 from lab.hostile import requests
 from lab.tailnet import wait_for
 
+from macstate.gateway.servers import SERVERS
 from macstate.kernel import scripts
 from macstate.review.health import usage
 
@@ -73,9 +74,9 @@ def test_what_it_has_answered_is_counted_by_its_own_log(gate: tuple[Gate, list[B
     log = door.folder / "Logs/macstate.gateway.access.log"
     wait_for(lambda: door.log().count("/inner/v1/models") >= 3, "the log of three requests")
 
-    script = f'{scripts.whole("requests.sh")}\nrequests "$1"'
+    script = f'{scripts.whole("requests.sh")}\nrequests "$1" "$2"'
     lines = subprocess.run(
-        ["sh", "-c", script, "sh", log], capture_output=True, text=True, check=True
+        ["sh", "-c", script, "sh", log, SERVERS[door.server].counted], capture_output=True, text=True, check=True
     ).stdout.splitlines()
 
     seen = [match for line in lines if (match := usage.COUNTED.fullmatch(line))]

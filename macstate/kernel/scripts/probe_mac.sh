@@ -7,11 +7,10 @@ plists_in() { # DOMAIN FOLDER...: owner and mode of each
     { [ ! -e "$1" ] && [ ! -L "$1" ]; } || stat -f '%u %Lp %N' "$@"
   done
 }
-about() { # SERVER PROGRAM: its version, and its modules
-  case $1 in
-    nginx) "$2" -V 2>&1 ;;
-    *) "$2" version && "$2" list-modules ;;
-  esac
+about() { # WORD,WORD PROGRAM: what it says to each, on standard error too
+  printf '%s\n' "$1" | tr , '\n' | while IFS= read -r word; do
+    "$2" "$word" 2>&1 </dev/null || exit
+  done
 }
 variant() { # which build of Tailscale: only the open-source daemon has a socket, only Apple's shop leaves a receipt
   if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
@@ -93,10 +92,10 @@ listed loaded | while read -r endpoint port; do
   reply "loaded $endpoint" asked "$port" /api/ps
 done
 listed requests | while IFS= read -r label; do # the gateway runs as the user, who can read its log
-  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || reply requests requests "$HOME/Library/Logs/$label.access.log"
+  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || reply requests requests "$HOME/Library/Logs/$label.access.log" "$(listed counted)"
 done
-listed gateway | while read -r server path; do
-  reply "about $path" about "$server" "$root$path"
+listed gateway | while read -r words path; do
+  reply "about $path" about "$words" "$root$path"
 done
 listed path | while IFS= read -r path; do
   reply "realpath $path" realpath "$path"

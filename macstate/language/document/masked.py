@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from macstate.language.secrets import fetch
+
 NAMED = re.compile(r"KEY|TOKEN|PASSWORD|SECRET", re.IGNORECASE)
 PAIR = re.compile(
     r"((?:^|[\s,;])-{0,2}[\w.-]*(?:KEY|TOKEN|PASSWORD|SECRET)[\w.-]*(?:=|:\s*)|"
@@ -12,9 +14,7 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 """``NAME=value``, ``NAME: value``, or an option and what follows it; a short number is a limit, as of tokens."""
-HARMLESS = re.compile(
-    r"generate|(?:env|file|op|keychain|sops|cmd):.*|\d{1,6}|true|false|yes|no|on|off|always|never|funnel", re.IGNORECASE
-)
+HARMLESS = re.compile(rf"{fetch.MEANT}|\d{{1,6}}|true|false|yes|no|on|off|always|never|funnel", re.IGNORECASE)
 """A reference to a key, a limit, or whether one is asked for."""
 GATE = re.compile(r"(?=.*\d)\S{8,}")
 """What may be a key wherever it stands in a gateway."""

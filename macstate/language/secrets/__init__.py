@@ -108,6 +108,8 @@ def resolve(reference: str, name: str, folder: Path) -> Secret:
         MacstateError: it cannot be had, or would keep nobody out.
     """
     scheme, _, rest = reference.partition(":")
+    if scheme not in fetch.SCHEMES:
+        _fail(name, f"what is typed does not say where a key is; type {fetch.TYPED}")
     wanted = fetch.SCHEMES[scheme].system
     match scheme:
         case "generate" if is_to_be_made(reference, name, folder):

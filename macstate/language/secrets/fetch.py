@@ -57,6 +57,8 @@ SCHEMES: Mapping[str, Scheme] = {
 }
 """By what stands before the colon."""
 SHAPE = "|".join(scheme.shape for scheme in SCHEMES.values())
+MEANT = "|".join(name if scheme.shape == name else f"{name}:.*" for name, scheme in SCHEMES.items())
+"""What was meant as a reference, as a regular expression: one that is not whole is no key either."""
 TYPED = " or ".join(", ".join(scheme.typed for scheme in SCHEMES.values()).rsplit(", ", 1))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from macstate import hint
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.entry import Gateway
+from macstate.gateway.servers import SERVERS
 from macstate.kernel.record import STOPPED
 from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
@@ -48,7 +49,9 @@ def lists(declared: Declared, *, usage: bool = False) -> Iterator[tuple[str, str
             continue
         yield "health", f"{name} {entry.port} {entry.health_path} {entry.domain}/{entry.job_label(name)}"
         yield from entry.made_by.questions(name, entry, usage=usage)
-    yield from (("requests", entry.label) for _, entry in declared.entries if usage and isinstance(entry, Gateway))
+    if usage and (labels := [entry.label for _, entry in declared.entries if isinstance(entry, Gateway)]):
+        yield from (("requests", label) for label in labels)
+        yield from (("counted", server.counted) for server in SERVERS.values())  # its log may be older than the server
 
 
 def healths(declared: Declared, actual: Actual) -> list[Health]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from macstate.endpoint.engines import ENGINES
 from macstate.endpoint.entry import Endpoint
 from macstate.gateway.entry import Gateway, doors_of
+from macstate.gateway.servers import SERVERS
 from macstate.kernel.resource import Actual
 from macstate.kinds.file import FileEntry
 from macstate.kinds.firewall import FirewallEntry
@@ -25,8 +26,7 @@ LITTLE = 20
 """Gigabytes that should stay free."""
 BREW = {
     **{engine.program.rpartition("/")[2]: engine.formula for engine in ENGINES.values() if engine.formula},
-    "nginx": "nginx",
-    "caddy": "caddy",
+    **{server.name: server.formula for server in SERVERS.values()},
     "llama-server": "llama.cpp",
     "tailscale": "tailscale",
 }

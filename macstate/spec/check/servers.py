@@ -48,8 +48,7 @@ def whole(root: Root) -> Placed:
     for name, endpoint in (root.endpoints or {}).items():
         path, engine = ("endpoints", name), endpoint.made_by
         if not endpoint.command:
-            typed = '`command: [/PATH/TO/SERVER, --port, "{port}"]`'
-            yield path, f"command: engine {endpoint.engine} is an API that many servers have; add yours: {typed}"
+            yield path, f"command: engine {endpoint.engine} {engine.no_command}"
         elif endpoint.program and endpoint.program != endpoint.executable:
             yield (*path, "program"), "program: the command begins with the program already; take this out"
         if endpoint.model and engine.no_model:

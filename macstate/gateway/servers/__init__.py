@@ -1,0 +1,23 @@
+"""The gateway's servers, a module each: whatever stands in this folder can be typed as ``server``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Literal
+
+from macstate.gateway.server import Server
+
+
+def _all() -> Mapping[str, Server]:
+    found: list[Server] = [import_module(f"{__name__}.{module.name}").SERVER for module in iter_modules(__path__)]
+    return {server.name: server for server in sorted(found, key=lambda server: (server.place, server.name))}
+
+
+SERVERS = _all()
+"""By name."""
+if TYPE_CHECKING:
+    ServerName = str
+else:
+    ServerName = Literal[tuple(SERVERS)]
