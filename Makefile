@@ -22,12 +22,14 @@ lab: ## all of it, with real daemons on loopback; as root, on Linux
 long: ## all of the random examples: hours
 	$(run) python -m pytest -n 2 --lab --long
 
-golden: ## renew what is compared byte for byte: the screens, the schema, the reference of all fields, the recorded terminal
-	MACSTATE_WRITE_SCREENS=1 $(run) python -m pytest -n 0 --lab tests/test_screen.py tests/test_docs.py -k "screen or terminal_looks"
+generated: ## write the schema and the reference of all fields again
 	$(run) macstate schema >group_data/macs.schema.json
 	$(run) macstate explain --reference >docs/reference.md
+
+golden: generated ## renew what is compared byte for byte: these two, the screens, the recorded terminal
+	MACSTATE_WRITE_SCREENS=1 $(run) python -m pytest -n 0 --lab tests/test_screen.py tests/test_docs.py -k "screen or terminal_looks"
 
 bench: ## what macstate's own work costs; ends with 1 where a bound is not kept
 	$(run) python benchmarks/kernel.py
 
-.PHONY: help setup lint test slow lab long golden bench
+.PHONY: help setup lint test slow lab long generated golden bench

@@ -1,4 +1,4 @@
-"""Make each Mac what the spec says: read it, plan, show, carry out, prove."""
+"""Make each Mac match the spec: read it, plan, show the plan, carry it out, prove it."""
 
 from pyinfra import host, state
 

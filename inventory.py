@@ -1,4 +1,4 @@
-"""The spec's Macs as pyinfra hosts, and this laptop; a spec with mistakes ends here, before any connection."""
+"""The spec's Macs, and this laptop, as pyinfra hosts. A spec with mistakes ends the run here, before any connection."""
 
 from macstate.transport import hosts, terminal
 

@@ -1,6 +1,6 @@
-"""What the gate costs: `/v1/models` through it against the same request straight to the server, in one run.
+"""Measure what the gateway costs: `/v1/models` through it, against the same request straight to the server.
 
-Run as `python benchmarks/gateway.py` with the group `test` installed; it fetches nginx and Caddy as the lab does.
+Run `python benchmarks/gateway.py` with the group `test` installed; it fetches nginx and Caddy as the lab does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDS = 5
 
 
 def seconds(port: int, path: str, host: str) -> float:
-    """Give the median time of one request on a connection that stays open."""
+    """Return the median seconds of one request on a connection that stays open."""
     connection = HTTPConnection("127.0.0.1", port)
     times = []
     for _ in range(REQUESTS):
@@ -39,7 +39,7 @@ def main() -> None:
         backends: dict[str, Backend] = {}
         with tempfile.TemporaryDirectory() as folder, Gate(server, Path(folder), backends).running() as gate:
             straight, through = [], []
-            for _ in range(ROUNDS):  # in turns, so that a busy moment meets both
+            for _ in range(ROUNDS):  # in turns, so that a busy moment slows both
                 straight.append(seconds(next(iter(backends.values())).port, "/v1/models", "localhost"))
                 through.append(seconds(gate.funnel, "/v1/models", f"{NAME}:8443"))
             ratio = statistics.median(through) / statistics.median(straight)

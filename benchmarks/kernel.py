@@ -1,6 +1,7 @@
-"""What macstate's own work costs the laptop, and the wire. Run: python benchmarks/kernel.py (it takes some minutes).
+"""Measure what macstate's own work costs: time on the laptop, and remote commands.
 
-Prints one line a figure with its bound, and exits with 1 when a bound is broken.
+Run `python benchmarks/kernel.py`, which takes some minutes. It prints a line for each figure with its bound, and exits
+with 1 if a bound is broken.
 """
 
 import contextlib
@@ -46,7 +47,7 @@ FACTS = Facts(
 
 
 def keys(_reference: str, _path: object) -> Secret:
-    """Give a key."""
+    """Return the same key for every reference."""
     return Secret(KEY)
 
 
@@ -55,7 +56,7 @@ NOTHING_SERVED = {
     "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
 }
 BASE = "import sys; sys.path.insert(0, '.'); import pyinfra_cli.main, pyinfra.connectors.local, pyinfra.connectors.ssh"
-"""What pyinfra itself loads before it reads an inventory. It loads every connector: the rehearsal's is ours to pay."""
+"""What pyinfra itself loads before it reads an inventory: every connector, but the rehearsal's counts as macstate's."""
 OURS = """
 import macstate.rehearsal.connector
 import runpy; runpy.run_path("inventory.py")
@@ -81,11 +82,11 @@ guard.check(todo, facts.node, "")
 Session(actual, todo)
 assert len(todo.changes) == len(desired) - len(settings) > 0
 """
-"""What inventory.py and deploy.py import and do up to the plan, but for the probe."""
+"""What inventory.py and deploy.py import and do up to the plan, without the probe."""
 
 
 def spec_with_many() -> str:
-    """Give the reference spec with other endpoints: many."""
+    """Return the reference spec with ``ENDPOINTS`` other endpoints."""
     entries = (
         f"  e{n}: {{engine: openai, command: [/opt/homebrew/bin/e{n}], port: {9000 + n}, serve: /e{n}}}\n"
         for n in range(ENDPOINTS)
@@ -94,7 +95,7 @@ def spec_with_many() -> str:
 
 
 def planned(text: str, *, there: bool) -> tuple[float, Plan]:
-    """Give the CPU seconds of spec and plan, for a Mac where all of it is there or none, and the plan."""
+    """Return the CPU seconds for spec and plan, and the plan, for a Mac that has all of the spec, or nothing of it."""
     desired = spec.parse(text, "macs.yml").for_host("macstudio").expand(FACTS, keys)
     settings = {name: each for name, each in desired.items() if not each.owned}
     record = Record({name: Recorded("owned", each.fingerprint) for name, each in desired.items() if each.owned})
@@ -107,7 +108,7 @@ def planned(text: str, *, there: bool) -> tuple[float, Plan]:
 
 
 def converged_commands(text: str) -> int:
-    """Count the remote commands of a run on a rehearsal Mac that is as the spec says."""
+    """Return how many remote commands a run needs on a simulated Mac that matches the spec."""
     quiet = io.StringIO()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -123,29 +124,29 @@ def converged_commands(text: str) -> int:
 
 
 def seconds(code: str) -> float:
-    """Time one interpreter from start to end."""
+    """Return the seconds that a new interpreter takes for this code."""
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     return time.perf_counter() - started
 
 
 def added_to_start() -> float:
-    """Give the median of what is added, each time against a start of pyinfra alone just before."""
+    """Return the median seconds that macstate adds to pyinfra's start, which is measured just before each time."""
     code = f"{BASE}\n{OURS % (FACTS, KEY, NOTHING_SERVED)}"
-    seconds(code)  # reads all of it from the disk once
+    seconds(code)  # once, so that the disk's cache has all of it
     pairs = [(seconds(BASE), seconds(code)) for _ in range(PAIRS)]
     return statistics.median(ours - pyinfra_alone for pyinfra_alone, ours in pairs)
 
 
 def bounded(what: str, figure: float, bound: float, unit: str) -> bool:
-    """Print one figure; say whether it is within its bound."""
+    """Print one figure; return whether it is within its bound."""
     within = figure <= bound
     print(f"{what}: {figure:.3g} {unit} (bound {bound:g}){'' if within else ' BROKEN'}", flush=True)
     return within
 
 
 def main() -> int:
-    """Print each figure with its bound."""
+    """Print each figure with its bound; return the exit status."""
     text = spec_with_many()
     none_cpu, todo = planned(text, there=False)
     all_cpu, nothing = planned(text, there=True)

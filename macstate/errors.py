@@ -1,4 +1,4 @@
-"""What a user can fix: one clear line (or one a mistake), never a traceback."""
+"""Errors that the user can fix: each prints one clear line a mistake and never a traceback."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pyinfra_cli.exceptions import CliError
 
 from macstate.printable import printable
 
-# What pyinfra loaded lives as long as the process; without this, the collector walks it again at each import and at the
-# end, which costs a run 0.1 s (benchmarks/kernel.py). Here, since it must come after gevent's patches: they look for
-# locks among what the collector can see.
+# What pyinfra loaded lives as long as the process. Without this call the collector walks it again at each import and
+# at the end, which costs a run 0.1 s (benchmarks/kernel.py). The call stands here because it must come after gevent's
+# patches, which look for locks among the objects that the collector can see.
 gc.freeze()
 
 LONGEST = 420
-"""Characters of a line, so that it has no more than 500 with the name of a Mac and of a change before it."""
+"""The longest text, in characters: with the name of a Mac and of a change in front, the line has at most 500."""
 
 
 def oneline(text: str) -> str:
-    """Return any text as one line: what cannot be printed as an escape, and of a long one the beginning and the end."""
+    """Return a text as one line: what cannot be printed is escaped, and the middle of a long text is left out."""
     return _shortened(printable(_shortened(text)))
 
 
 def lacking(error: OSError) -> str:
-    """Say what this laptop lacks, such as room on a disk, and where."""
+    """Return what this laptop lacks, such as room on a disk, and in which file."""
     said = str(error.strerror or error)
     return f"{error.filename}: {said}" if error.filename else said
 
@@ -38,25 +38,25 @@ def _shortened(text: str) -> str:
 
 
 class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli has no types
-    """An error whose text is all a person needs: where, what, why, what to type.
+    """An error whose text is all that the user needs: where, what, why, and what to type.
 
     It is a ``PyinfraError`` so that pyinfra lets it through from inventory and deploy code, and a ``CliError``
-    so that pyinfra's command shows it as it stands. What a tool or a file has said in it is printable from the start,
-    whoever prints it.
+    so that pyinfra's command shows the text unchanged. The text may quote a tool or a file, so it is made printable
+    when the error is created, whoever prints it.
     """
 
     def __init__(self, *lines: str) -> None:
-        """Take one line a mistake."""
+        """Take the lines of the text, one for each mistake."""
         self.lines = tuple(map(oneline, lines))
         super().__init__("\n".join(self.lines))
 
     def on(self, name: str) -> MacstateError:
-        """Return the same with the Mac's name before each line."""
+        """Return the same error with the Mac's name before each line."""
         return MacstateError(*(f"{name}: {line}" for line in self.lines))
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the text alone: no prefix, no frame, no traceback."""
+        """Print the text alone, without a prefix or a traceback."""
         click.echo(self.message, file=file, err=file is None)
 
 
-Hub.NOT_ERROR = (*Hub.NOT_ERROR, MacstateError)  # gevent prints a traceback of what a greenlet ends with, but for these
+Hub.NOT_ERROR = (*Hub.NOT_ERROR, MacstateError)  # gevent prints a traceback when any other error ends a greenlet

@@ -1,4 +1,4 @@
-"""The laptop's own files: read whole where that can come to an end, and written whole or not at all."""
+"""Read and write the laptop's own files: a read is bounded, and a write is whole or does not happen."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a soc
 
 
 def read(path: Path, largest: int = MEGABYTE) -> bytes:
-    """Read a file.
+    """Read a file of at most ``largest`` bytes.
 
     Raises:
-        OSError: it cannot be read, is larger, or is no file, as a pipe from which nothing comes.
+        OSError: the file cannot be read, is larger, or is not a regular file (a read of a pipe might never end).
     """
     try:
         mode = path.stat().st_mode
@@ -32,10 +32,10 @@ def read(path: Path, largest: int = MEGABYTE) -> bytes:
 
 
 def exists(path: Path) -> bool:
-    """Say whether there is something of that name.
+    """Return whether a file or folder of that name exists.
 
     Raises:
-        OSError: nobody can tell, as in a folder that is closed to us.
+        OSError: this cannot be determined, for example because a folder above it is closed to us.
     """
     try:
         path.stat()
@@ -47,10 +47,12 @@ def exists(path: Path) -> bool:
 
 
 def write(path: Path, text: str, *, anew: bool = False) -> None:
-    """Write a file that its owner alone can read, whole or not at all; ``anew``: never over one that is there.
+    """Write a file that only its owner can read, whole or not at all.
+
+    With ``anew`` an existing file is never replaced.
 
     Raises:
-        OSError: it cannot be written, or is there already.
+        OSError: the file cannot be written, or ``anew`` is set and the file exists.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -1,19 +1,19 @@
-"""The commands that our texts tell a person to type: about the TARGET that they have typed themselves."""
+"""The commands that our messages tell the user to type, with the TARGET that the user typed."""
 
 from __future__ import annotations
 
 import shlex
 
 _target = ""
-"""What stood for TARGET; one process is one command. pyinfra's own has none."""
+"""The TARGET of this process, which runs one command; empty in pyinfra's own command, which has no TARGET."""
 
 
 def about(target: str | None) -> None:
-    """Remember the TARGET; None: it was left out."""
+    """Remember the TARGET; None: the user left it out."""
     global _target  # noqa: PLW0603 - a context variable would not be the same in pyinfra's greenlets
     _target = target or ""
 
 
 def command(verb: str, *words: str) -> str:
-    """Return a command of ours to type, in backticks."""
+    """Return a macstate command for the user to type, in backquotes."""
     return f"`{shlex.join(filter(None, ('macstate', verb, _target, *words)))}`"

@@ -1,4 +1,4 @@
-"""Text from outside as a terminal may print it: it moves no cursor, colours, hides and turns round nothing."""
+"""Make text from outside safe for a terminal: it cannot move the cursor, colour, hide or reverse anything."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import re
 from unicodedata import category
 
 UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-"""Unicode's categories of what acts or cannot be seen: control, format, surrogate, ends of lines and paragraphs."""
+"""Unicode's categories of characters that act or are invisible: control, format, surrogate, line and paragraph ends."""
 LINES = "\n\t"
-"""What a text of several lines keeps."""
+"""The characters that a text of several lines may keep."""
 SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 BYTES = range(0xDC80, 0xDD00)
-"""What ``surrogateescape`` makes of bytes that are no UTF-8."""
+"""The code points that ``surrogateescape`` puts in place of bytes that are not UTF-8."""
 COLOUR = re.compile(r"(\x1b\[[0-9;]{0,64}m)")
 CUT = re.compile(r"\x1b(\[[0-9;]{0,64})?\Z")
-"""What may be the beginning of a colour."""
+"""Matches the end of a text that may be the beginning of a colour sequence."""
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Write each unsafe character as a shell's ``$'…'`` does: ``\x1b`` is a byte, ``\u202e`` a character beyond ASCII.
+    r"""Return the text with each unsafe character escaped as in a shell's ``$'…'``; characters in ``keep`` stay.
+
+    ``\x1b`` stands for a byte, ``\u202e`` for a character beyond ASCII.
 
     A backslash stays as it is, since commands and lines of files are shown to be read and copied. So a text that spells
-    ``\x1b`` out looks like one that has the character, and what is escaped already is not escaped again.
+    ``\x1b`` out looks like one that contains the character, and an escaped text is not escaped again.
     """
     return text if text.isprintable() else re.sub(r"[^ -~]", lambda found: _shown(found[0], keep), text)
 
 
 def coloured(text: str) -> str:
-    """Do the same with lines, and let their colours pass."""
-    parts = COLOUR.split(text)  # every other one is a colour
+    """Return lines of text with unsafe characters escaped, but with their colour sequences kept."""
+    parts = COLOUR.split(text)  # every second part is a colour
     return "".join(part if index % 2 else printable(part, LINES) for index, part in enumerate(parts))
 
 

@@ -1,4 +1,4 @@
-"""The one Jinja environment: what is missing is an error, and nothing is escaped but where a template says so."""
+"""The one Jinja environment: an undefined value is an error, and text is escaped only if a template says so."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 @cache
 def _environment() -> Environment:
-    # in a wheel the templates lie in the package, in the repository beside it
+    # the templates lie inside the package in a wheel, and beside it in the repository
     loader = ChoiceLoader([FileSystemLoader(HERE / "templates"), FileSystemLoader(HERE.parent / "templates")])
     environment = Environment(
         loader=loader,
@@ -34,15 +34,15 @@ def _environment() -> Environment:
 
 
 def template(file: str, **values: Any) -> str:
-    """Fill in ``templates/FILE.j2``."""
+    """Return ``templates/FILE.j2`` filled in with the values."""
     return _environment().get_template(f"{file}.j2").render(**values)
 
 
 def as_html(words: str) -> str:
-    """Escape a text; what stands between backquotes is code."""
+    """Return a text escaped for HTML; words between backquotes become code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
 def as_cell(words: str) -> str:
-    """Keep a text within its cell of a Markdown table."""
+    """Return a text that fits into one cell of a Markdown table."""
     return words.replace("|", "\\|").replace("\n", " ")

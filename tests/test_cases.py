@@ -12,6 +12,7 @@ import yaml
 from laptop import ROOT
 
 from macstate import spec
+from macstate.errors import MacstateError
 from macstate.kernel.plan import plan
 from macstate.kernel.record import Record, Recorded
 from macstate.kernel.resource import Actual
@@ -89,6 +90,11 @@ def test_every_kind_has_cases() -> None:
 def test_case(kind: Any, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/Users/anna")
     monkeypatch.delenv("ZDOTDIR", raising=False)
+    if "error" in case:
+        with pytest.raises(MacstateError) as refused:
+            planned(kind, case)
+        assert [re.sub(r"^macs\.yml:\d+:\d+: ", "", line) for line in refused.value.lines] == [case["error"]]
+        return
     text = re.sub(r"\x1b\[[0-9;]*m", "", planned(kind, case))
     if "left" in case:
         assert f"left: {case['left']}" in text

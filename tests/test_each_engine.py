@@ -67,6 +67,14 @@ def case(engine: str) -> dict[str, Any]:
     return read
 
 
+def gateway(server: str) -> dict[str, Any]:
+    """Give the cases of a gateway's server, which say how a rule looks in its configuration."""
+    file = GATEWAYS / f"{server}.yml"
+    assert file.exists(), f"write tests/gateways/{server}.yml, as the beginning of tests/test_each_gateway.py says"
+    read: dict[str, Any] = yaml.safe_load(file.read_text())
+    return read
+
+
 def wishes(engine: str, server: str = "nginx", **fields: Any) -> Declared:
     """Give a Mac with one such endpoint, whose name is coder, behind a gateway; ``fields`` differ in its entry."""
     data = {
@@ -84,9 +92,9 @@ def endpoint(engine: str) -> Endpoint:
 
 
 def facts(server: str = "nginx") -> Facts:
-    about = yaml.safe_load((GATEWAYS / f"{server}.yml").read_text())["about"]
     node = Node(name=HOST, capabilities=CAPABILITIES)
-    return Facts(user="anna", home="/Users/anna", node=node, programs={SERVERS[server].program: about})
+    programs = {SERVERS[server].program: gateway(server)["about"]}
+    return Facts(user="anna", home="/Users/anna", node=node, programs=programs)
 
 
 def lacking(lines: list[str], text: str) -> list[str]:
@@ -228,11 +236,10 @@ def test_a_gateway_passes_on_what_people_use_of_it_and_nothing_else(engine: str,
         assert (way.host, way.origin) == (own["host"], own["origin"])
         assert not passed(door, "GET", "/other/v1/models")
 
-    form = yaml.safe_load((GATEWAYS / f"{server}.yml").read_text())
     resources = mac.expand(facts(server), lambda *_: Secret("a-key-that-is-long-enough"))
     config = str(resources[f"file/Library/macstate/etc/{SERVERS[server].file}"].managed["content"])
     for door in doors:
-        wanted = [*rules(door, form)]
+        wanted = [*rules(door, gateway(server))]
         assert all(rule in config for rule in wanted)
         assert bool(wanted) is (own["refuses"] != [])
 

@@ -22,7 +22,7 @@ import yaml
 
 from macstate import render, spec
 from macstate.errors import MacstateError
-from macstate.gateway.gate import ERRORS, REFUSALS
+from macstate.gateway.answers import ERRORS, REFUSALS
 from macstate.gateway.heads import heads
 from macstate.gateway.servers import SERVERS
 from macstate.kernel import scripts

@@ -12,7 +12,7 @@ from test_health import found
 
 from macstate import spec
 from macstate.errors import MacstateError
-from macstate.gateway.gate import chosen_port
+from macstate.gateway.ports import chosen_port
 from macstate.guide.guide import Guide
 from macstate.kinds.launchd import Launchd
 from macstate.review import health

@@ -52,6 +52,11 @@ CASES = {
 """By scheme: each of ``fetch.SCHEMES`` has one."""
 
 
+def case(scheme: str) -> Case:
+    assert scheme in CASES, f"add a line for {scheme} to CASES in tests/test_secrets.py"
+    return CASES[scheme]
+
+
 def resolve(reference: str, folder: Path) -> Secret:
     """Resolve without the memory of a run."""
     return secrets.resolve.__wrapped__(reference, "gateway.keys.agents", folder)
@@ -246,8 +251,7 @@ def told(programs: Path) -> list[tuple[str, ...]]:
 def test_each_scheme_is_fetched_and_its_text_is_one_word_of_a_command(
     scheme: str, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert scheme in CASES, f"add a line for {scheme} to CASES in tests/test_secrets.py"
-    reference, words, read = CASES[scheme]
+    reference, words, read = case(scheme)
     assert TypeAdapter(Reference).validate_python(reference) == reference
     here, keys = programs.parent, programs.parent / "keys"
     keys.mkdir(mode=0o700)
@@ -282,6 +286,6 @@ def test_an_unknown_scheme_is_refused_in_a_line_and_nothing_is_run(reference: st
 
 @pytest.mark.parametrize("scheme", fetch.SCHEMES)
 def test_a_reference_may_be_shown_and_what_only_looks_like_one_may_not(scheme: str) -> None:
-    reference = CASES[scheme].reference.replace(HOSTILE, "x")
+    reference = case(scheme).reference.replace(HOSTILE, "x")
     assert masked({"key": reference}) == {"key": reference}
     assert masked({"key": f"x{reference}"}) == {"key": LEFT_OUT}

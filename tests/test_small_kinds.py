@@ -1,4 +1,4 @@
-"""The GPU's memory, Remote Login and Software Update: what is read where it is told otherwise, and how tools refuse."""
+"""The GPU's memory, Remote Login, Software Update, the time zone: what is read and typed, and how tools refuse."""
 
 from __future__ import annotations
 

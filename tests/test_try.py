@@ -27,7 +27,7 @@ from laptop import ROOT
 
 from macstate.cli import macstate
 from macstate.endpoint.engines import ENGINES
-from macstate.gateway.gate import ERRORS, REFUSALS
+from macstate.gateway.answers import ERRORS, REFUSALS
 from macstate.language.secrets import Secret
 from macstate.printable import printable
 from macstate.transport.ssh import tailnet

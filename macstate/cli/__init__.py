@@ -1,4 +1,4 @@
-"""Our own commands: plan, status, doctor, logs and further ones. Carrying out is pyinfra's own command."""
+"""The commands of `macstate`: plan, status, doctor, logs and others. pyinfra's own command carries changes out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from macstate.transport import terminal
 
 DEBUG = "--debug"
 APPLY = ("apply", "deploy", "up", "run")
-"""What a person may try that is pyinfra's own command."""
+"""Words that a user may try for what pyinfra's own command does."""
 DAILY = """\
 What there is to type, day by day:
   macstate plan                      what would change
@@ -35,15 +35,15 @@ What there is to type, day by day:
 
 
 class Commands(click.Group):
-    """Ours by their names; whoever mistypes one is told which was meant."""
+    """The commands by name; a mistyped name gets a suggestion."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command.
+        """Return the command of a name.
 
         Raises:
-            click.UsageError: there is none of that name.
+            click.UsageError: there is no command of that name.
         """
         if args and args[0] in APPLY:
             raise click.UsageError(f"`pyinfra inventory.py deploy.py` carries out what `{self.name} plan` shows.", ctx)
@@ -99,7 +99,7 @@ for command in (show_plan, *COMMANDS, *hands.COMMANDS, try_endpoint, show_guide,
 
 
 def main(run: Callable[..., Any] = macstate) -> None:
-    """Run the command; what a user can fix is one line. ``--debug`` may stand anywhere."""
+    """Run the command, and print an error that the user can fix as one line; ``--debug`` may stand anywhere."""
     try:
         run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
     except click.UsageError as error:
@@ -112,7 +112,7 @@ def main(run: Callable[..., Any] = macstate) -> None:
         sys.exit(ERROR)
     except BrokenPipeError:  # `macstate schema | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+    except Exception as error:  # noqa: BLE001 - every error is reported
         if DEBUG in sys.argv:
             terminal.write(traceback.format_exc(), err=True)
         elif isinstance(error, click.ClickException):

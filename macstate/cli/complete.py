@@ -1,6 +1,6 @@
-"""What completes our own commands: TARGETs, entries of the spec, paths of fields; and the scripts for the shells.
+"""Shell completion for our commands: TARGETs, entries of the spec, paths of fields; and the shells' scripts.
 
-Whatever is wrong with the spec, there are fewer suggestions, and no error between two keys.
+If the spec has mistakes, there are fewer suggestions, but never an error while a user types.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ BASH = r"""
 }
 complete -F %(complete_func)s %(prog_name)s
 """
-"""click's own wants bash 4.4, and takes no word with an ``@`` or a colon."""
+"""Used instead of click's own script, which needs bash 4.4 and takes no word with an ``@`` or a colon."""
 COMPINIT = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
-"""What a zsh without a start-up file of its own lacks."""
+"""Turns completion on in a zsh without a start-up file of its own."""
 
 
 class Bash(BashComplete):
-    """A script for every bash from 3.2 on."""
+    """The script for bash, from 3.2 on."""
 
     source_template = BASH
 
     @staticmethod
     def _check_version() -> None:
-        """Take any."""
+        """Accept every version."""
 
 
 class Zsh(ZshComplete):
-    """click's script, in a zsh that may not have turned completion on."""
+    """click's script, with a line that turns completion on if zsh has not."""
 
     source_template = ZshComplete.source_template.replace("\n", f"\n{COMPINIT}\n", 1)
 
@@ -75,7 +75,7 @@ Item = CompletionItem[str]
 
 
 def targets(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[Item]:
-    """Complete a TARGET: one of the spec's Macs, a rehearsal of it, or a file."""
+    """Return completions for a TARGET: one of the spec's Macs, a rehearsal of it, or a file."""
     macs = _spec_names(("macs",))
     found = [
         CompletionItem(each) for each in (*macs, *(f"@rehearsal/{name}" for name in macs)) if each.startswith(begun)
@@ -84,7 +84,7 @@ def targets(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 
 
 def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[Item]]:
-    """Complete a command's own word, or the TARGET before it; a second word is the own one."""
+    """Return a function that completes a command's own word, or the TARGET before it; a second word is the own one."""
 
     def words(context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
         try:
@@ -99,7 +99,7 @@ def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.P
 
 
 def entries(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Complete the place of an entry, such as ``endpoints.vllm``."""
+    """Return completions for the place of an entry, such as ``endpoints.vllm``."""
     with suppress(MacstateError, OSError):
         folder.enter()
         known = spec.load()
@@ -109,7 +109,7 @@ def entries(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 
 
 def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Complete the path of a field; where a name may be anything, with those of the spec."""
+    """Return completions for the path of a field; where any name may stand, the names in the spec are suggested."""
     from macstate.spec.explain import Schema  # noqa: PLC0415 - it reads the sources: not for every run
 
     schema, parts = Schema(), begun.split(".")
@@ -123,7 +123,7 @@ def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
 
 
 def _spec_names(parts: tuple[str, ...]) -> list[str]:
-    """Return the names that stand in the spec below a path, whatever else is wrong with it."""
+    """Return the names below a path of the spec; mistakes elsewhere in the spec do not matter."""
     with suppress(MacstateError, OSError):
         folder.enter()
         below = list(_below(document.read(spec.contents(spec.path())).data, parts))

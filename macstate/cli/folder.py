@@ -1,7 +1,7 @@
-"""The folder that a command is about: the nearest one, here or above, that has an inventory or a spec.
+"""The folder that a command works in: the nearest one, here or above, with an inventory or a spec.
 
-pyinfra runs what lies there as Python: the inventory, and all of ``group_data``. Unless a person has named the file,
-only what is theirs alone is run.
+pyinfra runs Python from there: the inventory, and all of ``group_data``. Unless the user named the file, only files
+that are the user's alone are run.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ DATA = "group_data"
 
 
 def enter() -> str:
-    """Go there, and give the folder where we were; empty where nothing had to be left.
+    """Change to that folder, and return the folder where we were; empty if we did not move.
 
-    What the environment names stays what was meant where it was typed.
+    Relative paths in the environment keep the meaning that they had where they were typed.
     """
     here = Path.cwd()
     there = _nearest()
@@ -40,21 +40,21 @@ def enter() -> str:
 
 
 def typed(path: str | Path) -> Path:
-    """Return a path as it was meant where it was typed."""
+    """Return a path relative to the folder where it was typed."""
     return Path(click.get_current_context().obj or "", path)
 
 
 def has_inventory() -> bool:
-    """Say whether there is an inventory here that may be run without being named."""
+    """Return whether there is an inventory here that may be run although nobody named it."""
     here = Path.cwd()
     return (here / INVENTORY).is_file() and not doubt(here)
 
 
 def check(*words: str) -> None:
-    """Refuse to be about a folder that is not ours alone; ``words``: what was typed behind the command but TARGET.
+    """Refuse to work in a folder that others can write to; ``words`` were typed behind the command, without TARGET.
 
     Raises:
-        MacstateError: whose it is, and what to type.
+        MacstateError: whose the folder is, and what to type.
     """
     if (near := _nearest()) and (why := doubt(near)):
         where = "" if near == Path.cwd() else f"go to {near} and "
@@ -63,20 +63,20 @@ def check(*words: str) -> None:
 
 
 def check_spec() -> None:
-    """Refuse where the spec would be one above that is not ours alone.
+    """Refuse a spec from a folder above that others can write to.
 
     Raises:
-        MacstateError: the same.
+        MacstateError: whose the folder is, and what to type.
     """
     if not (os.environ.get("MACSTATE_SPEC") or Path(spec.DEFAULT).is_file()):
         check()
 
 
 def check_data(target: str) -> bool:
-    """Say whether pyinfra may look for ``group_data`` here, for a target that lies elsewhere.
+    """Return whether pyinfra may look for ``group_data`` here, for a target that lies elsewhere.
 
     Raises:
-        MacstateError: it would find Python there that is not ours alone.
+        MacstateError: pyinfra would run Python here that others can write to.
     """
     here = Path.cwd()
     if not (why := doubt(here)):
@@ -88,9 +88,10 @@ def check_data(target: str) -> bool:
 
 
 def doubt(folder: Path) -> str:
-    """Say what keeps a folder from being ours alone; empty: nothing.
+    """Return why a folder is not the user's alone; empty if it is.
 
-    A link counts for itself and for what it leads to. Where anybody may write, anybody may have put a file there.
+    A link is checked, and so is what it leads to. A folder that others can write to is not the user's alone, since any
+    file in it could be theirs.
     """
     try:
         data = folder / DATA
@@ -140,7 +141,7 @@ def _called(owner: int) -> str:
 
 
 def _is_private(group: int, owner: int) -> bool:
-    """Say whether a group is a user's own, as most Linux systems make it; there a usual umask is 002."""
+    """Return whether a group is a user's own, as most Linux systems make it; such systems often use umask 002."""
     with suppress(KeyError):
         user, named = pwd.getpwuid(owner), grp.getgrgid(group)
         return (named.gr_gid, named.gr_name) == (user.pw_gid, user.pw_name) and {*named.gr_mem} <= {user.pw_name}

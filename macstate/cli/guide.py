@@ -1,4 +1,4 @@
-"""The guide on the terminal, from the spec alone; only for a Mac's full name is this laptop's own tailnet asked."""
+"""Print the guide from the spec alone; this laptop's tailnet is read only to complete a Mac's name."""
 
 from __future__ import annotations
 

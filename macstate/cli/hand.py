@@ -1,4 +1,4 @@
-"""What a person does to a job by hand: stop, start, restart; by the steps of an apply, and noted as one."""
+"""Stop, start and restart a job by hand, with the steps of an apply and a line in the journal."""
 
 from __future__ import annotations
 
@@ -21,81 +21,81 @@ RUNS = (
     "'/^\\tstate = running/ { up = 1 } /^\\tpid = / && $3 != old { new = 1 } END { exit !(up && new) }'; "
     'do left=$((left - 1)); [ "$left" -gt 0 ] || { echo it does not run; exit 1; }; sleep 0.5; done'
 )
-"""Waits half a minute for TARGET to run as another process than PID."""
+"""Waits half a minute for TARGET to run as a process other than PID."""
 HELD = (
     'launchctl print-disabled "$1" | grep -qF -e "\\"$2\\" => disabled" -e "\\"$2\\" => true" || '
     "{ echo it comes back; exit 1; }"
 )
-"""Whether launchd keeps DOMAIN's LABEL disabled; up to macOS 12 it calls that ``true``."""
+"""Checks that launchd keeps DOMAIN's LABEL disabled; up to macOS 12 launchd calls that ``true``."""
 STOP = 20
-"""Seconds after which launchd kills a job that does not end, where its plist says nothing else (launchd.plist(5))."""
+"""Seconds after which launchd kills a job that does not end, unless its plist says otherwise (launchd.plist(5))."""
 
 
 @dataclass(frozen=True)
 class NamedJob:
-    """One job on the Mac, as it was found."""
+    """One job as it is on the Mac."""
 
     name: str
-    """What a person calls it."""
+    """The name that the user types."""
     have: Launchd
     state: str
-    """What the record says of it."""
+    """The job's state in the record."""
 
     @property
     def is_off(self) -> bool:
-        """Whether it is disabled and not loaded."""
+        """Whether the job is disabled and not loaded."""
         return self.have.enabled is False and self.have.loaded == {}
 
     @property
     def stays(self) -> bool:
-        """Whether it is to run all the time."""
+        """Whether the job shall run all the time."""
         return (self.have.file or {}).get("KeepAlive") is True
 
     @property
     def is_on(self) -> bool:
-        """Whether it runs, or launchd starts it when its time has come."""
+        """Whether the job runs, or launchd will start it at its time."""
         return bool(self.have.enabled and self.have.loaded and (self.have.running or not self.stays))
 
 
 @dataclass(frozen=True)
 class Deed:
-    """What is done to jobs, in this order; none: there is nothing to do."""
+    """What to do to which jobs, in their order; without jobs there is nothing to do."""
 
     verb: str
     jobs: tuple[NamedJob, ...]
     said: str
-    """What a person is told then."""
+    """What the user is told afterwards."""
 
     @property
     def root(self) -> bool:
-        """Whether it needs root."""
+        """Whether the deed needs root."""
         return any(job.have.root for job in self.jobs)
 
     @property
     def titles(self) -> list[str]:
-        """What the journal tells of it."""
+        """The journal's lines about the deed."""
         return [f"{self.verb} {job.have.id}" for job in self.jobs]
 
     @property
     def steps(self) -> Iterator[Step]:
-        """Change the jobs, and see that it is so."""
+        """The steps that change the jobs and check the result."""
         for job in self.jobs:
             yield from DEEDS[self.verb](job)
 
     def session(self, actual: Actual, spec: str) -> Session:
-        """Begin a run that is about this alone; ``spec`` is the digest of the spec."""
+        """Return a session for this deed alone; ``spec`` is the digest of the spec."""
         session = Session(actual, Plan(), spec)
-        session.entry = journal.JournalLine(spec, self.titles)
+        session.line = journal.JournalLine(spec, self.titles)
         return session
 
     def payload(self, session: Session, who: str) -> list[str]:
-        """Return the lines for ``apply.sh``; what each job has taken in stays recorded as it is."""
+        """Return the lines for ``apply.sh``; the fingerprint of each job stays as it is in the record."""
         known = session.actual.record.fingerprints
         state = STOPPED if self.verb == "stop" else "owned"
         named = [job.have.id for job in self.jobs if self.verb != "restart" and job.state != "pending"]
         marks = [("record", state, name, known[name]) for name in named]
-        before, behind = (marks, []) if self.verb == "stop" else ([], marks)  # one that is cut off tells what was meant
-        first, last = session.entry.words(who), session.entry.words(who, *self.titles)
+        before, behind = (marks, []) if self.verb == "stop" else ([], marks)  # a run that is cut off leaves the intent
+        first, last = session.line.words(who), session.line.words(who, *self.titles)
         steps = [step.line for step in self.steps]
         return session.locked(
             who, [*map(shlex.join, [*before, first]), *steps, *map(shlex.join, [*behind, last])], root=self.root
@@ -103,12 +103,12 @@ class Deed:
 
 
 def deed(verb: str, labels: dict[str, str], actual: Actual, *, off: bool) -> Deed:
-    """Say what is to be done, and to which jobs: ``labels`` are theirs by name, a server's first, its watchdog's last.
+    """Return what to do to which jobs.
 
-    ``off``: the spec itself keeps them off.
+    ``labels`` are the jobs' labels by name: first the server's, last its watchdog's. ``off``: the spec keeps them off.
 
     Raises:
-        MacstateError: that cannot be done to them.
+        MacstateError: the jobs are not in a state for that.
     """
     name = next(iter(labels))
     jobs = [job for each, label in labels.items() if (job := _job(each, label, actual))]

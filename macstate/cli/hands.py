@@ -55,7 +55,7 @@ def _with_watchdog(name: str, label: str, known: dict[str, str]) -> dict[str, st
 
 
 def _is_off(label: str, declared: Declared) -> bool:
-    """Say whether the spec itself keeps the endpoint off whose job, or whose watchdog, that is."""
+    """Return whether the spec keeps an endpoint off to which this job or watchdog belongs."""
     return any(label in entry.job_labels(name) and entry.is_off for name, entry in declared.all(Endpoint).items())
 
 

@@ -1,4 +1,4 @@
-"""What a person calls the jobs of a Mac: ``ollama``, ``ollama.watchdog``, ``gateway``, or a launchd label."""
+"""The names of a Mac's jobs for a user: ``ollama``, ``ollama.watchdog``, ``gateway``, or a launchd label."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from macstate.language.document.mistakes import near
 from macstate.spec.declared import Declared
 
 Names = Callable[[Declared], Mapping[str, str]]
-"""Gives the launchd label behind each name that a command takes for a Mac; it takes the labels too."""
+"""Returns the launchd label behind each name that a command accepts for a Mac; labels are accepted too."""
 
 
 def named(declared: Declared) -> dict[str, str]:
-    """Return the launchd label behind each name, for all jobs that the spec wants on a Mac."""
+    """Return the launchd label behind each name, for all jobs that the spec declares for a Mac."""
     found: dict[str, str] = {}
     for name, entry in declared.entries:
         own = [value for kind, value in entry.lists(name) if kind == "label"]
-        for label in own:  # the first is its own, and the others begin with it
+        for label in own:  # the first label is the entry's own, and the others begin with it
             found.setdefault(f"{name}{label.removeprefix(own[0])}", label)
     return found
 
 
 def label(name: str, known: Mapping[str, str]) -> str:
-    """Return the label of a job by its name, or by that itself.
+    """Return the label of a job from its name or label.
 
     Raises:
-        MacstateError: the spec wants no such job on this Mac.
+        MacstateError: the spec declares no such job for this Mac.
     """
     if _knows(known, name):
         return known.get(name, name)
@@ -38,20 +38,20 @@ def label(name: str, known: Mapping[str, str]) -> str:
 
 
 def lacks_watchdog(name: str, known: Iterable[str]) -> str:
-    """Say that a job has no watchdog, where that was asked for; empty: it was not."""
+    """Return that a job has no watchdog, if the name asks for one; otherwise an empty text."""
     owner, dot, word = name.rpartition(".")
     asked = dot and word == "watchdog" and owner in known
     return f"{name}: endpoints.{owner} has no watchdog; `watchdog: true` there gives it one" if asked else ""
 
 
 def macs_with(name: str, names: Names) -> list[str]:
-    """Return the Macs on which something has that name."""
+    """Return the Macs that have something of that name."""
     known = spec.load()
     return [mac for mac in known.macs if _knows(names(known.for_host(mac)), name)]
 
 
 def everywhere(names: Names) -> list[str]:
-    """Return what may be named on any Mac."""
+    """Return the names that are valid on any Mac."""
     known = spec.load()
     return sorted({name for mac in known.macs for name in names(known.for_host(mac))})
 

@@ -41,14 +41,14 @@ fi | tail -c 1000000 | base64 | tr -d '\\n'
 echo
 """
 )
-"""Prints how long the file is, and a piece of it in base64: a log may hold any bytes, and a line without an end."""
+"""Prints the length of the file and a piece of it in base64, since a log may hold any bytes and an unfinished line."""
 RUN_JOBS = "`rehearse run-jobs on` (inside it)"
 FIELDS = {".error": "StandardErrorPath", ".access": ""}
-"""What stands behind a job's name for another log than that of its output, and the plist's key for it."""
+"""The plist's key for each log other than the output, by the word behind the job's name."""
 
 
 def named(declared: Declared) -> dict[str, str]:
-    """Return the label of the job behind the name of each log."""
+    """Return the label of the job for the name of each log."""
     found = jobs.named(declared)
     for name, entry in declared.entries:
         if getattr(entry, "error_log", None):
@@ -59,10 +59,10 @@ def named(declared: Declared) -> dict[str, str]:
 
 
 def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str]:
-    """Yield the end of a log, and with a pause (seconds) whatever comes, for ever.
+    """Yield the end of a log; with a ``pause`` (seconds), go on with new text for ever.
 
-    A progress bar, which goes back to the beginning of its line, begins a new one. Of what was read, half a character
-    and half a colour wait for the rest.
+    A carriage return, as in a progress bar, begins a new line. An incomplete character or colour at the end waits for
+    the rest.
 
     Raises:
         MacstateError: there is no such job, or its log cannot be read.
@@ -92,7 +92,7 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
 
 
 def _path(label: str, field: str, declared: Declared, actual: Actual) -> str:
-    """Say where a log is: where the job on the Mac writes, else where it will; empty if that is not known."""
+    """Return the path of a log: where the job on the Mac writes it, otherwise where it will; empty if not known."""
     if not field:
         return access_log(label, actual.facts.home)
     desired, _ = declared.expanded(actual.facts)

@@ -1,4 +1,4 @@
-"""Commands that ask a Mac how it is: status, doctor, logs, awake."""
+"""Commands about the state of a Mac: status, doctor, logs, awake, journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from macstate.review.report.styled import Styled
 from macstate.transport import connect, terminal
 
 POLL = 1.0
-"""Seconds between two looks of a command that follows."""
+"""Seconds between two readings of a command that follows."""
 COLOURS = {"ok": "green", "note": "green", "accepted": "green", "warning": "yellow", "error": "red"}
 
 
@@ -130,7 +130,7 @@ def awake(words: tuple[str | None, str], *, limit: tuple[str, ...]) -> None:
         raise MacstateError(f"{duration} is no time at all; type 1s or more")
 
     def keep(_state: State, host: Host) -> None:
-        # it must outlive the session, and hold nothing of it open
+        # the process must outlive the session, and must not keep it open
         script = 'trap "" HUP; caffeinate -i -t "$1" </dev/null >/dev/null 2>&1 & sleep 0.5; kill -0 $! && echo $! || :'
         process = "".join(connect.run_script(host, script, str(count)))
         if not process.isdecimal():

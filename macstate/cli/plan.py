@@ -1,4 +1,4 @@
-"""`macstate plan`: the plan on the terminal, as JSON, and in a file for later."""
+"""`macstate plan`: show the plan on the terminal or as JSON, and save it to a file."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
 
 
 def _check(out: Path) -> None:
-    """Refuse beforehand what could not be written; a link leads to the file that it names, a pipe to its reader."""
+    """Refuse a path that cannot be written; a link stands for its file, a pipe for its reader."""
     place = os.path.realpath(out)
     if not os.access(place if _is_special(place) else os.path.dirname(place), os.W_OK):  # noqa: PTH120 - the same words
         raise MacstateError(f"--out {out}: cannot be written; name a file in a folder that is there, and yours")

@@ -1,4 +1,4 @@
-"""The Macs that our own commands are about, connected to as pyinfra's own command would."""
+"""The Macs that a command is about, connected to as pyinfra's own command does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from macstate.transport.hosts import LAPTOP  # noqa: E402
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command pyinfra's ``--limit``."""
+    """Return a command with pyinfra's ``--limit`` added."""
     said = "Only this Mac, group or glob (can be repeated)."
     return click.option("--limit", multiple=True, help=said)(command)
 
@@ -49,9 +49,9 @@ def on_each(  # noqa: PLR0913 - one parameter an option is how click works
     laptop: bool = False,
     connected: bool = True,
 ) -> bool:
-    """Do something with every Mac of a target, and say whether all of them could be reached and it went well.
+    """Call ``work`` for every Mac of a target; return whether all could be reached and none failed.
 
-    ``laptop``: with this laptop too, where the target has it. Without ``connected``, nobody logs in.
+    ``laptop`` includes this laptop, if the target has it. Without ``connected``, no connection is made.
     """
     about = target if isinstance(target, Target) else meant(target)
     state = _connect(about, dict(map(_pair, data)), limit, laptop=laptop, connected=connected)
@@ -81,7 +81,7 @@ def _pair(text: str) -> tuple[str, Any]:
 
 
 def hosts_of(target: Target, limit: tuple[str, ...]) -> list[str]:
-    """Name the Macs that a target means, connected to none."""
+    """Return the names of the Macs that a target means, without connecting to any."""
     with ctx_state.use(State()), ctx_config.use(Config()):
         inventory = _inventory(target.inventory, str(Path.cwd()), {})
         there = [host for host in inventory if host.name != LAPTOP]
@@ -119,7 +119,7 @@ def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory
         raise MacstateError(f"{said}; type a Mac's name, @rehearsal/NAME for a rehearsal, or a path to an inventory")
     beside = target.startswith("@") or Path(target).resolve().parent != Path(folder).resolve()
     ours = not beside or check_data(target)
-    if not ours and target.startswith("@"):  # pyinfra would take a file of that name for an inventory, and run it
+    if not ours and target.startswith("@"):  # pyinfra would take a file of that name for an inventory and run it
         return Inventory(([target], {}), override_data=overrides)
     if ours and "." not in sys.path:
         sys.path.append(".")
@@ -141,7 +141,7 @@ def _inventory(target: str, folder: str, overrides: dict[str, Any]) -> Inventory
 
 
 def _chosen(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
-    """Return the hosts that are meant by the target, and by ``--limit`` too."""
+    """Return the hosts that both the target and ``--limit`` mean."""
     if target.mac:
         names = ", ".join(host.name for host in there) or "none"
         there = [host for host in there if host.name == target.mac]
@@ -155,7 +155,7 @@ def _chosen(target: Target, inventory: Inventory, there: list[Host], limit: tupl
 
 
 def _matching(target: Target, inventory: Inventory, there: list[Host], limit: tuple[str, ...]) -> list[Host]:
-    """Return the hosts that ``--limit`` means, as pyinfra's own does: names, groups and globs."""
+    """Return the hosts that ``--limit`` means; names, groups and globs work as in pyinfra."""
     found: list[Host] = []
     for pattern in limit:
         try:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"ok": "green", "note": "yellow", "error": "red"}
 LONGEST = 86_400
-"""Seconds; nobody waits longer for a token."""
+"""Longest timeout, in seconds; nobody waits longer for a token."""
 
 
 @click.command("try")
@@ -111,7 +111,7 @@ def _reach(mac: MacView, name: str) -> tuple[Reach, Endpoint]:
     """Return how an endpoint is reached, and its entry.
 
     Raises:
-        MacstateError: there is none of that name, nobody reaches it, or the Mac's name is not known.
+        MacstateError: the Mac has no such endpoint, only the Mac itself reaches it, or the Mac's name is not known.
     """
     endpoints = mac.all(Endpoint)
     if name not in endpoints:
@@ -142,10 +142,10 @@ def _through(trial: Trial, host: Host, mac: MacView, reach: Reach, via: str) -> 
 
 
 def _key(host: Host, gateway: Gateway) -> tuple[str, Secret]:
-    """Return the key that this laptop uses, by its name; where a name has two, the first that is to be had.
+    """Return the name and value of the key that this laptop uses; if a name has two keys, the first that can be read.
 
     Raises:
-        MacstateError: none is; none is ever made here.
+        MacstateError: none can be read; none is made here.
     """
     folder, lacking = connect.key_folder(host), []
     client = getattr(spec.load().clients, "local", None)

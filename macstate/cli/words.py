@@ -1,4 +1,4 @@
-"""What a person typed behind a command: TARGET, which may be left out, and the one word that some take beside it."""
+"""The words behind a command: TARGET, which may be left out, and the one word that some commands take beside it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from macstate.language.document.mistakes import near
 from macstate.spec.declared import location
 
 OWN = ("@mac", "@rehearsal")
-"""Our own connectors, whose names are the spec's."""
+"""Our own connectors, which take the spec's names."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Which Macs a command is about."""
+    """The Macs that a command is about."""
 
     inventory: str
-    """What pyinfra takes: a file, or ``@connector/NAME``."""
+    """What pyinfra takes as inventory: a file, or ``@connector/NAME``."""
     mac: str = ""
-    """The only one of it that is meant; empty: all."""
+    """The only Mac of the inventory that is meant; empty: all."""
 
 
 def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command its TARGET."""
+    """Return a command with the argument TARGET added."""
 
     def noted(_context: click.Context, _parameter: click.Parameter, word: str | None) -> str | None:
         hint.about(word)
@@ -40,7 +40,7 @@ def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..., Any]:
-    """Return a command its TARGET and one word of its own, as the argument ``words``: (TARGET or None, word)."""
+    """Return a decorator that adds the argument ``words``: (TARGET or None, the command's own word)."""
 
     def told_apart(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> Any:
         del parameter
@@ -63,7 +63,7 @@ def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..
 
 
 def is_target(word: str) -> bool:
-    """Say whether a word is what may stand for TARGET; a file is what ends in .py or holds a slash."""
+    """Return whether a word can be a TARGET; a word that ends in .py or has a slash is a file."""
     return _is_place(word) or word in _spec().macs
 
 
@@ -77,10 +77,10 @@ def _is_place(word: str) -> bool:
 
 
 def meant(word: str | None) -> Target:
-    """Return what a TARGET means: a Mac's name, a file, ``@connector/NAME``; without one, the inventory that is near.
+    """Return the target of a typed TARGET: a Mac's name, a file, or ``@connector/NAME``; None: the nearest inventory.
 
     Raises:
-        MacstateError: there is none, or nothing has that name.
+        MacstateError: there is no inventory, or nothing has that name.
     """
     if word is None and folder.has_inventory():
         return Target(folder.INVENTORY)
@@ -110,7 +110,7 @@ def meant(word: str | None) -> Target:
 
 
 def _check_own(word: str) -> None:
-    """Refuse a rehearsal, or one of the spec's Macs, that the spec lacks; pyinfra takes several, with commas."""
+    """Refuse a Mac, or a rehearsal of one, that the spec lacks; like pyinfra, accept several with commas."""
     known = _spec()
     for each in word.split(","):
         kind, _, name = each.partition("/")
@@ -131,10 +131,10 @@ def _of_a_job(name: str, known: spec.Spec) -> str:
 
 
 def about(words: tuple[str | None, str], limit: tuple[str, ...], names: jobs.Names) -> Target:
-    """Return the Macs that a command about one of their jobs is for: without a TARGET the only one that has it.
+    """Return the target of a command about a job; without a TARGET it is the only Mac that has the job.
 
     Raises:
-        MacstateError: none has it, or several have.
+        MacstateError: no Mac has the job, or several have it.
     """
     target, name = words
     if target is not None:

@@ -1,4 +1,4 @@
-"""What an engine is: the one thing that macstate knows of a kind of model server."""
+"""What an engine is: all that macstate knows about a kind of model server."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ OPENAI = (
     "/v1/audio/translations",
     "/v1/realtime",
 )
-"""OpenAI's inference routes. No ``/v1/*``: vLLM's ``/v1/load_lora_adapter`` lies there, and others' management."""
+"""OpenAI's inference paths. Not ``/v1/*``, where vLLM has ``/v1/load_lora_adapter``, and others their management."""
 ANTHROPIC = ("/v1/messages", "/v1/messages/count_tokens")
 
 
-class Server(Protocol):
-    """An endpoint, as far as its engine knows it."""
+class EndpointView(Protocol):
+    """What an engine sees of an endpoint."""
 
     @property
     def port(self) -> int:
@@ -49,7 +49,7 @@ class Server(Protocol):
 
     @property
     def user(self) -> str | None:
-        """Who runs it; None: the Mac's user."""
+        """The user who runs it; None for the Mac's user."""
 
     @property
     def model(self) -> str | None:
@@ -69,11 +69,11 @@ class Server(Protocol):
 
     @property
     def health_path(self) -> str:
-        """The path that tells whether it is well."""
+        """The path that tells whether it is healthy."""
 
     @property
     def is_off(self) -> bool:
-        """Whether it is not to run."""
+        """Whether the spec has switched it off."""
 
 
 @dataclass(frozen=True)
@@ -82,111 +82,113 @@ class Loaded:
 
     name: str
     text: str
-    """How large it is, and until when it stays."""
+    """Its size, and until when it stays, for people."""
 
 
 class Engine:
     """A kind of model server. In its texts ``{port}`` stands for the endpoint's port, ``{model}`` for its model."""
 
     name: ClassVar[str]
-    """What is typed as ``engine``."""
+    """The word typed as ``engine``."""
     order: ClassVar[int] = 9
-    """Where it stands in a list of engines."""
-    speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "openai"
-    """Whose API, and how the watchdog asks: ``ollama`` (its own and OpenAI's), ``openai`` (below /v1), ``rest``."""
+    """Its place in a list of engines."""
     title: ClassVar[str] = "its server"
-    """How a sentence names it."""
+    """Its server's name in a sentence."""
     sample: ClassVar[str] = ""
-    """What to type for an endpoint that has the engine's name; empty: that of any server."""
+    """An example of an endpoint that has the engine's name; if empty, that of any server."""
+    speaks: ClassVar[Literal["ollama", "openai", "rest"]] = "openai"
+    """Its API, by which the watchdog asks, too: ``ollama`` (its own and OpenAI's), ``openai`` (below /v1), ``rest``."""
     told: ClassVar[str] = "OpenAI's API at `/v1`"
-    """The same for people."""
+    """Its API, for people."""
     program: ClassVar[str] = ""
-    """Where Homebrew puts its server; empty: the engine is an API that many servers have."""
+    """Where Homebrew puts its server; empty if the engine is an API that many servers have."""
     formula: ClassVar[str] = ""
-    """By which name Homebrew has that."""
+    """The Homebrew formula of its server."""
     arguments: ClassVar[tuple[str, ...]] = ()
-    """What follows the program in its command."""
+    """The default arguments of the program."""
     no_command: ClassVar[str] = (
         'is an API that many servers have; add yours: `command: [/PATH/TO/SERVER, --port, "{port}"]`'
     )
-    """What to say of the engine where no command is typed, and it has no program."""
+    """What to say about the engine if no command is typed, and it has no program."""
     port: ClassVar[int | None] = None
-    """The port where everybody looks for it; None: any."""
+    """The loopback port at which everybody expects it; None if there is none."""
     environment: ClassVar[Mapping[str, str]] = {}
-    """Variables that it sets for its server; one with ``{port}`` tells where to listen, and the spec may not set it."""
+    """Environment variables of its server; one with ``{port}`` says where to listen, and the spec may not set it."""
     host: ClassVar[str] = ""
-    """The Host header it wants; empty: the client's."""
+    """The Host header that it needs; if empty, the client's."""
     origin: ClassVar[bool] = True
-    """Whether it may see the Origin header."""
+    """Whether it gets the Origin header."""
     lists: ClassVar[tuple[str, ...]] = LISTS
-    """What people read of it (see ``OpenPath``), by GET alone: some servers load and unload models by POST there."""
+    """Paths that people only read (see ``OpenPath``), by GET alone: by POST some servers load and unload models."""
     routes: ClassVar[tuple[str, ...] | None] = (*OPENAI, *ANTHROPIC)
-    """What people use of it, with ``lists`` all that the gateway lets through; None: everything."""
+    """Paths that people use. The gateway lets only these and ``lists`` through; None: all paths."""
     health: ClassVar[str] = MODELS
-    """The path that tells whether it is well."""
+    """The path that tells whether it is healthy."""
+    one_model: ClassVar[str] = "`model: MODEL`"
+    """What to type where it is started with one model, and none is named."""
     no_model: ClassVar[str] = ""
-    """What to say of a `model` typed for it; empty: a server of its kind has one."""
+    """What to say about a `model` that is typed for it; empty if its server has one model."""
     in_memory: ClassVar[tuple[str, str, str] | None] = None
-    """(path, list, field) by which it tells the names of the models in memory."""
+    """(path, list, field) of the answer that names the models in memory; None if there is none."""
     lists_all: ClassVar[bool] = False
-    """Whether a model that its list lacks cannot be asked for."""
+    """Whether its list has every model that can be asked for."""
 
     @property
     def chats(self) -> bool:
-        """Whether OpenAI's clients can talk to it."""
+        """Whether clients of OpenAI's API can talk to it."""
         return self.speaks != "rest"
 
     def same(self, one: str, other: str) -> bool:
-        """Say whether two names mean one model."""
+        """Return whether two names mean the same model."""
         return one == other
 
-    def mistakes(self, name: str, server: Server) -> Placed:
-        """Say what of an endpoint it does not understand."""
-        for model, entry in (server.models or {}).items():
+    def mistakes(self, name: str, endpoint: EndpointView) -> Placed:
+        """Yield (place, mistake) of each part of an endpoint that this engine does not have."""
+        for model, entry in (endpoint.models or {}).items():
             path = ("endpoints", name, "models", model)
             if entry.digest:
                 yield (*path, "digest"), "digest: only an Ollama shows the digest of a model; take it out"
             if entry.alias:
                 yield (*path, "alias"), "alias: only an Ollama gives a model another name; take it out"
 
-    def clashes(self, servers: Mapping[str, tuple[str, Server]]) -> Placed:
-        """Say where one of a Mac's endpoints disturbs another of this engine; ``servers``: (user, endpoint) by name."""
+    def clashes(self, servers: Mapping[str, tuple[str, EndpointView]]) -> Placed:
+        """Yield (place, mistake) if endpoints of this engine clash; ``servers``: a Mac's (user, endpoint) by name."""
         del servers
         yield from ()
 
-    def watched(self, server: Server, model: str) -> Iterator[tuple[str, str]]:
-        """Yield what the watchdog has to know besides, as environment variables; ``model``: what it is to ask for."""
-        del server
+    def watched(self, endpoint: EndpointView, model: str) -> Iterator[tuple[str, str]]:
+        """Yield further environment variables for the watchdog; ``model`` is the model that it asks for, if any."""
+        del endpoint
         if model:
             yield "MODEL", model
 
-    def looked_at(self, name: str, server: Server) -> Iterator[tuple[str, str]]:
-        """Have the probe look at what belongs to an endpoint besides its job, as (list, value)."""
-        del name, server
+    def looked_at(self, name: str, endpoint: EndpointView) -> Iterator[tuple[str, str]]:
+        """Yield what the probe is to look at besides the endpoint's job, as (list, value)."""
+        del name, endpoint
         yield from ()
 
-    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
-        """Have the probe ask it besides its health, as (list, value); ``usage``: also for what it does now."""
-        if (server.all_models or usage) and server.health_path != MODELS:
-            yield "served", f"{name} {server.port}"
+    def questions(self, name: str, endpoint: EndpointView, *, usage: bool) -> Iterator[tuple[str, str]]:
+        """Yield what the probe is to ask besides the health, as (list, value); with ``usage``, also the activity."""
+        if (endpoint.all_models or usage) and endpoint.health_path != MODELS:
+            yield "served", f"{name} {endpoint.port}"
 
-    def resources(self, name: str, server: Server, job: str, scope: Scope) -> Iterator[Resource]:
-        """Yield what an endpoint stands for besides its job, which has the id ``job``."""
-        del name, server, job, scope
+    def resources(self, name: str, endpoint: EndpointView, job: str, scope: Scope) -> Iterator[Resource]:
+        """Yield the resources of an endpoint besides its job, which has the id ``job``."""
+        del name, endpoint, job, scope
         yield from ()
 
-    def downloads(self, server: Server) -> str:
-        """Say what a server downloads by itself at its first start; empty: nothing that macstate would not tell of."""
-        del server
+    def downloads(self, endpoint: EndpointView) -> str:
+        """Return what a server downloads by itself at its first start; empty if nothing is known of that."""
+        del endpoint
         return ""
 
-    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
-        """Return which of its declared models are here, or on their way; a text where that cannot be told."""
-        return self.listed(name, server, actual) if server.all_models else ()
+    def serves(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str] | str:
+        """Return its declared models that are here, or on their way; if that is not known, the reason as a text."""
+        return self.listed(name, endpoint, actual) if endpoint.all_models else ()
 
-    def listed(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
-        """Return the models that it lists; a text where that cannot be told, with the reason."""
-        section = "health" if server.health_path == MODELS else "served"
+    def listed(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str] | str:
+        """Return the models that it lists; if they are not known, the reason as a text."""
+        section = "health" if endpoint.health_path == MODELS else "served"
         body, _, status = actual.answers.get(f"{section} {name}", "").rpartition("\n")
         if status != "200":
             return f"{MODELS} answers HTTP {status}" if status.strip("0") else f"{MODELS} does not answer"
@@ -195,12 +197,12 @@ class Engine:
         except (ValueError, KeyError, TypeError, RecursionError):
             return f"{MODELS} answers with something other than a list of models"
 
-    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
-        """Return what its row in the status names: what it lists."""
-        here = self.listed(name, server, actual)
+    def shown(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str]:
+        """Return the models for its row in the status: those that it lists."""
+        here = self.listed(name, endpoint, actual)
         return () if isinstance(here, str) else sorted(here)
 
     def loaded(self, name: str, actual: Actual) -> Iterator[Loaded]:
-        """Yield what is in memory."""
+        """Yield the models in memory."""
         del name, actual
         yield from ()

@@ -1,4 +1,4 @@
-"""A model endpoint: a server that launchd keeps alive on a loopback port, and the routes that lead to it."""
+"""A model endpoint: a server that launchd keeps alive on a loopback port, and the routes to it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from macstate.endpoint.models import ModelEntry, Models
 from macstate.endpoint.watchdog import Watchdog
 from macstate.gateway.doors import Routed, State, Upstream
 from macstate.gateway.entry import Gateway, doors_of
-from macstate.gateway.gate import chosen_port
 from macstate.gateway.pages import STATE
+from macstate.gateway.ports import chosen_port
 from macstate.kernel.resource import Resource
 from macstate.kinds.alias import Alias
 from macstate.kinds.launchd import Launchd
@@ -78,15 +78,15 @@ class Endpoint(Job, Routed):
     }
 
     engine: EngineName
-    """A server, ``ollama`` or ``mlx`` (mlx_lm.server), or what another one speaks: ``openai`` (below /v1), ``rest``."""
+    """A server that macstate knows, or what any other one speaks: ``openai`` (below /v1), ``rest``."""
     program: AbsolutePath | None = None
     """Where the engine's server is; default: Homebrew's, as /opt/homebrew/bin/ollama."""
     model: OneModel | None = None
     """The one model that the server serves; ``{model}`` in the command stands for it."""
     command: Annotated[Words, Field(min_length=1)] = ()
     """The server by its absolute path, and its arguments; default: what its engine is started with."""
-    port: Port = Field(default_factory=int)  # completed() has one for every entry
-    """The loopback port it listens on, ``{port}`` in the command; default: Ollama's 11434, else one by its name."""
+    port: Port = Field(default_factory=int)  # completed() adds the default
+    """The loopback port it listens on, ``{port}`` in the command; default: its engine's, else one by its name."""
     enabled: bool = True
     """Whether it runs; false: its job is off and its routes are gone, and its plist, log and models stay."""
     label: Label | None = None
@@ -106,7 +106,7 @@ class Endpoint(Job, Routed):
     example: UrlPath | None = None
     """A path below its route for the guide's example request; default: /v1/models, of a ``rest`` engine its health."""
     health: UrlPath | None = None
-    """The path that tells whether it is well; default by engine (openai: /v1/models, mlx: /health, else /)."""
+    """The path that tells whether it is well; default: its engine's."""
     ready_within: Seconds = 600
     """How long it may take from its start to its first answer; until then it is `starting`."""
     watchdog: Annotated[Watchdog, short(bool | Watchdog)] | None = None
@@ -114,18 +114,18 @@ class Endpoint(Job, Routed):
 
     @classmethod
     def sample_of(cls, name: str) -> str:
-        """Return the fields of a server that is known by this name, else of any."""
+        """Return an example of the fields of a server that is known by this name, otherwise of any server."""
         return cls.samples.get(name) or super().sample_of(name)
 
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
-        """Take a path as the command of a server."""
+        """Return a path alone as the command of a server."""
         command = meant.command(value)
         return f"{{engine: openai, command: {command}, port: 8000}}" if command else super().instead(name, value)
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Return the long form of its routes, its models and its watchdog."""
+        """Return the entry with the long form of its routes, its models and its watchdog."""
         if not isinstance(value, dict):
             return value
         out = dict(value)
@@ -140,7 +140,7 @@ class Endpoint(Job, Routed):
 
     @classmethod
     def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
-        """Add the port and the command that its engine, its model and its name give."""
+        """Return the entry with the port and the command that follow from its engine, its model and its name."""
         engine = ENGINES.get(str(value.get("engine")))
         if engine is None:
             return value
@@ -155,7 +155,7 @@ class Endpoint(Job, Routed):
 
     @property
     def made_by(self) -> Engine:
-        """What is known of a server of its kind."""
+        """Its engine."""
         return ENGINES[self.engine]
 
     @property
@@ -165,17 +165,17 @@ class Endpoint(Job, Routed):
 
     @property
     def is_off(self) -> bool:
-        """Whether it is not to run."""
+        """Whether the spec has switched it off."""
         return not self.enabled
 
     @property
     def health_path(self) -> str:
-        """What to ask it for, to see that it is well."""
+        """The path that tells whether it is healthy."""
         return self.health or self.made_by.health
 
     @property
     def routes(self) -> tuple[str, ...] | None:
-        """What its engine opens of it; None: everything, unless the entry names what."""
+        """The paths that its engine opens; None if all are open, since neither the engine nor the entry names any."""
         engine = self.made_by
         if engine.routes is None:
             return None if self.open is None else ()
@@ -183,7 +183,7 @@ class Endpoint(Job, Routed):
 
     @property
     def open_path(self) -> str:
-        """A path of it that a gateway lets through: that of its health, if that is one; where all is open, its root."""
+        """A path that a gateway lets through: its root if all is open, otherwise its health path if that is open."""
         if self.routes is None:
             return "/"
         if self.lets_through(self.health_path.partition("?")[0]):
@@ -191,7 +191,7 @@ class Endpoint(Job, Routed):
         return next((path for path in (*(self.open or ()), *(self.routes or ())) if not path.endswith("*")), "/")
 
     def lets_through(self, path: str) -> bool:
-        """Say whether a gateway passes a path of the server on."""
+        """Return whether a gateway passes a path of the server on."""
         known = (*(self.routes or ()), *(self.open or ()))
         return self.routes is None or any(
             path.startswith(each[:-1]) if each.endswith("/*") else path == each for each in known
@@ -199,30 +199,30 @@ class Endpoint(Job, Routed):
 
     @property
     def host_header(self) -> str:
-        """The Host header that it wants; empty: the client's."""
+        """The Host header that it needs; if empty, the client's."""
         return self.made_by.host.replace("{port}", str(self.port))
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Return its loopback port; nobody listens there while it is off."""
+        """Return its loopback port; none if it is off."""
         del scope
         return (self.port,) if self.enabled else ()
 
     def leads_here(self, port: int, https: int) -> bool:
-        """Say whether a route of Serve to this loopback port, from whichever HTTPS port, was made for it."""
+        """Return whether a route to this loopback port, from any HTTPS port, was made for it."""
         del https
         return port == self.port
 
     @property
     def mount(self) -> tuple[int, str] | None:
-        """The HTTPS port and the path of the tailnet's route to it; None: there is none, or it is off."""
+        """The HTTPS port and the path of the tailnet's route to it; None if it has none, or is off."""
         return (self.serve.https, self.serve.path) if self.serve and self.enabled else None
 
     def needs_key(self, *, always: bool) -> bool:
-        """Say whether the tailnet needs a key for it."""
+        """Return whether the tailnet needs a key for it."""
         return always if self.require_key is None else self.require_key
 
     def upstream(self, name: str, audience: str, *, always: bool) -> Upstream | None:
-        """Return an audience's route to it, if there is one."""
+        """Return its upstream for an audience; None if it has no route."""
         route, engine = self.funnel if audience == "funnel" else self.serve, self.made_by
         if route is None:
             return None
@@ -249,18 +249,18 @@ class Endpoint(Job, Routed):
         return self.label or f"macstate.{name}"
 
     def made(self, name: str, identifier: str) -> bool:
-        """Say whether a resource that the spec has no longer is a model of it, or the job of its watchdog."""
+        """Return whether an id that is no longer in the spec is a model or an alias of it, or its watchdog's job."""
         kind, _, key = identifier.partition("/")
         label = self.job_label(name)
         return key.startswith(f"{name}/") if kind in {Model.kind, Alias.kind} else key.endswith(f"/{label}.watchdog")
 
     def job_labels(self, name: str) -> tuple[str, ...]:
-        """Return the launchd labels that are taken: its own, and its watchdog's."""
+        """Return the launchd labels that it uses: its own, and its watchdog's."""
         label = self.job_label(name)
         return (label, f"{label}.watchdog") if self.watchdog else (label,)
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the job looked at."""
+        """Yield its job, its port, its watchdog, and what its engine adds."""
         yield from super().lists(self.job_label(name))
         yield "port", str(self.port)
         if self.watchdog:
@@ -268,7 +268,7 @@ class Endpoint(Job, Routed):
         yield from self.made_by.looked_at(name, self)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the job and its route; of one that is off what stays of it."""
+        """Yield the job, its watchdog, the engine's resources and the routes; if it is off, what stays."""
         port = str(self.port)
         command = tuple(word.replace("{port}", port) for word in self.command)
         environment = {**self.made_by.environment, **self.environment}

@@ -46,7 +46,7 @@ Models = Annotated[
 
 
 def written_out(value: object) -> object:
-    """Read a list of models, one with nothing behind it, and what it is as a text alone."""
+    """Return the long form of models: of a list, of a model without fields, and of a description alone."""
     if isinstance(value, list) and all(isinstance(each, str | dict) for each in value):
         pairs = (_named(each) if isinstance(each, dict) else [(each, None)] for each in value)
         value = {name: about for each in pairs for name, about in each}

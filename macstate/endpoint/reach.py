@@ -1,4 +1,4 @@
-"""How the endpoints of a Mac are reached: what the laptop's files, the guide and its page all say, worked out once."""
+"""How clients reach a Mac's endpoints: worked out once for the laptop's files, the guide and its page."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TAILNET = ".ts.net"
 
 @dataclass(frozen=True)
 class Reach:
-    """One endpoint, as its clients see it."""
+    """An endpoint as its clients see it."""
 
     name: str
     engine: str
     told: str
-    """Whose API it has, for people."""
+    """Its API, for people."""
     chats: bool
-    """Whether OpenAI's clients can talk to it."""
+    """Whether clients of OpenAI's API can talk to it."""
     port: int
     """Its loopback port on the Mac."""
     label: str
@@ -35,51 +35,51 @@ class Reach:
     log: str
     """Where its output goes on the Mac; ``{home}`` stands for the home of the Mac's user."""
     health: str
-    """The path that tells whether it is well, beginning with a slash."""
+    """The path that tells whether it is healthy, beginning with a slash."""
     example: str
-    """The path of a request that shows how to use it, likewise."""
+    """The path of the guide's example request, beginning with a slash."""
     models: tuple[tuple[str, str], ...]
-    """(identifier, what it is)."""
+    """(name, description) of each model."""
     aliases: tuple[tuple[str, str], ...] = ()
-    """(other name, identifier)."""
+    """(other name, name) of each alias of a model."""
     tailnet: str = ""
-    """Its URL for the tailnet, without a slash at the end; empty: the tailnet does not reach it."""
+    """Its URL for the tailnet, without a slash at the end; empty if the tailnet does not reach it."""
     internet: str = ""
-    """Its URL for the internet, likewise."""
+    """Its URL for the internet, without a slash at the end; empty if the internet does not reach it."""
     tailnet_key: bool = False
     """Whether the tailnet needs a key for it. The internet always does."""
 
     @property
     def page_state(self) -> str:
-        """Return what the guide's page says at first; what wants a key is not asked from there."""
+        """What the guide's page shows at first: it does not ask an endpoint that needs a key."""
         return "unknown" if self.tailnet_key else "checking"
 
     @property
     def via(self) -> str:
-        """Return the way to it that most have: ``tailnet``, or where the tailnet has no route to it, ``funnel``."""
+        """The way to it that most people have: ``tailnet``, or ``funnel`` if the tailnet has no route to it."""
         return "tailnet" if self.tailnet else "funnel"
 
     def url(self, via: str) -> str:
-        """Return its URL for ``tailnet`` or ``funnel``; empty: it is not reached that way."""
+        """Return its URL for ``tailnet`` or ``funnel``; empty if it is not reached that way."""
         return self.internet if via == "funnel" else self.tailnet
 
     def base(self, via: str) -> str:
-        """Return what a client calls the base URL: with /v1 where it speaks OpenAI's API."""
+        """Return its base URL for clients: with /v1 if it speaks OpenAI's API."""
         url = self.url(via)
         return f"{url}/v1" if url and self.chats else url
 
     def short_url(self, via: str) -> str:
-        """Return the URL without the name that all have in common: ``:443/vllm``."""
+        """Return its URL without the host name, which all endpoints share: ``:443/vllm``."""
         host, _, path = self.url(via).removeprefix("https://").partition("/")
         return f":{host.partition(':')[2] or HTTPS}/{path}"
 
     def needs_key(self, via: str) -> bool:
-        """Say whether a request needs a key."""
+        """Return whether a request needs a key."""
         return via == "funnel" or self.tailnet_key
 
 
 def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
-    """Return a Mac's DNS name in the tailnet; empty where neither the spec nor one of the nodes' names tells it."""
+    """Return a Mac's DNS name in the tailnet; empty if neither the spec nor one of the nodes' names tells it."""
     if hostname.endswith(TAILNET):
         return hostname
     label = hostname.partition(".")[0]
@@ -87,9 +87,9 @@ def tailnet_name(hostname: str, nodes: Iterable[str]) -> str:
 
 
 def reaches(endpoints: Mapping[str, Endpoint], gateway: Gateway | None, name: str) -> tuple[Reach, ...]:
-    """Return every endpoint of the Mac that has this DNS name, without those that are off.
+    """Return every endpoint that is not off, of the Mac with the DNS name ``name``.
 
-    What speaks OpenAI's API comes first, by the length of its URL: the order of keys in YAML means nothing.
+    Those with OpenAI's API come first, by the length of their URL, since the order of keys in YAML means nothing.
     """
     found = (_reach(each, endpoint, gateway, name) for each, endpoint in endpoints.items() if not endpoint.is_off)
     return tuple(sorted(found, key=lambda each: (not each.chats, len(each.tailnet) or HTTPS, each.name)))
@@ -124,21 +124,22 @@ def _url(host: str, route: Route | None) -> str:
 
 
 def chief(found: tuple[Reach, ...], via: str) -> Reach | None:
-    """Return the endpoint that OpenAI's own variables mean: what speaks its API and has the shortest URL."""
+    """Return the endpoint for OpenAI's own variables: of those that speak its API, the one with the shortest URL."""
     reached = (each for each in found if each.chats and each.url(via))
     return min(reached, key=lambda each: (len(each.url(via)), each.name), default=None)
 
 
 def variable(name: str) -> str:
-    """Return the variable of a further endpoint: ``a1111`` is ``A1111_API_BASE``."""
+    """Return the variable for an endpoint's URL: ``A1111_API_BASE`` for ``a1111``."""
     word = re.sub(r"[^A-Z0-9]", "_", name.upper())
     return f"{'_' if word[0].isdigit() else ''}{word}_API_BASE"
 
 
 def variables(found: tuple[Reach, ...], via: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (variable, URL) of all that is reached that way, OpenAI's own first; with a prefix those are left out.
+    """Yield (variable, URL) of all endpoints that are reached that way.
 
-    ``OPENAI_BASE_URL`` is what OpenAI's libraries read today, ``OPENAI_API_BASE`` what they read before 1.0.
+    OpenAI's own variables come first; with a prefix they are left out. OpenAI's libraries read ``OPENAI_BASE_URL``
+    today; before 1.0 they read ``OPENAI_API_BASE``.
     """
     first = None if prefix else chief(found, via)
     if first:

@@ -1,4 +1,4 @@
-"""The watchdog of an endpoint: a job that asks it at an interval, and restarts it when it does not answer."""
+"""The watchdog of an endpoint: a job that asks it at an interval, and restarts it if it does not answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from macstate.language.facts import Facts
 from macstate.language.types import Seconds, Word
 
 PROGRAM = "/Library/macstate/bin/watchdog"
-"""Where our script lies on a Mac."""
+"""Where the watchdog's program lies on a Mac."""
 EXIT_TIMEOUT = 50
-"""Seconds that it gets to bootstrap again what it has just booted out."""
+"""Seconds that the watchdog gets to bootstrap again a job that it has just booted out."""
 
 
 @cache
 def program() -> str:
-    """Return the program that looks after a server."""
+    """Return the text of the program that looks after a server."""
     ask, judge = (scripts.whole(name, __package__ or "") for name in ("watchdog_ask.sh", "watchdog.sh"))
     return "\n".join((ask, scripts.bare("digits.sh"), scripts.bare("bounded.sh"), judge))
 
@@ -67,14 +67,14 @@ class Watchdog(Entry):
     """The model that an openai server is asked for; default: the first of `models`, else of the server's own list."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have its job and its program looked at; the name is the endpoint's label."""
+        """Yield its job and its program; ``name`` is the endpoint's label."""
         yield "label", f"{name}.watchdog"
         yield "file", PROGRAM
 
     def resources(
         self, name: str, server: Launchd, facts: Facts, domain: Literal["system", "gui"], asked: Mapping[str, str]
     ) -> Iterator[Resource]:
-        """Yield the program, which all watchdogs share, and the job of this one; ``answers``: how, in variables."""
+        """Yield the program, which all watchdogs share, and this one's job; ``asked``: more environment variables."""
         yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
         label = f"{server.label}.watchdog"
         own: dict[str, Any] = {"log": f"/var/log/{label}.log", "user": "root", "working_directory": "/"}

@@ -1,4 +1,4 @@
-"""The gateway: one door for the tailnet and one for the internet, and behind them every endpoint that has a route."""
+"""The gateway: doors for the tailnet and for the internet, and behind them every endpoint that has a route."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from pydantic import BeforeValidator, Field
 from macstate import render
 from macstate.errors import MacstateError
 from macstate.gateway import pages
+from macstate.gateway.answers import ERRORS, REFUSALS
 from macstate.gateway.doors import Door, Routed, doors
-from macstate.gateway.gate import ERRORS, FRIENDS, REFUSALS, Ports, RateLimit
+from macstate.gateway.ports import Ports
 from macstate.gateway.server import Server
 from macstate.gateway.servers import SERVERS, ServerName
 from macstate.kernel.declaration import Declaration
@@ -26,20 +27,26 @@ from macstate.kinds.guide import FOLDER as GUIDE
 from macstate.kinds.key_file import KeyFile, look_at, replaced
 from macstate.kinds.launchd.job import Job
 from macstate.language.document.masked import LIKE_A_KEY
+from macstate.language.entry import Entry
 from macstate.language.facts import Facts
 from macstate.language.scope import Entries, Scope
 from macstate.language.secrets import Reference, source
-from macstate.language.types import AbsolutePath, Label, Name
+from macstate.language.types import UNITS, AbsolutePath, Label, Name, Rate
 
 FOLDER = "/Library/macstate/etc"
 PREFIX = "Library/Caches"
-"""Below the home: where the server keeps its temporary files, for it runs as the user."""
+"""The folder below the home where the server keeps its temporary files, since it runs as the user."""
 UNSET = "0123456789abcdef" * 2
-"""What stands for the configuration's digest while that is worked out."""
+"""Stands for the configuration's digest while that is worked out."""
 NAMED = r"[a-z][a-z_-]{0,19}"
-"""What is a name and no key: a key is longer, or has digits."""
+"""A name, which cannot be a key: a key is longer, or has digits."""
 OPEN_FILES = 8192
-"""Each stream takes two; launchd's own default is 256."""
+"""Files that the server may have open: each stream takes two, and launchd's own default is 256."""
+FRIENDS = (
+    r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?",
+    r"(app|file|tauri|vscode-file|vscode-webview)://.*",
+)
+"""Origins of pages that may ask without a key, besides this Mac's own: those on the person's own machine."""
 
 
 def _list(value: object) -> object:
@@ -51,11 +58,11 @@ References = Annotated[
     BeforeValidator(_list, json_schema_input_type=Reference | list[Reference]),
     Field(min_length=1, strict=False),
 ]
-"""One reference to a key, or several of which each is valid while clients move from one to the next."""
+"""One reference to a key, or several that are all valid while clients move from one to the next."""
 
 
 def _not_shown(value: object) -> object:
-    """Refuse what is no mapping of names to references, without showing it: it may be a key."""
+    """Refuse a value that is no mapping of names to references, without showing it, since it may be a key."""
     if not isinstance(value, dict):
         names = value if isinstance(value, list) and all(re.fullmatch(NAMED, str(each)) for each in value) else []
         typed = ", ".join(f"{name}: generate" for name in names or ["agents"])
@@ -66,6 +73,33 @@ def _not_shown(value: object) -> object:
         if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
             raise ValueError(f"{name} is no text, and so no reference to a key; type `{{{name}: generate}}`")
     return value
+
+
+class RateLimit(Entry):
+    """How much one client may ask for."""
+
+    sample: ClassVar[str] = "{per_key: 60/m}"
+    becomes: ClassVar[Mapping[str, str]] = {
+        "per_key": f"{', or '.join(server.limits for server in SERVERS.values())}; answer 429"
+    }
+
+    per_key: Rate | None = None
+    """Requests for each key, e.g. ``60/m``; that many at once, then evenly."""
+
+    @property
+    def count(self) -> int:
+        """The number of requests in one ``unit``."""
+        return int((self.per_key or "1/s").partition("/")[0])
+
+    @property
+    def unit(self) -> str:
+        """The time in which they are counted: ``s`` or ``m``."""
+        return (self.per_key or "1/s").partition("/")[2]
+
+    @property
+    def retry_after(self) -> int:
+        """The seconds until one more request of a key is let through."""
+        return -(-UNITS[self.unit] // self.count)
 
 
 class Gateway(Declaration):
@@ -94,33 +128,33 @@ class Gateway(Declaration):
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Read a text as what it is made with."""
+        """Read a text alone as the server."""
         del name
         return {"server": value} if isinstance(value, str) and ":" not in value else value
 
     @property
     def made_with(self) -> Server:
-        """What is known of its server."""
+        """The server that it is made with."""
         return SERVERS[self.server]
 
     @property
     def path(self) -> str:
-        """The program."""
+        """The path of its program."""
         return self.program or self.made_with.program
 
     @property
     def config(self) -> str:
-        """Its configuration."""
+        """The path of its configuration."""
         return f"{FOLDER}/{self.made_with.file}"
 
     @property
     def key_file(self) -> str:
-        """What holds its keys."""
+        """The path of the file with its keys."""
         return f"{FOLDER}/gateway.keys"
 
     @property
     def references(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (name of a key, reference, the field that it stands in) of each."""
+        """(name of the key, reference, field of the spec) of each reference."""
         for name, references in self.keys.items():
             for index, reference in enumerate(references):
                 yield name, reference, f"gateway.keys.{name}" + (f".{index}" if index else "")
@@ -131,7 +165,7 @@ class Gateway(Declaration):
         return self.label
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the job, the configuration and the keys looked at."""
+        """Yield the job, the configuration, the keys, the program and the listening ports."""
         del name
         yield "label", self.label
         yield "file", self.config
@@ -140,15 +174,15 @@ class Gateway(Declaration):
         yield "port", "all"
 
     def doors(self, endpoints: Mapping[str, Routed]) -> tuple[Door, ...]:
-        """Return all doors, the tailnet's first, each audience's by HTTPS port."""
+        """Return all doors, the tailnet's first, for each audience by HTTPS port."""
         return doors(self.ports, endpoints, always=self.require_key == "always")
 
     def listens_on(self, scope: Scope) -> tuple[int, ...]:
-        """Return the port of every door."""
+        """Return the loopback port of every door."""
         return tuple(door.port for door in doors_of(scope))
 
     def leads_here(self, port: int, https: int) -> bool:
-        """Say whether that is a door, or was one."""
+        """Return whether a loopback port is, or was, the door for this HTTPS port."""
         return self.ports.knows(port, https)
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
@@ -174,7 +208,7 @@ class Gateway(Declaration):
             friends=FRIENDS,
             digest=UNSET,
             pages=pages,
-            folder=os.path.relpath(GUIDE, prefix),  # from where the server runs, as its logs
+            folder=os.path.relpath(GUIDE, prefix),  # relative to where the server runs
             **server.values,
         )
         content = content.replace(UNSET, hashlib.sha256(content.encode()).hexdigest()[: len(UNSET)])
@@ -200,7 +234,7 @@ class Gateway(Declaration):
         )
 
     def _keys(self, scope: Scope) -> KeyFile:
-        """Return the file of the keys; where one of them cannot be had, with the reason and what the record knows."""
+        """Return the file of the keys; if a key cannot be had, with the reason and the recorded fingerprint."""
         facts, found, lacking = scope.facts, [], []
         for name, reference, field in self.references:
             try:
@@ -209,7 +243,7 @@ class Gateway(Declaration):
                 lacking.append(error.message)
                 found.append((name, source(reference, field), None))
         known = all(key for _, _, key in found)
-        values = {key.reveal(): name for name, _, key in reversed(found) if key}  # of two names with one key, the first
+        values = {key.reveal(): name for name, _, key in reversed(found) if key}  # if two names have one key, the first
         keys = [(name, value) for value, name in reversed(values.items())]
         return KeyFile.of(
             self.key_file,
@@ -223,12 +257,12 @@ class Gateway(Declaration):
 
 
 def access_log(label: str, home: str) -> str:
-    """Say where the requests are logged, by the gateway's label."""
+    """Return the path of the access log of the gateway with this label."""
     return f"{home}/Library/Logs/{label}.access.log"
 
 
 def _header(content: str) -> str:
-    """Return what a gateway that has taken this configuration in says of it."""
+    """Return the digest in the header of a gateway that has taken this configuration in."""
     return next(iter(re.findall(r"X-Macstate-Config (\w+)", content)), "")
 
 
@@ -237,13 +271,13 @@ def _digest(config: str, keys: str) -> str:
 
 
 def doors_of(scope: Scope) -> tuple[Door, ...]:
-    """Return all doors of a Mac, without the ways to what is closed; none without a gateway."""
+    """Return all doors of a Mac, without the upstreams that are closed; none without a gateway."""
     gateway = scope.one(Gateway)
     return scope.once("doors", lambda: tuple(_open(scope, gateway.doors(routed(scope)))) if gateway else ())
 
 
 def routed(entries: Entries) -> dict[str, Routed]:
-    """Return what the gateway may lead to, by name."""
+    """Return the entries to which the gateway may lead, by name."""
     return {name: entry for name, entry in entries.entries if isinstance(entry, Routed)}
 
 
@@ -256,10 +290,10 @@ def _open(scope: Scope, found: tuple[Door, ...]) -> Iterator[Door]:
 
 
 def check_program(gateway: Gateway, facts: Facts) -> None:
-    """Refuse what the Mac's own program cannot do.
+    """Refuse a gateway that the Mac's own program cannot be.
 
     Raises:
-        MacstateError: it is not there, or its server's ``refused`` says why it will not do.
+        MacstateError: the program is not there, or ``Server.refused`` says why it cannot be the gateway.
     """
     server, about = gateway.made_with, facts.programs.get(gateway.path)
     if about is None:

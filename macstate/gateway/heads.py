@@ -1,4 +1,4 @@
-"""What a gateway's configuration means, read from its first lines: which route leads where, what it lets through."""
+"""What a gateway's configuration means, read from its first lines: where routes lead, and what they let through."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from macstate.language.types import UNITS
 
 GRADES = ("reading", "using", "anything")
-"""What may be done with a path, from little to much: the methods that read, those of an engine's users, any."""
+"""What may be done with a path, from least to most: the methods that read, those of an engine's users, any."""
 Allowed = frozenset[tuple[str, str]]
-"""(grade, path) of each path that is let through; one with ``*`` at its end is all below it."""
+"""(grade, path) of each path that is let through; a path that ends with ``*`` means all below it."""
 
 
 @dataclass(frozen=True)
 class Behind:
-    """What a route leads to."""
+    """The server to which a route leads, and what the route lets through."""
 
     name: str
     port: int
@@ -26,19 +26,19 @@ class Behind:
 
 @dataclass(frozen=True)
 class Heads:
-    """The first lines of a configuration; empty where it has none."""
+    """The first lines of a configuration; empty if it has none."""
 
     doors: Mapping[str, str] = field(default_factory=dict)
-    """The loopback port of each door, by its name."""
+    """The loopback port of each door, by the door's name."""
     routes: Mapping[tuple[str, str], Behind] = field(default_factory=dict)
-    """By audience and route: ``("tailnet", "443/vllm")``."""
+    """What each route leads to, by audience and route: ``("tailnet", "443/vllm")``."""
     limit: str = ""
-    """How often each key may ask, ``none`` for as often as it likes; empty: an older macstate wrote them, and neither
-    this nor the paths are known."""
+    """How often each key may ask, ``none`` for as often as it likes. Empty if an older macstate wrote the lines: then
+    neither this nor the paths are known."""
 
 
 def heads(*texts: str) -> Heads:
-    """Read the first lines of configurations: of those of two servers, what they say together."""
+    """Return what the first lines of these configurations say together."""
     text = "\n".join(texts)
     allowed: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for audience, route, grade, paths in re.findall(r"(?m)^# allows: (\S+) (\S+) (\S+) (.+)$", text):
@@ -56,7 +56,7 @@ def heads(*texts: str) -> Heads:
 
 
 def told(old: Heads, new: Heads) -> Iterator[str]:
-    """Say what changes, a line for each thing, with ``+``, ``-`` or ``~`` before it."""
+    """Yield what changes, a line for each thing, with ``+``, ``-`` or ``~`` before it."""
     for audience, route in sorted(old.routes.keys() | new.routes.keys(), key=lambda pair: (pair[1], pair[0])):
         where = f"{route}{' for the internet' if audience == 'funnel' else ''}"
         before, after = old.routes.get((audience, route)), new.routes.get((audience, route))
@@ -74,7 +74,7 @@ def told(old: Heads, new: Heads) -> Iterator[str]:
 
 
 def _changed(before: Behind, after: Behind, *, known: bool) -> Iterator[str]:
-    """Say what changes in a route that stays."""
+    """Yield what changes in a route that stays."""
     name, port, key = (
         "" if same else f" (was {once})"
         for same, once in (
@@ -92,7 +92,7 @@ def _changed(before: Behind, after: Behind, *, known: bool) -> Iterator[str]:
 
 
 def widened(old: Heads, new: Heads) -> Iterator[str]:
-    """Say what more the internet reaches by routes that it reaches already."""
+    """Yield what more the internet can do by the routes that it reaches already."""
     public = [route for route in new.routes if route[0] == "funnel"]
     for route in public:
         if (before := old.routes.get(route)) is None:
@@ -108,7 +108,7 @@ def widened(old: Heads, new: Heads) -> Iterator[str]:
 
 
 def _rate(limit: str) -> float:
-    """Return requests a second."""
+    """Return the requests a second of a limit; infinite without one."""
     count, _, unit = limit.partition("/")
     return int(count) / UNITS[unit] if unit else float("inf")
 
@@ -118,7 +118,7 @@ def _key(behind: Behind) -> str:
 
 
 def _more(before: Allowed, after: Allowed) -> str:
-    """Name what is let through after and was not before; empty: nothing."""
+    """Return the paths that are let through after, and were not before; empty if none."""
     new = {each for each in after if not _covered(each, before)}
     least = sorted((path, grade) for grade, path in new if not _covered((grade, path), new - {(grade, path)}))
     return ", ".join(
@@ -128,7 +128,7 @@ def _more(before: Allowed, after: Allowed) -> str:
 
 
 def _covered(one: tuple[str, str], others: Iterable[tuple[str, str]]) -> bool:
-    """Say whether others let a path through already, for as much."""
+    """Return whether others let a path through already, with the same grade or a higher one."""
     rank, path = GRADES.index(one[0]), one[1]
     enough = (each for grade, each in others if GRADES.index(grade) >= rank)
     return any(path == each or (each.endswith("/*") and path.startswith(each[:-1])) for each in enough)

@@ -1,4 +1,4 @@
-"""What a gateway's server is: the one thing that macstate knows of nginx, of Caddy, and of another one like them."""
+"""What a server of the gateway is: all that macstate knows about nginx, Caddy, or another one like them."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from typing import ClassVar
 
 
 class Server:
-    """A program that can be the gateway; what it is told stands in the templates NAME.conf.j2 and NAME.keys.j2.
+    """A program that can be the gateway. The templates NAME.conf.j2 and NAME.keys.j2 make its configuration.
 
-    In its commands ``{prefix}`` stands for where it may write, ``{config}`` for its configuration.
+    In its commands ``{prefix}`` stands for the folder where it may write, ``{config}`` for its configuration.
     """
 
     name: ClassVar[str]
-    """What is typed as ``server``, and the file name of its program."""
-    place: ClassVar[int] = 9
-    """Where it stands in a list of servers."""
+    """The word typed as ``server``, and the file name of its program."""
+    order: ClassVar[int] = 9
+    """Its place in a list of servers."""
     formula: ClassVar[str]
-    """The formula of Homebrew's that brings it."""
+    """The Homebrew formula that installs it."""
     file: ClassVar[str]
     """The file name of its configuration."""
     run: ClassVar[str]
-    """What follows the program to run it in the foreground."""
+    """The arguments that run it in the foreground."""
     check: ClassVar[str]
-    """What it is asked whether a configuration is good."""
+    """The arguments that check a configuration."""
     signal: ClassVar[str]
-    """What makes it read its configuration again, without dropping a stream."""
+    """The signal on which it reads its configuration again without dropping a stream."""
     about: ClassVar[tuple[str, ...]]
-    """What it is asked about its version and its modules: a word each, asked one after the other."""
+    """The arguments for its version and its modules; each is used alone, one after the other."""
     counted: ClassVar[str]
-    """A command of ``sed -E`` that makes ``WHEN DOOR PATH`` of a line of its access log which tells of a success.
+    """A command of ``sed -E`` that prints ``WHEN DOOR PATH`` for each line of its access log that tells of a success.
 
-    WHEN is a minute as ISO 8601 has it, or a hundred seconds: those since 1970 without their last two digits.
+    WHEN is a minute in ISO 8601, or a span of 100 seconds: the seconds since 1970 without their last two digits.
     """
     rotates: ClassVar[bool] = False
     """Whether it rotates its access log itself."""
     signed: ClassVar[str]
-    """How it names itself in an answer that it passes on, in ``Server`` or ``Via``."""
+    """Its name for itself in the header ``Server`` or ``Via`` of an answer that it passes on."""
     limits: ClassVar[str]
-    """How it limits requests, for people."""
+    """What limits requests in it, for people."""
     values: ClassVar[Mapping[str, object]] = {}
-    """What its templates know besides what every server's do."""
+    """Variables of its templates besides those of every server's."""
 
     @property
     def program(self) -> str:
-        """Where Homebrew puts it."""
+        """The path at which Homebrew puts it."""
         return f"/opt/homebrew/bin/{self.name}"
 
     @staticmethod
     def command(words: str, program: str, prefix: str, config: str) -> tuple[str, ...]:
-        """Fill ``run`` or ``check`` in."""
+        """Return the command of ``run`` or ``check`` with its places filled in."""
         return (program, *(word.format(prefix=prefix, config=config) for word in words.split()))
 
     def refused(self, about: str, *, limited: bool) -> str:
-        """Say why a Mac's own program will not do, by what it says of itself; empty: it will.
+        """Return why a Mac's program cannot be the gateway; empty if it can.
 
-        ``limited``: it is to limit requests.
+        ``about`` is what the program prints about itself; ``limited`` is whether it must limit requests.
         """
         del about, limited
         return ""

@@ -1,1 +1,1 @@
-"""Room."""
+"""The guide in all its forms."""

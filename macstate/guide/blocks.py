@@ -1,4 +1,4 @@
-"""What a guide is made of: sections of paragraphs, lists, tables and commands, for Markdown and HTML alike."""
+"""The parts of a guide: sections of paragraphs, lists, tables and commands, for Markdown and HTML alike."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ class Block:
     kind: str
     """``text``, ``list``, ``table`` or ``code``."""
     body: str | tuple[str, ...] | tuple[tuple[str, ...], ...]
-    """A text; texts; rows; or the code. A word between backquotes is code."""
+    """A text, texts, rows, or code, depending on the kind. Words between backquotes are code."""
     header: tuple[str, ...] = ()
     """A table's first row."""
     language: str = ""
     where: str = ""
-    """Where code is run: ``laptop`` or ``mac``; else what it is for: ``policy``, ``spec``."""
+    """Where code is run (``laptop`` or ``mac``), or what it is part of (``policy``, ``spec``)."""
     on_page: bool = True
-    """Whether the page has it; what its cards tell is not told twice."""
+    """Whether the page shows it; the page leaves out what its cards already tell."""
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading, and what stands below it."""
+    """A heading and the blocks below it."""
 
     title: str
     blocks: tuple[Block, ...] = field(default=())
 
     @property
     def on_page(self) -> bool:
-        """Whether the page has anything of it."""
+        """Whether the page shows any of its blocks."""
         return any(block.on_page for block in self.blocks)
 
     @property
     def anchor(self) -> str:
-        """Its name within a page."""
+        """The chapter's anchor within a page."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
@@ -58,5 +58,5 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, on_page: 
 
 
 def code(language: str, where: str, lines: Iterable[str]) -> Block:
-    """Return commands, or what is to be read."""
+    """Return commands, or code to read."""
     return Block("code", "\n".join(lines), (), language, where)

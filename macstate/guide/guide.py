@@ -1,4 +1,4 @@
-"""The guide for people and agents, rendered from the spec: Markdown, llms.txt, and a page."""
+"""The guide for people and agents, rendered from the spec as Markdown, llms.txt, and an HTML page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PLACES = {
     "spec": "in the YAML",
     "": "",
 }
-"""What the page says above a block."""
+"""The page's words above a block of code, by the block's ``where``."""
 
 
 class Guide(Subject):
@@ -37,11 +37,11 @@ class Guide(Subject):
 
     @property
     def sections(self) -> list[Chapter]:
-        """Its text."""
+        """The chapters of the guide."""
         return [guide_start.connect(self), *guide_user.sections(self), *guide_keeper.sections(self)]
 
     def files(self) -> dict[str, str]:
-        """Render all three forms, by file name."""
+        """Return all three forms, by file name."""
         return {
             "guide.md": render.template("guide.md", guide=self),
             "llms.txt": render.template("llms.txt", guide=self, request=guide_requests.request),
@@ -55,13 +55,13 @@ class GuideEntry(Declaration):
     section: ClassVar[str] = "guide"
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the pages, and where Serve leads to them at the tailnet's door."""
+        """Yield the pages, and the tailnet's routes to them."""
         del name
         (mac,) = scope.macs
         gateway, host = mac.one(Gateway), scope.facts.node.name or tailnet_name(mac.entry.hostname, ())
         if gateway is None:
             return
-        check_program(gateway, scope.facts)  # without its program there is no gateway, and nothing of it
+        check_program(gateway, scope.facts)  # without its program there is no gateway and no guide
         yield GuidePages.of(Guide(mac, host, scope.facts.home).files())
         for door in doors_of(scope):
             for path in page_mounts(scope.all(Endpoint).values()) if door.has_guide and not door.public else ():

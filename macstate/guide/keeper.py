@@ -1,4 +1,4 @@
-"""The guide's part for whoever keeps the Mac: is it well, who reaches what, when does it sleep, how to change it."""
+"""The guide's part for whoever keeps the Mac: its health, who reaches what, when it sleeps, how to change it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCREEN, SSH = 5900, 22
 
 
 def sections(guide: Subject) -> Iterator[Chapter]:
-    """Yield the sections in their order; what is not there is not told."""
+    """Yield the chapters in order; a chapter about something that this Mac lacks is left out."""
     if guide.reaches:
         yield Chapter("Health", tuple(_health(guide)))
     yield Chapter("Security", (points(_security(guide)),))
@@ -47,7 +47,7 @@ def _health(guide: Subject) -> Iterator[Block]:
             "sh",
             "mac",
             [
-                # blocks within it, further in, have a state and a pid of their own
+                # nested blocks, indented further, have their own state and pid
                 f"launchctl print {_target(each)} | awk '/^\\t(state|pid) = /'",
                 f"{sudo}lsof -nP -iTCP:{each.port} -sTCP:LISTEN",
                 "curl --silent --show-error --output /dev/null --write-out '%{http_code}\\n' "
@@ -68,7 +68,7 @@ def _routes(guide: Subject) -> Iterator[Block]:
     urls = ", ".join(f"`https://{guide.host}{'' if port == HTTPS else f':{port}'}`" for port in ports)
     public = f"`(Funnel on)` is printed after {urls}, which the internet reaches; " if ports else ""
     yield text(f"The routes, on the Mac. {public}macstate's {'other ' if ports else ''}routes are `(tailnet only)`:")
-    # a shell that ssh opens for one command has no Homebrew in its PATH
+    # a shell that ssh opens for one command does not have Homebrew in its PATH
     command = "tailscale funnel status" if ports else "tailscale serve status"
     yield code("sh", "mac", [f"PATH=/opt/homebrew/bin:/usr/local/bin:$PATH {command}"])
     if ports:
@@ -148,7 +148,7 @@ def _console(guide: Subject) -> Iterator[Block]:
             "address that `tailscale ip -4` prints on the Mac as `dst`, and the ports below, except 22, as `ip`.",
         ]
     )
-    # by the Funnel's name too: within the tailnet it means the Mac itself
+    # Funnel's ports too: within the tailnet, the Funnel's name leads to the Mac itself
     ports = {route.https for each in guide.endpoints.values() for route in (each.serve, each.funnel) if route}
     ports |= {SSH, *([SCREEN] if guide.shares_screen else [])}
     mine = {"src": ["autogroup:member"], "dst": ["autogroup:self"]}

@@ -1,4 +1,4 @@
-"""The guide's part about power: what is set, in the words of System Settings and of pmset."""
+"""The guide's part about power: the settings in the words of System Settings and of pmset."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SWITCHES = {
     "lowpowermode": "Low Power Mode",
     "powermode": "Energy Mode",
 }
-"""What System Settings calls pmset's words; what is not here has no switch there."""
+"""System Settings' words for pmset's settings; settings that are not listed have no switch there."""
 
 
 def power(found: PowerEntry | None) -> Iterator[Block]:
-    """Yield what the YAML sets, and what holds of every Mac; ``actual`` is None where it says nothing of power."""
+    """Yield what the spec sets and what is true of every Mac; ``found`` is None if the spec has no power entry."""
     rows = list(_rows(found)) if found else []
     if rows:
         yield table(("System Settings", "Switch", "pmset"), rows)

@@ -1,4 +1,4 @@
-"""The guide's requests that work, and how the key that some of them need gets into a terminal."""
+"""The guide's example requests, and how to get a key into a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BEARER = "Authorization: Bearer $OPENAI_API_KEY"
 
 
 def key(guide: Subject) -> Iterator[Block]:
-    """Say where the keys are, and fetch the first that everybody who may have it gets by the same command."""
+    """Yield where each key is kept, and the command for the first key that one command fetches on any laptop."""
     references = [
         (name, each) for name, found in sorted(guide.gateway.keys.items() if guide.gateway else ()) for each in found
     ]
@@ -29,9 +29,9 @@ def key(guide: Subject) -> Iterator[Block]:
 
 
 def requests(guide: Subject, via: str) -> Iterator[Block]:
-    """Yield a request for each endpoint that is reached that way, and a chat for each that has a model.
+    """Yield a request for each endpoint that is reached this way, and a chat for each that has a model.
 
-    The one that a new client has made already is left out.
+    The request with which the guide begins is left out.
     """
     spoken = next((each for each in guide.reaches if each.url(guide.via) and chats(each)), None)
     for each in guide.reaches:
@@ -47,22 +47,22 @@ def requests(guide: Subject, via: str) -> Iterator[Block]:
 
 
 def chats(each: Reach) -> bool:
-    """Say whether it has a model to chat with."""
+    """Return whether an endpoint has a model to chat with."""
     return each.chats and bool(each.models)
 
 
 def request(each: Reach) -> list[str]:
-    """Return the one request that shows how to use an endpoint."""
+    """Return the one request that best shows how to use an endpoint."""
     return chat(each) if chats(each) else asked(each, each.via)
 
 
 def asked(each: Reach, via: str) -> list[str]:
-    """Return a request that answers at once: its models, or what the spec names as an example."""
+    """Return a request that is answered at once: for its models, or for the spec's example."""
     return [f"{_curl(each, via)} {shlex.quote(each.url(via) + each.example)}"]
 
 
 def chat(each: Reach) -> list[str]:
-    """Return a chat with its first model."""
+    """Return a chat request to the endpoint's first model."""
     body = json.dumps({"model": each.models[0][0], "messages": [{"role": "user", "content": "Say hello."}]})
     url = shlex.quote(f"{each.base(each.via)}/chat/completions")
     return [f"{_curl(each, each.via)} --json {shlex.quote(body)} \\", f"  {url}"]

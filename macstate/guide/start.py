@@ -1,4 +1,4 @@
-"""The guide's beginning: from a new device to the first request that works."""
+"""The guide's beginning: from a new device to its first successful request."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ INSTALL = (
     "Windows: `winget install Tailscale.Tailscale`, or the installer from tailscale.com/download",
     "Linux: `curl -fsSL https://tailscale.com/install.sh | sh`, then `sudo tailscale up`",
 )
-"""One line a system."""
+"""How to install Tailscale: one line for each system."""
 
 
 def connect(guide: Subject) -> Chapter:
-    """Say how a new device gets to the Mac, and what to ask of it first."""
+    """Return the chapter on how a new device reaches the Mac, and what to ask it first."""
     tailnet = guide.via == "tailnet" or not guide.public
     return Chapter("Connect", (*(_tailnet(guide) if tailnet else _internet()), *_first(guide)))
 

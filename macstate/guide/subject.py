@@ -16,14 +16,14 @@ from macstate.kinds.tailscale import TailscaleEntry
 from macstate.language.scope import MacView
 
 UNKNOWN = "NAME.TAILNET.ts.net"
-"""What stands for the Mac's name in the tailnet where it is not known."""
+"""Stands for the Mac's name in the tailnet if the name is not known."""
 
 
 class Subject:
-    """One Mac, as its guide tells of it. Nothing in it is of one run: two runs render the same."""
+    """One Mac as its guide describes it; nothing depends on a single run, so two runs render the same text."""
 
     def __init__(self, mac: MacView, host: str, home: str) -> None:
-        """Begin with the Mac, its name in the tailnet (empty: it is not known) and its user's home."""
+        """Take the Mac, its name in the tailnet (empty: not known) and its user's home folder."""
         self.mac, self.host, self.home = mac, host or UNKNOWN, home
         self.unknown = "" if host else UNKNOWN
         self.name, self.user = mac.name, str(mac.entry.user)
@@ -33,7 +33,7 @@ class Subject:
 
     @classmethod
     def of_spec(cls, mac: MacView, nodes: Iterable[str] = ()) -> Self:
-        """Tell of a Mac by the spec, and by the names of the tailnet's nodes where they are known."""
+        """Return the subject for a Mac as the spec describes it; ``nodes`` are the names of the tailnet's nodes."""
         return cls(mac, tailnet_name(mac.entry.hostname, nodes), f"/Users/{mac.entry.user}")
 
     @cached_property
@@ -43,13 +43,13 @@ class Subject:
 
     @property
     def page(self) -> str:
-        """The page's URL for the tailnet; empty: there is none."""
+        """The page's URL in the tailnet; empty if there is none."""
         port = page_port(self.endpoints.values()) if self.gateway else None
         return "" if port is None else self._page_at(port)
 
     @property
     def via(self) -> str:
-        """Return the way that the variables and examples take: the tailnet's, where it has a route to anything."""
+        """The URLs of variables and examples: ``tailnet`` if any endpoint has a route there, otherwise ``funnel``."""
         return "tailnet" if any(each.tailnet for each in self.reaches) else "funnel"
 
     @property
@@ -59,17 +59,17 @@ class Subject:
 
     @property
     def first(self) -> Reach | None:
-        """What a new client asks first."""
+        """The endpoint that a new client asks first; None if there is none."""
         return next((each for each in self.reaches if each.url(self.via)), None)
 
     @property
     def needs_key(self) -> bool:
-        """Whether anything needs a key that way."""
+        """Whether any endpoint needs a key over ``via``."""
         return any(each.needs_key(self.via) for each in self.reaches if each.url(self.via))
 
     @property
     def public_pages(self) -> list[str]:
-        """The page's URLs for the internet, which gets it with a key."""
+        """The page's URLs on the internet, where it needs a key."""
         return [self._page_at(door.https) for door in self.doors if door.public and door.has_guide]
 
     def _page_at(self, port: int) -> str:
@@ -77,7 +77,7 @@ class Subject:
 
     @property
     def tailscale_ssh(self) -> bool:
-        """Whether its SSH server is Tailscale's."""
+        """Whether the Mac's SSH server is Tailscale's."""
         wanted = getattr(self.mac.one(TailscaleEntry), "ssh", None)
         return bool(self.mac.entry.login == "tailscale" if wanted is None else wanted)
 
@@ -88,5 +88,5 @@ class Subject:
 
     @property
     def public(self) -> list[Reach]:
-        """What the internet reaches."""
+        """The endpoints that the internet reaches."""
         return [each for each in self.reaches if each.internet]

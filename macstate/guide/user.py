@@ -1,4 +1,4 @@
-"""The guide's part for whoever uses the models: where they are, what they are called, and what programs read."""
+"""The guide's part for whoever uses the models: the URLs, the models' names, and the variables that programs read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_KEY = "unused"
 
 
 def sections(guide: Subject) -> Iterator[Chapter]:
-    """Yield the sections in their order; what is not there is not told."""
+    """Yield the chapters in order; a chapter about something that this Mac lacks is left out."""
     if guide.reaches:
         yield Chapter("Endpoints", tuple(_endpoints(guide)))
     if models := [(model, about or model, each) for each in guide.reaches for model, about in each.models]:

@@ -1,4 +1,4 @@
-"""What a plan is made of: changes, batches of them, and what is left alone."""
+"""A plan and its parts: changes, and the batches that carry them out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ SIGNS = {"create": "+", "update": "~", "remove": "-"}
 
 @dataclass(frozen=True)
 class Change:
-    """One resource that is not as wished."""
+    """One resource that does not match the spec."""
 
     id: str
     action: Literal["create", "update", "remove"]
     want: Resource | None
     have: Resource | None
     why: str = ""
-    """A reason where the difference alone does not tell."""
+    """The reason, if the difference alone does not tell it."""
     foreign: bool = False
-    """Whether it is in the way of something that macstate did not make."""
+    """Whether it changes or removes something that macstate did not make."""
     rest: Resource | None = None
-    """What is left of something that macstate did not make, where it only has to make way."""
+    """What remains of a foreign resource that only has to make way."""
     recorded_by_root: bool = True
-    """Whose record names it; with ``gone`` all that is known of what is gone already."""
+    """Whether it stands in root's record. If the resource is gone already, only this and ``gone`` are known."""
     gone: type[Resource] | None = None
-    """Its class, where nothing of it is there."""
+    """The resource's class, for a removal."""
 
     @property
     def kind(self) -> type[Resource]:
@@ -48,13 +48,13 @@ class Change:
 
     @property
     def owned(self) -> bool:
-        """Whether it is recorded as an object; a setting's record only names the fields that we have set."""
+        """Whether it is recorded as an object; the record of a setting only names the fields that macstate has set."""
         resource = self.want or self.have
         return resource is None or resource.owned
 
     @property
     def interrupts(self) -> str:
-        """What ends for a moment, or for good."""
+        """What ends for a moment, or for good, by this change."""
         if self.want is None:
             return self.have.interrupts(self.have) if self.have else ""
         return self.want.interrupts(self.have) if self.action == "update" else ""
@@ -68,17 +68,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one operation, one remote command, one privilege carries out: one change, or those of a document."""
+    """What one operation carries out with one remote command and one privilege: one change, or those of a document."""
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     order: tuple[int, int, int]
     closes: tuple[Change, ...] = ()
-    """Changes of a later batch, whose things are out of the way from this one on."""
+    """Changes of a later batch whose actual resources this batch already takes out."""
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """Sign and id of each change: never a value."""
+        """The sign and id of each change, never a value."""
         closed = (f"- {change.id} until the end" for change in self.closes)
         return (*(f"{SIGNS[change.action]} {change.id}" for change in self.changes), *closed)
 
@@ -94,23 +94,23 @@ class Plan:
 
     batches: tuple[Batch, ...] = ()
     unmanaged: tuple[tuple[str, str], ...] = ()
-    """What is there and not ours, with a remark."""
+    """(id, remark) of the objects on the Mac that are not macstate's."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Settings that left the spec (id to the fields that stay): the next change takes them out of the record."""
+    """Settings of which fields left the spec, as id to the fields that stay: the next change updates the record."""
     stays: tuple[Resource, ...] = ()
-    """The wishes that are as they should be."""
+    """The desired resources that match the Mac."""
     owned: int = 0
-    """How many objects macstate has made here so far."""
+    """The number of objects that macstate has made here so far."""
     public: Mapping[str, str] = field(default_factory=dict)
-    """What answers the internet, and stays as it is; with what it leads to past every key."""
+    """What the internet reaches and stays as it is: id to the server that it reaches without a key, or empty."""
     notes: tuple[tuple[str, str], ...] = ()
-    """What goes on by itself, or is worth knowing."""
+    """(id, note) of what goes on by itself, or is worth knowing."""
     adoptable: frozenset[str] = frozenset()
-    """What is exactly as wished, and in no record: made by hand, or the record is lost."""
+    """The ids of objects that match the spec, but are in no record: made by hand, or the record is lost."""
     left: Mapping[str, str] = field(default_factory=dict)
-    """What of the spec, or of ours, stays as it is because it cannot be read or done now, with the reason."""
+    """Why a desired or recorded resource stays as it is: it cannot be read or changed now. By id."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Every change, in the order in which they are carried out."""
+        """All changes, in the order in which they are carried out."""
         return tuple(change for batch in self.batches for change in batch.changes)

@@ -1,4 +1,4 @@
-"""Kinds of which somebody else's things may be in the way of ours, as a launchd job that has our port."""
+"""Kinds whose foreign resources may be in the way of a desired one, as a launchd job that has our port."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Contested(Resource):
     def in_the_way(
         cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Yield (resource, what is left of it, why) of all that macstate did not make and that is in the way of a wish.
+        """Yield (resource, what is left of it, why) for each foreign resource that is in the way of a desired one.
 
-        ``going``: the ids of what is ours and is removed.
+        ``going`` has the ids of macstate's own resources that are removed.
         """
 
     def displace(self) -> Iterator[Step]:
-        """Take away what is somebody else's; what can be kept is set aside."""
+        """Yield the steps that remove this foreign resource; what can be kept is set aside."""
         yield from self.remove()

@@ -18,19 +18,19 @@ class Declaration(Entry):
 
     @property
     def is_off(self) -> bool:
-        """Whether it is kept, and nothing of it runs or answers now."""
+        """Whether the entry is switched off: its objects are kept, but nothing runs or answers."""
         return False
 
     def job_label(self, name: str) -> str:
-        """Return the launchd label of its job; empty: it has none that a person calls by a name."""
+        """Return the launchd label of the entry's job; empty if it has no job that a person calls by name."""
         del name
         return ""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the probe what to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
+        """Yield what the probe is to look at, as (list, value), e.g. ``("label", "com.ollama.server")``."""
         del name
         yield from ()
 
     @abstractmethod
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the resources that it stands for on a Mac with these facts."""
+        """Yield the resources that the entry stands for on the Mac of this scope."""

@@ -13,24 +13,24 @@ from macstate.kernel.steps import Step
 
 
 class InOneDocument(Resource):
-    """A resource of such a kind; the document is written whole, by one operation."""
+    """A resource of such a kind. One operation writes the whole document."""
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Do nothing for this one alone: ``write`` puts all of them into the document."""
+        """Yield nothing: ``write`` puts all resources of the kind into the document."""
         del have
         yield from ()
 
     @classmethod
     @abstractmethod
     def disturbed(cls, changes: Sequence[Change], actual: Actual) -> tuple[Self, ...]:
-        """Return what stays as it is, and must be out of the document while these changes are carried out."""
+        """Return the resources that do not change, but must be out of the document during these changes."""
 
     @classmethod
     @abstractmethod
     def written(cls, actual: Actual, gone: Sequence[Self]) -> Outputs:
-        """Return what would be read after ``gone`` was taken out."""
+        """Return what the read commands would print after ``gone`` was taken out."""
 
     @classmethod
     @abstractmethod
     def write(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
-        """Write the document with ``wished`` put in and ``gone`` taken out."""
+        """Yield the steps that write the document with ``wanted`` put in and ``gone`` taken out."""

@@ -1,4 +1,4 @@
-"""Kinds by which others than the Mac itself reach something on it, as by the routes of Serve."""
+"""Kinds through which other machines reach something on the Mac, as the routes of Serve."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ class Exposed(Resource):
 
     @abstractmethod
     def unguarded(self, desired: Mapping[str, Resource]) -> str:
-        """Say what the internet reaches by it without a key, of what is wished; empty: nothing."""
+        """Return which desired server the internet reaches through it without a key; empty if none."""

@@ -1,6 +1,6 @@
-"""What was done on a Mac and by whom: one JSON line a run that changed something or failed, kept on the Mac itself.
+"""What was done on a Mac, and by whom: a JSON line on the Mac for each run that changed something or failed.
 
-Each change writes the run's line anew, so that a run which is cut off has one too; a converged run and a plan write
+Each change writes the run's line anew, so that a run that is cut off has one too. A converged run and a plan write
 nothing.
 """
 
@@ -20,14 +20,14 @@ from macstate.kernel.change import Plan
 from macstate.kernel.record import FOLDERS
 
 FILE = "journal"
-"""Its name, beside the record."""
+"""The journal's file name, beside the record."""
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 BY_HAND = {"stop": "stopped", "start": "started", "restart": "restarted"}
-"""How a run has ended that was one of these; their titles begin with the verb."""
+"""How the outcome of such a run is told. The titles of these runs begin with the verb."""
 WIDTH = 80
-"""Columns of what tells why a run has failed."""
+"""Columns of the text that tells why a run has failed."""
 LARGEST = 4_000_000
-"""Bytes that are read of each, its end; a thousand runs of a usual Mac have 1 MB."""
+"""Bytes that are read from the end of each journal; a thousand runs of a usual Mac have 1 MB."""
 READ = f"""
 for folder in "${{MACSTATE_ROOT-}}{FOLDERS[True]}" "$HOME/{FOLDERS[False]}"; do
   [ ! -f "$folder/{FILE}" ] || {{ tail -c {LARGEST} "$folder/{FILE}" && echo; }}
@@ -37,23 +37,26 @@ done | base64 | tr -d '\\n'
 
 @dataclass
 class JournalLine:
-    """This run's line."""
+    """The journal line of this run."""
 
     spec: str
     """SHA-256 of the spec's text."""
     changes: list[str]
-    """All that was planned, as sign and id."""
+    """The titles (sign and id) of all planned changes."""
     done: list[str] = field(default_factory=list)
     run: str = field(default_factory=lambda: secrets.token_hex(6))
     when: str = field(default_factory=lambda: datetime.now(UTC).strftime(TIME))
 
     @classmethod
     def of(cls, plan: Plan, spec: str) -> JournalLine:
-        """Begin a run."""
+        """Return the line of a run that begins."""
         return cls(spec, [title for batch in plan.batches for title in batch.titles])
 
     def words(self, who: str, *also: str, failed: str = "") -> tuple[str, ...]:
-        """Return ``apply.sh``'s line where these are done too; where one of its steps fails, it says that there."""
+        """Return the words of ``apply.sh``'s command that writes the line, with the titles ``also`` as done, too.
+
+        If a step fails, ``apply.sh`` itself writes that into the line.
+        """
         done = [*self.done, *also]
         begin = {"run": self.run, "when": self.when, "who": who, "spec": self.spec}
         text = json.dumps({**begin, "changes": self.changes, "done": done}, ensure_ascii=False).removesuffix("}")
@@ -62,20 +65,20 @@ class JournalLine:
 
 
 def entries(text: str) -> Iterator[dict[str, Any]]:
-    """Read both journals of a Mac, the oldest first; of a run that wrote in both, the line that knows more."""
+    """Yield the runs of both journals of a Mac, oldest first; for a run that is in both, the line that knows more."""
     runs: dict[str, dict[str, Any]] = {}
-    for line in text.split("\n"):  # not splitlines(): a name may hold what Unicode takes for the end of one
+    for line in text.split("\n"):  # not splitlines(): a name may hold a character that Unicode takes for a line's end
         try:
             entry = json.loads(line, parse_constant=str)
         except (ValueError, RecursionError):
-            continue  # half a line, or nobody's
+            continue  # half a line, or no line of ours
         if _is_run(entry) and (entry["run"] not in runs or _knows(runs[entry["run"]]) <= _knows(entry)):
             runs[entry["run"]] = entry
     yield from sorted(runs.values(), key=lambda entry: str(entry.get("when")))
 
 
 def _is_run(entry: Any) -> bool:
-    """Say whether a line is one of ours, of whatever version; who can write there can write anything."""
+    """Return whether an entry is a run of any macstate version; whoever can write there can write anything."""
     match entry:
         case {"run": str(), "done": list(done)}:
             return _are_titles(done) and _are_titles(entry.get("changes", []))
@@ -91,7 +94,7 @@ def _knows(entry: dict[str, Any]) -> tuple[int, bool]:
 
 
 def told(entry: dict[str, Any]) -> Iterator[str]:
-    """Yield the short lines that tell of a run: when (by this laptop's clock), how it ended, by whom, what it did."""
+    """Yield the lines that tell of a run: when (by this laptop's clock), how it ended, by whom, and what it did."""
     word, _, why = str(entry.get("outcome", "")).partition(": ")
     verbs = {title.partition(" ")[0] for title in entry["done"]}
     if word == "applied" and len(verbs) == 1 and (by_hand := BY_HAND.get(*verbs)):

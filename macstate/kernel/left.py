@@ -1,4 +1,4 @@
-"""What of a spec is left as it is in this run, and why: what cannot be read or done, and what stands on that."""
+"""Which resources a run leaves as they are, and why: they cannot be read or changed, or they need one that cannot."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from macstate.kernel.record import SETTING
 from macstate.kernel.resource import Actual, Resource
 
 UNREAD = "cannot be read"
-"""The remark on what is not macstate's, and known to be there alone."""
+"""The remark on a resource that is not macstate's, and of which only the existence is known."""
 
 
 def left(desired: Mapping[str, Resource], actual: Actual, without: Mapping[str, str]) -> dict[str, str]:
-    """Return why, by the id of what is wished or ours.
+    """Return the reason for each desired or recorded resource that this run leaves as it is, by id.
 
-    ``without``: what is known already to be impossible. What is as it should be is left in peace, whatever it needs.
+    ``without`` has the reasons that are known already. A resource that matches the spec stays out of it, whatever it
+    needs.
     """
     reasons = {**dict(_unknown(desired, actual)), **without}
     before = -1
-    while len(reasons) != before:  # until nothing more stands on what is left
+    while len(reasons) != before:  # until no further resource needs one that is left
         before = len(reasons)
         for name, want in desired.items():
             broken = [reasons[each] for each in want.needs if each in reasons]
@@ -29,7 +30,7 @@ def left(desired: Mapping[str, Resource], actual: Actual, without: Mapping[str, 
 
 
 def _unknown(desired: Mapping[str, Resource], actual: Actual) -> Iterator[tuple[str, str]]:
-    """Yield (id, why) of what is wished or ours, and cannot be read."""
+    """Yield (id, why) of each desired or recorded resource that cannot be read."""
     mine = {*desired, *(name for name, line in actual.record.lines.items() if line.state != SETTING)}
     for name in sorted(mine):
         want, have = desired.get(name), actual.resources.get(name)

@@ -1,4 +1,4 @@
-"""The pure difference between wished and found: sorted changes with everything decided."""
+"""The difference between desired and actual, as a pure function: sorted changes with everything decided."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Step
 
 FIRST = (-1, 0, 0)
-"""The place of what is closed before anything else is changed."""
+"""The place of the batch that closes routes before anything else is changed."""
 ADOPTED = "adopted: it is as the spec wishes"
 UNRECORDED = "as wished, but not in macstate's record: it stays when its entry goes; `--data allow=adopt` adopts it"
 
@@ -31,39 +31,39 @@ def plan(
     adopt: bool = False,
     without: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
-    """Compare; with ``only`` these ids, and nothing else is changed, removed or told of.
+    """Compare desired and actual, and return the plan; with ``only``, it changes, removes and tells of these ids alone.
 
-    ``adopt``: what is exactly as wished and in no record, is recorded as if macstate had made it. ``without``: what
-    cannot be done, with the reason, by id; it stays as it is, and what stands on it too.
+    With ``adopt``, an object that matches the spec but is in no record is recorded as if macstate had made it.
+    ``without`` has what cannot be done, with the reason, by id: that stays as it is, and so does what needs it.
     """
-    whole = actual
-    desired = {name: each for name, want in desired.items() if (each := want.beside(whole, desired))}
-    out = {name: why for name, why in left(desired, actual, without).items() if only is None or name in only}
+    whole_mac = actual
+    desired = {name: known for name, want in desired.items() if (known := want.beside(whole_mac, desired))}
+    left_out = {name: why for name, why in left(desired, actual, without).items() if only is None or name in only}
     about = {*desired, *actual.record.lines} if only is None else only
-    desired = {name: want for name, want in desired.items() if name in about and name not in out}
-    lines = {name: line for name, line in actual.record.lines.items() if name in about and name not in out}
+    desired = {name: want for name, want in desired.items() if name in about and name not in left_out}
+    lines = {name: line for name, line in actual.record.lines.items() if name in about and name not in left_out}
     actual = replace(actual, record=replace(actual.record, lines=lines))
     adoptable = frozenset(_adoptable(desired, actual))
     adopted = [Change(name, "update", desired[name], actual.resources[name], ADOPTED) for name in adoptable if adopt]
     going = {name for name, line in lines.items() if line.state != SETTING and name not in desired}
-    in_the_way = list(_make_way(desired, whole, going))
+    in_the_way = list(_make_way(desired, whole_mac, going))
     differing = (*adopted, *_converge(desired, actual), *_remove(desired, actual), *in_the_way)
-    differing = (*differing, *_not_taken_in(desired, actual, differing))
-    changes = sorted((*differing, *_disturbed(desired, whole, differing)), key=partial(_order, actual.kinds))
-    settings = dict(_left(desired, actual))
-    kept = ((f"{name}.{field}", "left as found") for name, (fields, _) in settings.items() for field in fields)
-    told = {*out, *(change.id for change in in_the_way), *(adoptable if adopt else ())}
-    unmanaged = (*_unmanaged(desired, actual, adoptable, told), *kept) if only is None else ()
+    differing = (*differing, *_to_reload(desired, actual, differing))
+    changes = sorted((*differing, *_disturbed(desired, whole_mac, differing)), key=partial(_order, actual.kinds))
+    dropped = dict(_dropped_fields(desired, actual))
+    kept_fields = ((f"{name}.{field}", "left as found") for name, (fields, _) in dropped.items() for field in fields)
+    told = {*left_out, *(change.id for change in in_the_way), *(adoptable if adopt else ())}
+    unmanaged = (*_unmanaged(desired, actual, adoptable, told), *kept_fields) if only is None else ()
     notes = tuple((name, note) for name, want in desired.items() if (note := want.note(actual.resources.get(name))))
-    settled = {name: stay for name, (_, stay) in settings.items()}
+    fields_that_stay = {name: stay for name, (_, stay) in dropped.items()}
     changed = {change.id for change in changes}
-    still = sorted({*desired, *dict(unmanaged)} - changed)
-    seen = {name: have for name in still if isinstance(have := actual.resources.get(name), Exposed)}
-    public = {name: have.unguarded(desired) for name, have in seen.items() if have.public}
+    unchanged = sorted({*desired, *dict(unmanaged)} - changed)
+    exposed = {name: have for name in unchanged if isinstance(have := actual.resources.get(name), Exposed)}
+    public = {name: have.unguarded(desired) for name, have in exposed.items() if have.public}
     owned = sum(line.state != SETTING for line in actual.record.lines.values())
     stays = tuple(want for name, want in desired.items() if name not in changed)
     batches = tuple(_batches(changes, actual))
-    return Plan(batches, unmanaged, settled, stays, owned, public, notes, adoptable, out)
+    return Plan(batches, unmanaged, fields_that_stay, stays, owned, public, notes, adoptable, left_out)
 
 
 def _converge(desired: Mapping[str, Resource], actual: Actual) -> Iterator[Change]:
@@ -93,9 +93,9 @@ def _remove(desired: Mapping[str, Resource], actual: Actual) -> Iterator[Change]
 
 
 def _make_way(desired: Mapping[str, Resource], actual: Actual, going: Collection[str]) -> Iterator[Change]:
-    for kind in (kind for kind in actual.kinds if issubclass(kind, Contested)):
-        for have, rest, why in kind.in_the_way(desired, actual, going):
-            yield Change(have.id, "update" if rest else "remove", None, have, why, foreign=True, rest=rest)
+    contested = (kind for kind in actual.kinds if issubclass(kind, Contested))
+    for have, rest, why in (each for kind in contested for each in kind.in_the_way(desired, actual, going)):
+        yield Change(have.id, "update" if rest else "remove", None, have, why, foreign=True, rest=rest)
 
 
 def _order(kinds: Sequence[type[Resource]], change: Change) -> tuple[int, int, int, str]:
@@ -104,8 +104,8 @@ def _order(kinds: Sequence[type[Resource]], change: Change) -> tuple[int, int, i
     return (0, -rank, late, change.id) if change.want is None else (1, rank, late, change.id)
 
 
-def _not_taken_in(desired: Mapping[str, Resource], actual: Actual, changes: Sequence[Change]) -> Iterator[Change]:
-    """Yield what reads something that changes: what it has in force may be what was there meanwhile."""
+def _to_reload(desired: Mapping[str, Resource], actual: Actual, changes: Sequence[Change]) -> Iterator[Change]:
+    """Yield a change for each resource that reads a changing one: it may have taken in what was there meanwhile."""
     known = {change.id for change in changes}
     for name, want in desired.items():
         if isinstance(want, Reloaded) and name not in known and known.intersection(want.reads):
@@ -113,7 +113,7 @@ def _not_taken_in(desired: Mapping[str, Resource], actual: Actual, changes: Sequ
 
 
 def _disturbed(desired: Mapping[str, Resource], actual: Actual, changes: Sequence[Change]) -> Iterator[Change]:
-    """Yield what stays as it is, and must be closed while the rest is changed."""
+    """Yield a change for each resource that stays as it is, but must be closed while others are changed."""
     known = {change.id for change in changes}
     for kind in _in_one_document(actual):
         for have in kind.disturbed(changes, actual):
@@ -149,9 +149,9 @@ def _in_one_document(actual: Actual) -> Iterator[type[InOneDocument]]:
 
 
 def _of_document(kind: type[InOneDocument], members: tuple[Change, ...], actual: Actual) -> Iterator[Batch]:
-    """Yield what is taken out of a document before all else, and what is put into it when the rest is done.
+    """Yield a batch that takes resources out of a document before all else, and one that puts them in at the end.
 
-    Between the two, what a thing leads to is no longer, or not yet, what it was made for.
+    Between the two, what is behind a resource is no longer, or not yet, what the resource was made for.
     """
     leaving = tuple(change for change in members if change.want is None)
     coming = tuple(change for change in members if change.want is not None)
@@ -183,7 +183,7 @@ def _unmanaged(
         yield start.rstrip("/"), UNREAD
 
 
-def _left(desired: Mapping[str, Resource], actual: Actual) -> Iterator[tuple[str, tuple[list[str], str]]]:
+def _dropped_fields(desired: Mapping[str, Resource], actual: Actual) -> Iterator[tuple[str, tuple[list[str], str]]]:
     for name, line in sorted(actual.record.lines.items()):
         if line.state == SETTING:
             managed = desired[name].managed if name in desired else {}

@@ -1,4 +1,4 @@
-"""The ownership record on the Mac: what macstate made, so that it may take it away again, and nothing else."""
+"""The record on the Mac: what macstate made. Nothing else may be removed."""
 
 from __future__ import annotations
 
@@ -7,47 +7,48 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 FOLDERS = {True: "/var/db/macstate", False: ".local/state/macstate"}
-"""Where it lies, for what needs root and for what the user does alone (below the home)."""
+"""The folders of the two records: root's, and the user's (below the home)."""
 STATES = {"pending", "owned", "stopped", "set"}
 SETTING, STOPPED = "set", "stopped"
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is known of one id."""
+    """What the record says of one id."""
 
     state: str
-    """``pending``: a change of it has begun; ``owned``: ours; ``stopped``: ours, and off by `macstate stop`;
-    ``set``: a setting whose fields we have set."""
+    """``pending``: a change has begun; ``owned``: macstate made it; ``stopped``: the same, and it was switched off by
+    `macstate stop`; ``set``: a setting of which macstate has set fields."""
     fingerprint: str
-    """What was carried out last; of a setting the fields, with commas."""
+    """The fingerprint of what was carried out last; for a setting, the names of its fields, separated by commas."""
     root: bool = True
 
 
 @dataclass(frozen=True)
 class Record:
-    """Both files of a Mac. Their checksums notice that another run was here meanwhile."""
+    """Both record files of a Mac. Their checksums show whether another run has changed them meanwhile."""
 
     lines: Mapping[str, Recorded] = field(default_factory=dict)
     sums: Mapping[bool, str] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
-    """Where a line stands that is none of ours, as ``/var/db/macstate/owned:3``: what it named is nobody's now."""
+    """The places of damaged lines, as ``/var/db/macstate/owned:3``; what such a line named is no longer macstate's."""
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """What was carried out last, by id."""
+        """The fingerprint of what was carried out last, by id."""
         return {name: line.fingerprint for name, line in self.lines.items()}
 
     def of(self, known: Callable[[str], bool | None]) -> Record:
-        """Keep what ``known`` says root (True) or the user (False) carries out, and whose record it stands in.
+        """Return the record with only the lines that stand in the record of whoever carries out their changes.
 
-        What stands in the user's record steers nothing but the user's own; and a Mac may be somebody's laptop too.
+        ``known`` returns for an id whether root (True) or the user (False) carries out its changes; None: the id has no
+        known kind. So the user's record cannot steer what root does; and a Mac may be somebody's laptop, too.
         """
         return replace(self, lines={name: line for name, line in self.lines.items() if known(name) is line.root})
 
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:
-        """Read ``STATE<TAB>ID<TAB>FINGERPRINT`` lines; what is no such line is not ours."""
+        """Read lines of the form ``STATE<TAB>ID<TAB>FINGERPRINT``; any other line is noted as damaged."""
         lines: dict[str, Recorded] = {}
         damaged: list[str] = []
         for root, text in texts.items():

@@ -1,4 +1,4 @@
-"""Kinds with something in force that cannot be read back, as the configuration that a server has taken in."""
+"""Kinds that take in something which cannot be read back, as a server its configuration."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from macstate.kernel.resource import Resource
 
 
 class Reloaded(Resource):
-    """A resource of such a kind; what it has taken in last is known from the record's fingerprint alone."""
+    """A resource of such a kind. Only the record's fingerprint tells what it has taken in."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The ids of what it takes in when it is changed: where one of these changes, it has to be changed too."""
+        """The ids of the resources that it takes in when it is changed; if one changes, it has to be changed too."""
         return ()
 
     @property
     def taken_in(self) -> str:
-        """Why it is changed though nothing that can be read differs."""
+        """Why it is changed although no field differs."""
         return "what it reads has changed"
 
     def config_loaded(self, recorded: str) -> bool:
-        """Say whether what the record holds of the last change is what is wished now."""
+        """Return whether the recorded fingerprint is that of the desired configuration."""
         return recorded == self.fingerprint

@@ -1,4 +1,4 @@
-"""What a Mac has: one frozen model for what is wished and for what is found."""
+"""One thing of a Mac: the same frozen model for the desired and for the actual state."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from macstate.language.facts import Facts
 
 
 class Resource(Readable):
-    """One thing of a Mac. ``None`` in a wish means: leave it; in what was found: unknown."""
+    """One thing of a Mac. A field that is ``None`` means in a desired resource: leave it; in an actual one: unknown."""
 
     setting: ClassVar[bool] = False
-    """Whether it exists on every Mac: changed, but never created, owned or removed."""
+    """Whether it exists on every Mac: it is changed, but never created, owned or removed."""
     alone: ClassVar[bool] = False
-    """Whether a change of it that fails stops nothing else: it is told, and the run ends with 1."""
+    """Whether the run goes on if its change fails; the failure is told, and the run ends with 1."""
     hides: ClassVar[str] = "(?!)"
-    """A regular expression for the keys of what cannot be read on any Mac, and need not be told."""
+    """A regular expression for the keys that cannot be read on any Mac, and need not be told."""
     gone: ClassVar[str] = "it is gone already; only the record of it is left"
-    """What to say where it is recorded, no longer wished, and not to be found."""
+    """What to say if it is recorded, but neither desired nor on the Mac."""
     implied_by: ClassVar[Mapping[str, str]] = {}
-    """Fields that are not told where another one differs too, which tells the same."""
+    """Fields that are not told if another field differs too, since that one tells the same: field to other field."""
     overrides: ClassVar[Mapping[str, str]] = {}
-    """What nobody should do to it by accident: the override's name, and why it is refused without."""
+    """The changes that nobody should make by accident: the override's name, and why it is refused without."""
     sensitive: ClassVar[tuple[str, ...]] = ()
     """Fields whose values are never shown."""
     not_compared: ClassVar[frozenset[str]] = frozenset({"key", "unreadable", "needs"})
-    """Fields that say how to change it, not what it is."""
+    """Fields that say how to change the resource, not what it is."""
     not_kept: ClassVar[frozenset[str]] = frozenset({"needs"})
-    """Fields that the record's fingerprint is not made of: what an older version has changed is not changed again."""
+    """Fields that are not part of the fingerprint, so that what an older version has changed is not changed again."""
 
     key: str
     unreadable: str = ""
-    """Why it could not be read, where it is known to be there; wished: why it cannot be made now."""
+    """Actual: why it could not be read, although it is there. Desired: why it cannot be made now."""
     needs: tuple[str, ...] = ()
-    """The ids of what must be as wished before it is of use; wished only."""
+    """The ids of resources that must match the spec before this one is of use; desired only."""
 
     @property
     def id(self) -> str:
@@ -61,101 +61,101 @@ class Resource(Readable):
 
     @property
     def late(self) -> int:
-        """When it is changed among those of its kind: 1 behind the others, -1 before them."""
+        """Its place among the changes of its kind: 1 behind the others, -1 before them."""
         return 0
 
     @property
     def exists(self) -> bool:
-        """Whether it is there; of what is not, something may be known all the same."""
+        """Whether it is there; something may be known of a resource that is not."""
         return True
 
     @property
     def made(self) -> str:
-        """How its texts come about: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
+        """Where its texts come from: ``spec``, ``repeats`` (what the rest of a plan says), ``macstate`` (a script)."""
         return ""
 
     def as_text(self, field: str) -> str | None:
-        """Return a field that is best told line by line as text."""
+        """Return a field as text if it is best told line by line, otherwise None."""
         value = getattr(self, field)
         return value if isinstance(value, str) and "\n" in value.rstrip("\n") else None
 
     def dangers(self, have: Self | None) -> Iterator[str]:
-        """Yield the names of the overrides that leading to it from what was found needs."""
+        """Yield the names of the overrides that the change from the actual resource to this one needs."""
         del have
         yield from ()
 
     def interrupts(self, have: Self | None) -> str:
-        """Say what ends for a moment, or for good, while it is changed."""
+        """Return what ends for a moment, or for good, while it is changed."""
         del have
         return ""
 
     def brief(self, *, going: bool = False) -> str:
-        """Say in one line what a person cares for in it; ``going``: what really goes with it, and what stays."""
+        """Return one line of what a person cares about; with ``going``, what its removal takes away and what stays."""
         del going
         return ""
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
-        """Say why it is not as wished, or not there any more, where the differing fields do not tell.
+        """Return why the actual resource differs or is gone; empty if the differing fields say enough.
 
-        ``state``: the record's word for it.
+        ``state`` is the state in the record, empty if it is not recorded.
         """
         del have, differing, state
         return ""
 
     def in_short(self, have: Self | None, differing: Sequence[str]) -> str:
-        """Say what a change of these fields is, where one sentence tells more than they do; empty: it does not."""
+        """Return one sentence for a change of these fields, if it tells more than they do, otherwise empty."""
         del have, differing
         return ""
 
     def note(self, have: Self | None) -> str:
-        """Tell what a person should know of it though nothing is to be done."""
+        """Return what a person should know about it although there is nothing to do."""
         del have
         return ""
 
     @property
     def managed(self) -> dict[str, Any]:
-        """The fields that say something, in the order of their declaration."""
+        """The compared fields that are not None, in the order of their declaration."""
         fields = (name for name in type(self).model_fields if name not in self.not_compared)
         return {name: value for name in fields if (value := getattr(self, name)) is not None}
 
     def unlike(self, have: Self | None) -> list[str]:
-        """Name the wished fields that were found otherwise."""
+        """Return the names of the managed fields that differ from the actual resource; without one, all of them."""
         return [name for name, value in self.managed.items() if have is None or getattr(have, name) != value]
 
     @property
     def fingerprint(self) -> str:
-        """A short digest of all that is wished, for the record on the Mac."""
+        """A short digest of all desired fields, for the record on the Mac."""
         text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @abstractmethod
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Lead from what was found to what is wished."""
+        """Yield the steps from the actual resource (None: there is none) to this desired one."""
 
     def remove(self) -> Iterator[Step]:
-        """Take away what was found."""
+        """Yield the steps that remove this actual resource."""
         yield from ()
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
-        """Return the desired one with what must be remembered of the actual Mac; None: it is desired no longer."""
+        """Return this desired resource, completed from the actual Mac; None if it is no longer desired."""
         del actual, desired
         return self
 
 
 @dataclass(frozen=True)
 class Actual:
-    """A Mac as it is."""
+    """A Mac as it was read."""
 
     facts: Facts
     resources: Mapping[str, Resource]
     record: Record
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    """Why something is unknown, by the beginning of the ids that it concerns."""
+    """Why resources are unknown, by the beginning of their ids."""
     outputs: Mapping[str, Outputs] = field(default_factory=dict)
     """What the tools printed, by kind."""
     answers: Mapping[str, str] = field(default_factory=dict)
-    """What endpoints answered, where the probe was to ask them."""
+    """What endpoints answered, if the probe was to ask them."""
     kinds: tuple[type[Resource], ...] = field(kw_only=True)
-    """What was looked for, in the order in which it is changed."""
+    """The kinds that were looked for, in the order in which they are changed."""
     asked_at: tuple[float, float] = (0, inf)
-    """Between when and when (seconds since 1970, by the laptop's clock) the Mac was read."""
+    """When the reading of the Mac began and ended, in seconds since 1970 by the laptop's clock."""

@@ -1,4 +1,4 @@
-"""The steps that change a Mac. What is printed of a step is what runs; its ``line`` is how ``apply.sh`` gets it."""
+"""The steps that change a Mac. A step prints what it runs; its ``line`` is what ``apply.sh`` gets."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 CHECK = "/var/db/macstate/check"
-"""Where ``Check`` puts its files: a folder in root's own, for as long as the command runs."""
+"""Where ``Check`` puts its files while its command runs: a folder in root's own."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A command. Its first word is found on the Mac's PATH, or below the rehearsal's root when it is absolute."""
+    """A command. Its first word is looked up on the Mac's PATH or, if absolute, below the rehearsal's root, if any."""
 
     words: tuple[str, ...]
     accept: tuple[int, ...] = (0,)
-    """Exit statuses that are no failure. Success is proven by reading back, never by the status."""
+    """Exit statuses that are no failure. Only reading the Mac again proves success, never the status."""
     stdin: str = ""
     refusal: tuple[str, str] = ("", "")
-    """(what its output holds, what to say then): a failure with a meaning of its own."""
+    """(text, message): a failure whose output holds the text is told with the message."""
     seconds: int = 0
-    """After so many it is ended, with status 124; 0 lets it take its time."""
+    """After so many seconds the command is ended, with status 124; 0 sets no limit."""
 
     def __str__(self) -> str:
         return shlex.join(self.words)
@@ -37,7 +37,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Wait:
-    """Repeat a read command until it exits with ``status``; after ``seconds`` the change has failed."""
+    """Repeat a read command until it exits with ``status``; after ``seconds`` the change fails."""
 
     words: tuple[str, ...]
     status: int
@@ -54,7 +54,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Same:
-    """A read command must still print what the plan was made from; else the change fails before it has begun."""
+    """A read command must still print what the plan was made from; otherwise the change fails before it begins."""
 
     words: tuple[str, ...]
     output: str
@@ -72,17 +72,17 @@ class Same:
 
 @dataclass(frozen=True)
 class Write:
-    """A whole file: written beside its target with the final owner and mode, then renamed over it."""
+    """Write a whole file beside its target, with the final owner and mode, then rename it over the target."""
 
     path: str
     content: bytes = field(repr=False)
     mode: str = "0644"
     owner: str = ""
-    """``user:group``; empty keeps whoever carries out the step."""
+    """``user:group``; if empty, whoever carries out the step."""
     valid: tuple[str, ...] = ()
-    """A command that must accept the new file, whose name stands as ``{}``, before it takes the old one's place."""
+    """A command that must accept the new file before it takes the old one's place; ``{}`` stands for its path."""
     secret: bool = False
-    """Whether not even its length is shown, which a plan without the keys does not know."""
+    """Whether not even its length is shown; a plan without the keys does not know it."""
 
     def __str__(self) -> str:
         size = "secret" if self.secret else f"{len(self.content)} bytes"
@@ -99,11 +99,11 @@ class Write:
 
 @dataclass(frozen=True)
 class Check:
-    """A command must accept files that lie in ``CHECK``, before any of them takes the place of another."""
+    """A command must accept the new files, which lie in ``CHECK``, before any of them replaces an old one."""
 
     command: tuple[str, ...]
     files: tuple[tuple[str, bytes], ...] = field(repr=False)
-    """(name, content); what they hold is never shown."""
+    """(name, content); the content is never shown."""
     owner: str
 
     def __str__(self) -> str:
@@ -119,7 +119,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Preserve:
-    """What a file of secrets holds is kept beside root's record, behind what is kept there already."""
+    """Append the content of a file of secrets to ``kept``, which lies beside root's record."""
 
     path: str
     kept: str
@@ -135,14 +135,14 @@ class Preserve:
 
 @dataclass(frozen=True)
 class Prove:
-    """The gate must let each key of a file in, and none that is only in what was kept; then that goes."""
+    """The gate must let in each key of file ``keys``, and none that is only in ``kept``; then ``kept`` is deleted."""
 
     url: str
     host: str
     keys: str
     kept: str
     config: str
-    """The digest of the configuration that it must have taken in, which it tells whoever has a key."""
+    """The digest of the configuration that the gate must have taken in; it tells this to whoever has a key."""
 
     def __str__(self) -> str:
         return f"curl {shlex.quote(self.url)}  # 204 for each key in {self.keys}, 401 for those that were there before"
@@ -155,10 +155,10 @@ class Prove:
 
 @dataclass(frozen=True)
 class Delete:
-    """A file that goes; one that is gone already is no failure."""
+    """Delete a file; one that is gone already is no failure."""
 
     of: str
-    """The id that it is a part of: what the Mac's own record does not name stays."""
+    """The id of the resource that it is a part of; if the Mac's own record does not name that, the file stays."""
     path: str
 
     def __str__(self) -> str:
@@ -172,13 +172,13 @@ class Delete:
 
 @dataclass(frozen=True)
 class Aside:
-    """A file of somebody else's that is in the way: it keeps its content under another name."""
+    """Keep somebody else's file, which is in the way, under another name."""
 
     of: str
-    """The id that it is a part of, which the run must have been allowed to take over."""
+    """The id of the resource that it is a part of; the run must be allowed to take that over."""
     path: str
     by: Literal["mv", "cp"] = "mv"
-    """``cp`` where a new file takes its place at once, or not at all."""
+    """``cp`` if a new file takes its place at once, or not at all."""
 
     def __str__(self) -> str:
         path = shlex.quote(self.path)
@@ -192,7 +192,7 @@ class Aside:
 
 @dataclass(frozen=True)
 class HeadLine:
-    """One line in a person's own file: ``old`` is taken out, ``new`` put first; every other byte stays."""
+    """Take the line ``old`` out of a person's own file, and put ``new`` first; every other byte stays."""
 
     path: str
     old: str
@@ -210,7 +210,7 @@ class HeadLine:
 
 
 def _poured(content: bytes) -> tuple[str, str]:
-    """Return how many bytes there are, by which a write that stopped halfway is noticed, and the bytes."""
+    """Return the number of bytes, which shows a write that stopped halfway, and the bytes in base64."""
     return str(len(content)), b64encode(content).decode()
 
 

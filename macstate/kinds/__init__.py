@@ -1,4 +1,4 @@
-"""What a Mac has and can be read back, one module a kind; changed in this order, removed in the reverse."""
+"""The kinds, one module each. Changes are made in the order of ``KINDS``, removals in the reverse order."""
 
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.resource import Resource
@@ -37,8 +37,8 @@ KINDS: tuple[type[Resource], ...] = (
     Serve,
     Tailscale,  # the session that brings the changes runs over it
     HomeFile,
-    Line,  # it takes in a file that must be there
-    Model,  # its server must run; last, for one that cannot be had is no reason to leave out anything else
+    Line,  # its file must be there
+    Model,  # its server must run; last, since a model that cannot be pulled must not stop anything else
     Alias,  # of a model that is here
 )
 
@@ -53,4 +53,4 @@ ENTRIES: tuple[type[Declaration], ...] = (
     FileEntry,
     TailscaleEntry,
 )
-"""The sections of the spec that stand for these alone."""
+"""The sections of the spec whose entries stand for resources of these kinds alone."""

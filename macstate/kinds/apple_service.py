@@ -1,4 +1,4 @@
-"""What macOS' own servers have in common: their launchd job is Apple's, and only switched on or off."""
+"""What macOS' own servers have in common: the launchd job is Apple's, and is only switched on or off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from macstate.kernel.steps import Run, Step
 from macstate.kinds.launchd import launchctl
 
 SLOWEST_STOP = 30
-"""Seconds it may take to be gone."""
+"""Seconds that the job may take to be gone."""
 
 
 def script_of(label: str) -> str:
@@ -23,7 +23,7 @@ reply "launchctl print" launchctl print "system/{label}"
 
 
 class AppleService(Resource):
-    """Enabled means no disable override, and loaded."""
+    """A server of macOS'. Enabled means that its job has no disable override, and is loaded."""
 
     setting: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = ("launchctl print-disabled", "launchctl print")
@@ -31,13 +31,13 @@ class AppleService(Resource):
     label: ClassVar[str]
     """Its launchd label, in the system domain."""
     plist: ClassVar[str]
-    """Where Apple has put its plist."""
+    """The path of Apple's plist."""
 
     enabled: bool | None = None
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read the override, and whether the job is loaded; unknown as long as either is."""
+        """Read the override, and whether the job is loaded; yield nothing if either is unknown."""
         target = f"system/{cls.label}"
         domains = {argument for argument, _ in runs_of(outputs, "launchctl print-disabled")}
         jobs = [text for argument, text in runs_of(outputs, "launchctl print") if argument in {"", target}]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def permissions(text: str) -> str | None:
-    """Read owner and mode as ``stat -f '%u %Lp'`` prints them; any other form says nothing."""
+    """Return owner and mode as ``stat -f '%u %Lp'`` prints them; None for any other text."""
     match = re.fullmatch(r"(\d+ [0-7]{1,4})\s*", text)
     return match[1] if match else None
 
@@ -40,12 +40,12 @@ class FileEntry(Declaration):
 
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
-        """Take a text as what it holds."""
+        """Return a text alone as the file's content."""
         is_text = isinstance(value, str) and value
         return f"{{content: {meant.typed(value)}}}" if is_text else super().instead(name, value)
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the file looked at, and who can change the folders above it."""
+        """Yield the file, and the folders above it, which only root should be able to change."""
         yield "file", name
         yield "way", name
 
@@ -76,22 +76,22 @@ done
     permissions: str | None = None
     """Owner (user number) and mode."""
     valid: tuple[str, ...] = ()
-    """A command that must accept a new content before it takes the old one's place; ``{}`` is where it lies."""
+    """A command that must accept a new content before it takes the old one's place; ``{}`` stands for its path."""
     replaces: bool = False
-    """Whether somebody else's text has its place, and is kept beside it; wished only."""
+    """Whether somebody else's text is in its place, and is kept beside it; desired only."""
 
     owner: ClassVar[str] = "root:wheel"
-    """Whose it is written as; empty: whoever carries it out."""
+    """Owner and group of the written file; if empty, whoever carries out the step."""
     source: Literal["", "spec", "macstate"] = ""
-    """How its text comes about, as ``made``; wished only."""
+    """Where its text comes from, as ``made`` says it; desired only."""
 
     @property
     def made(self) -> str:
-        """Whether it is made from the spec, or a script of ours; else a person's own text."""
+        """``spec`` (made from the spec) or ``macstate`` (a script of macstate's); empty for a person's own text."""
         return self.source
 
     def brief(self, *, going: bool = False) -> str:
-        """Say what sort of text it is."""
+        """Return what sort of text it is."""
         if going:
             return "the file is deleted"
         count = len((self.content or "").splitlines())
@@ -102,12 +102,12 @@ done
 
     @property
     def path(self) -> str:
-        """Where it lies."""
+        """Its absolute path."""
         return f"/{self.key}"
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read owner, mode and content of what exists."""
+        """Yield the files that exist, with owner, mode and content."""
         for path, text in runs_of(outputs, "stat"):
             yield cls(
                 key=path.lstrip("/"),
@@ -117,14 +117,14 @@ done
             )
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
-        """Return it with whether its place is taken by somebody else's text."""
+        """Return it with ``replaces``: whether somebody else's text is in its place."""
         del desired
         have = actual.resources.get(self.id)
         theirs = self.id not in actual.record.lines and isinstance(have, File) and have.content != self.content
         return self.model_copy(update={"replaces": theirs})
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Write it whole; what somebody else had there is kept."""
+        """Write the whole file; somebody else's text is kept beside it."""
         del have
         if self.replaces:
             yield Aside(self.id, self.path, "cp")
@@ -135,3 +135,8 @@ done
     def remove(self) -> Iterator[Step]:
         """Delete it."""
         yield Delete(self.id, self.path)
+
+
+def text_of(resource: Resource | None) -> str:
+    """Return a file's content; empty if the resource is no file, or the content is unknown."""
+    return (resource.content or "") if isinstance(resource, File) else ""

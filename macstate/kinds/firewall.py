@@ -42,12 +42,12 @@ class FirewallEntry(Declaration):
     """Programs that may accept connections, by absolute path; symbolic links are resolved on the Mac."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the allowed paths resolved, and looked for."""
+        """Yield the allowed paths, to be resolved and looked for."""
         del name
         yield from ((kind, path) for path in self.allow for kind in ("path", "program"))
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield one resource for the switches and one an allowed program."""
+        """Yield one resource for the switches, and one for each allowed program."""
         del name
         switches = self.model_dump(exclude={"allow"})
         if any(value is not None for value in switches.values()):
@@ -85,16 +85,16 @@ done
 
     @property
     def owned(self) -> bool:
-        """Rules are objects; the switches always exist, and so do the rules of macOS' own programs."""
+        """Whether it is a rule; the switches always exist, and so do the rules of macOS' own programs."""
         return self.key != "state" and not self.key.startswith(MACOS)
 
     def dangers(self, have: Self | None) -> Iterator[str]:
-        """Tell of a Mac without a firewall."""
+        """Yield the override for turning the firewall off."""
         if self.enabled is False and "enabled" in self.unlike(have):
             yield "firewall-off"
 
     def brief(self, *, going: bool = False) -> str:
-        """Say what a rule does."""
+        """Return what a rule does."""
         if going:
             return "the rule goes, and the program stays"
         return "may accept connections" if self.allowed else ""
@@ -119,7 +119,7 @@ done
                 yield cls(key=f"allow{path}", allowed=verdict == "Allow")
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Throw the switches that differ; add a rule (as blocked or allowed by macOS' mood), then allow it."""
+        """Set the switches that differ; or add a rule, which macOS makes blocked or allowed at will, then allow it."""
         if self.key == "state":
             for name in self.unlike(have):
                 yield Run((TOOL, SWITCHES[name], "on" if getattr(self, name) else "off"))

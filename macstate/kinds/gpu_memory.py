@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LABEL = "macstate.gpu-memory"
 MOST_GB = 1024
-"""More are megabytes."""
+"""A number from this on, typed without a unit, is meant in megabytes."""
 PROGRAM = "/usr/sbin/sysctl"
 
 
@@ -38,7 +38,7 @@ class GpuMemory(Declaration):
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Read a size as a Mac's memory is counted, 1 GB = 1024 MB."""
+        """Read a size in the units of a Mac's memory, 1 GB = 1024 MB."""
         del name
         match = re.fullmatch(r"(\d{1,6})([MG])B", value) if isinstance(value, str) else None
         return {"wired_limit_mb": int(match[1]) * (1024 if match[2] == "G" else 1)} if match else value
@@ -60,12 +60,12 @@ class GpuMemory(Declaration):
         raise ValueError(f"{shown} {why}; type `{count}{unit.upper()}B`")
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have its job looked at."""
+        """Yield the label of its job."""
         del name
         yield "label", LABEL
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the setting, and the job that sets it at boot: it is gone then, and /etc/sysctl.conf is not read.
+        """Yield the setting, and a job that sets it at boot: a reboot resets it, and /etc/sysctl.conf is not read.
 
         Raises:
             MacstateError: this Mac has no such limit.

@@ -1,4 +1,4 @@
-"""The rendered guide on the Mac: a text, a page and a file for agents, which the gateway serves."""
+"""The rendered guide on the Mac, which the gateway serves: a text, a page and a file for agents."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from macstate.kinds.file import permissions
 
 FOLDER = "/Library/macstate/guide"
 ONCE = "/usr/local/share/macstate/guide"
-"""Where they lay until November 2026: in a folder that is a user's on many Macs."""
+"""Where the files lay until November 2026: a folder that belongs to a user on many Macs."""
 NAMES = {"markdown": "guide.md", "agents": "llms.txt", "page": "index.html"}
 
 
 class GuidePages(Resource):
-    """All three forms: they are rendered from one text, and change together."""
+    """All three forms, which are rendered from one text and change together."""
 
     kind: ClassVar[str] = "guide"
     probes: ClassVar[tuple[str, ...]] = ("stat", "cat", "once")
@@ -39,28 +39,28 @@ done
     agents: str | None = None
     page: str | None = None
     permissions: str | None = None
-    """Owner (user number) and mode of all three; of one that differs, where one does."""
+    """Owner (user number) and mode of all three; if one differs, of that one."""
     once: bool = False
-    """Whether there are some where they lay once."""
+    """Whether some are left in the former folder."""
 
     @property
     def made(self) -> str:
-        """They say what the spec says."""
+        """``repeats``: the guide says what the rest of a plan says."""
         return "repeats"
 
     def brief(self, *, going: bool = False) -> str:
-        """Name the three forms."""
+        """Return the names of the three forms."""
         forms = "a page, Markdown, and a text for agents"
         return f"all three forms are deleted: {forms}" if going else f"the guide: {forms}"
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:
-        """Wish for these texts, by file name."""
+        """Return the desired pages with these texts, by file name."""
         return cls.model_validate({**{field: texts[name] for field, name in NAMES.items()}, "permissions": "0 644"})
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read what is there of the three."""
+        """Yield the pages if any of the three forms is there."""
         modes = {permissions(text) for _, text in runs_of(outputs, "stat")}
         texts = {field: outputs.get(f"cat {name}", "") for field, name in NAMES.items()}
         if modes or "once" in outputs:
@@ -68,14 +68,14 @@ done
             yield cls.model_validate({**texts, "permissions": mode, "once": "once" in outputs})
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Write all three."""
+        """Write all three, and delete those in the former folder."""
         for field, name in NAMES.items():
             yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
         if have and have.once:
             yield from self._deleted(ONCE)
 
     def remove(self) -> Iterator[Step]:
-        """Delete them."""
+        """Delete all three."""
         yield from self._deleted(FOLDER)
 
     def _deleted(self, folder: str) -> Iterator[Step]:

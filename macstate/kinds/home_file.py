@@ -1,4 +1,4 @@
-"""A whole file in the home of whoever runs macstate: the laptop's side."""
+"""A whole file on the laptop, in the home of whoever runs macstate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class HomeFile(File):
     kind: ClassVar[str] = "home_file"
     laptop: ClassVar[bool] = True
     owner: ClassVar[str] = ""
-    # GNU's stat first: what asks macOS' for a format makes GNU's print something else, and fail
+    # GNU's stat first: the option by which macOS' stat takes a format makes GNU's print something else, and fail
     script: ClassVar[str] = """
 mode_of() { # FILE: owner and mode
   stat -c '%u %a' "$1" 2>/dev/null || stat -f '%u %Lp' "$1"
@@ -28,5 +28,5 @@ done
 
     @property
     def root(self) -> bool:
-        """It is the user's own."""
+        """False: it is the user's own."""
         return False

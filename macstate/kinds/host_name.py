@@ -1,4 +1,4 @@
-"""The Mac's name, as its own prompt and its network say it."""
+"""The Mac's name, as its prompt and its network show it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,6 @@ class HostNameEntry(Declaration):
     name: Name
     """The one name, for all three of macOS' places."""
 
-    @classmethod
-    def written_out(cls, name: str, value: Any) -> Any:
-        """Read a text as the name."""
-        del name
-        return {"name": value} if isinstance(value, str) else value
-
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
         """Yield the three names as one setting."""
         del name, scope
@@ -40,7 +34,7 @@ class HostNameEntry(Declaration):
 
 
 class HostName(Resource):
-    """The three names; an unset one is the empty text (normal on many Macs)."""
+    """The three names; one that is not set is empty, as on many Macs."""
 
     kind: ClassVar[str] = "host_name"
     setting: ClassVar[bool] = True
@@ -54,7 +48,7 @@ class HostName(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read the three names; `NAME: not set` is none."""
+        """Read the three names; `NAME: not set` becomes empty."""
         texts = {field: outputs.get(f"scutil --get {setting}") for field, setting in SETTINGS.items()}
         if any(text is not None for text in texts.values()):
             yield cls.model_validate({field: None if text is None else _name(text) for field, text in texts.items()})

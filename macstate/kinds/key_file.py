@@ -1,4 +1,4 @@
-"""A file that nobody may read but the service it belongs to. It is never read back: only a salted digest of it is."""
+"""A file that only its service may read. Its content is never read back, only a salted digest of it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from macstate.language.secrets import Secret as Value
 
 @cache
 def salt() -> str:
-    """Return this run's salt: a digest tells nothing to whoever sees the probe's output, or keeps it."""
+    """Return this run's salt, so that digests tell nothing to whoever sees, or keeps, the probe's output."""
     return secrets.token_hex(16)
 
 
 def look_at(path: str) -> tuple[str, str]:
-    """Have the probe look at a file, as an entry's ``lists`` does."""
+    """Return the (list, value) by which the probe looks at a file, as an entry's ``lists`` yields them."""
     return "secret", f"{salt()} {path}"
 
 
 def replaced(path: str) -> str:
-    """Say where root keeps what a file held before, until that is proven to be good for nothing any more."""
+    """Return the path at which root keeps a file's earlier keys until they are proven to be invalid."""
     return f"{FOLDERS[True]}/{path.rpartition('/')[2]}.old"
 
 
 def known_sources(recorded: Mapping[str, str]) -> set[str]:
-    """Return where the keys came from that macstate has written to a Mac, by the fingerprints of its record."""
+    """Return the sources of the keys that macstate has written to a Mac, from the fingerprints of its record."""
     fingerprints = (text for name, text in recorded.items() if name.startswith("secret/"))
     return {each for text in fingerprints for each in text.rpartition(":")[2].split(",")}
 
@@ -69,18 +69,18 @@ done
     owner: str = ""
     """``user:group``."""
     lacking: str = ""
-    """Why this laptop does not have what is to stand in it; wished only."""
+    """Why this laptop does not have its text; empty if it does; desired only."""
     sources: tuple[str, ...] = ()
-    """Where that comes from, as ``macstate.secrets.source`` says it; wished only."""
+    """The sources of its keys, as ``macstate.language.secrets.source`` returns them; desired only."""
     recorded: str = ""
-    """The fingerprint of what macstate wrote last; wished only."""
+    """The fingerprint of what macstate wrote last; desired only."""
     left: str = ""
-    """A digest of what is there, salted as the record says; found only."""
+    """A digest of the content with the salt of the record; actual only."""
     _value: Value | None = PrivateAttr(default=None)
     _check: Check | None = PrivateAttr(default=None)
 
     @classmethod
-    def of(  # noqa: PLR0913 - each of them says something else of the file
+    def of(  # noqa: PLR0913 - each says something else about the file
         cls,
         path: str,
         text: str | None,
@@ -91,7 +91,7 @@ done
         lacking: str = "",
         recorded: str = "",
     ) -> KeyFile:
-        """Wish for a file of one user's; without a text its content is not compared."""
+        """Return the desired file of a user; without a text, its content is not compared."""
         content = None if text is None else _digest(text.encode())
         want = cls(
             key=path.lstrip("/"),
@@ -106,20 +106,20 @@ done
         return want
 
     def checked_by(self, check: Check) -> KeyFile:
-        """Have a server look at a new text before it takes the old one's place."""
+        """Return this file, of which a server must accept a new text before it takes the old one's place."""
         self._check = check
         return self
 
     @property
     def text(self) -> str:
-        """What is to stand in it."""
+        """Its desired content; empty if this laptop does not have it."""
         return self._value.reveal() if self._value else ""
 
     @property
     def fingerprint(self) -> str:
-        """Return ``SALT:DIGEST:SOURCES``: slow to guess from, for the record on the Mac can be read by everybody.
+        """``SALT:DIGEST:SOURCES``, from which a key is slow to guess, since everybody can read the record on the Mac.
 
-        Where this laptop does not have the text, it is what was written last; of one that is to be made, its sources.
+        If this laptop lacks the text, it is the recorded fingerprint; if the text is yet to be made, only its sources.
         """
         if self._value is None:
             return self.recorded if self.lacking else f"::{','.join(self.sources)}"
@@ -127,11 +127,11 @@ done
         return f"{own}:{_slow(hashlib.sha256((own + self.text).encode()).hexdigest(), own)}:{','.join(self.sources)}"
 
     def config_loaded(self, recorded: str) -> bool:
-        """Say whether the record knows what is there, and where that came from."""
+        """Return whether the record has this content with these sources, or this laptop lacks the text."""
         return bool(self.lacking) or recorded == self.fingerprint
 
     def against(self, have: Self | None) -> str:
-        """Say why a file whose text this laptop does not have cannot stay as it is; empty: it can."""
+        """Return why a file whose text this laptop lacks cannot stay as it is; empty if it can."""
         if not self.lacking:
             return ""
         own, digest, sources = (*self.recorded.split(":"), "", "")[:3]
@@ -146,18 +146,18 @@ done
         return f"{self.lacking}; {why}"
 
     def note(self, have: Self | None) -> str:
-        """Tell that this laptop does not have the text of a file that is as it should be."""
+        """Return that the file stays although this laptop lacks its text."""
         return f"stays as macstate wrote it: {self.lacking}" if self.lacking and not self.against(have) else ""
 
     def brief(self, *, going: bool = False) -> str:
-        """Say who can read it; of what it holds, nothing."""
+        """Return who can read it, and nothing of its content."""
         if going:
             return "the file is deleted; this laptop's keys stay where they are"
         return f"secret, for {self.owner.partition(':')[0]} alone"
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read owner, mode and digests of what exists."""
+        """Yield the files that exist, with owner, mode and digests."""
         digests, left = dict(runs_of(outputs, "shasum")), dict(runs_of(outputs, "left"))
         for path, text in runs_of(outputs, "stat"):
             yield cls(
@@ -168,7 +168,7 @@ done
             )
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Write it whole, once its server takes it; what was in it is kept until that is proven to be no key more."""
+        """Write the whole file once its server accepts it; the old keys are kept until they are proven invalid."""
         path = f"/{self.key}"
         if self._check:
             yield self._check
@@ -177,7 +177,7 @@ done
         yield Write(path, self.text.encode(), mode="0600", owner=self.owner, secret=True)
 
     def remove(self) -> Iterator[Step]:
-        """Delete it, and what is kept of the one before."""
+        """Delete it, and the earlier keys that are kept."""
         yield Delete(self.id, f"/{self.key}")
         yield Delete(self.id, replaced(self.key))
 

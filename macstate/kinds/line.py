@@ -1,4 +1,4 @@
-"""One line of ours at the head of a file that is a person's own; every other byte of it stays as it is."""
+"""One line of macstate's at the head of a person's own file; every other byte of the file stays as it is."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from macstate.kernel.resource import Resource
 from macstate.kernel.steps import HeadLine, Step
 
 OURS = r"(?:Include|if \[ -r) \"[^\"]*/\.config/macstate/[^\"]*\".*"
-"""What our lines look like: the folder is the mark, since an ssh configuration takes no comment behind a word."""
+"""What our lines look like. The folder is the mark, since an ssh configuration takes no comment behind a word."""
 
 
 def includes(path: str) -> str:
-    """Return the line with which ssh reads a file too."""
+    """Return the line by which ssh reads a further file."""
     return f'Include "{path}"'
 
 
 def sources(path: str) -> str:
-    """Return the line with which zsh and bash read a file too, if it is there."""
+    """Return the line by which zsh and bash read a further file, if it is there."""
     return f'if [ -r "{path}" ]; then . "{path}"; fi # macstate'
 
 
@@ -41,7 +41,7 @@ done
 
     @property
     def root(self) -> bool:
-        """It is the user's own."""
+        """False: the file is the user's own."""
         return False
 
     @property
@@ -51,7 +51,7 @@ done
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read our line out of what mentions our folder."""
+        """Read our line from the lines that mention our folder."""
         for path, text in runs_of(outputs, "grep"):
             found = next((line for line in text.splitlines() if re.fullmatch(OURS, line)), "")
             yield cls(key=path.lstrip("/"), text=found)
@@ -61,7 +61,7 @@ done
         return "macstate's line goes, and all else in the file stays" if going else f"the first line: {self.text}"
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Put it first, in place of an older one."""
+        """Put it first, in place of an older one of ours."""
         yield HeadLine(f"/{self.key}", have.text or "" if have else "", self.text or "")
 
     def remove(self) -> Iterator[Step]:

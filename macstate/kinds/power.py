@@ -84,7 +84,7 @@ class PowerEntry(Declaration):
     """Forbid every sleep, whatever the power source. It also vetoes the emergency sleep on overheating."""
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield one resource a power source that is named, and one for the system-wide switch."""
+        """Yield one resource for each power source that is named, and one for the system-wide switch."""
         del name, scope
         for source in FLAGS:
             if profile := getattr(self, source):
@@ -94,7 +94,7 @@ class PowerEntry(Declaration):
 
 
 class Power(Profile, Resource):
-    """One power source's profile, or (``system``) what holds for all of them."""
+    """The profile of one power source, or the settings of all (``system``)."""
 
     kind: ClassVar[str] = "power"
     setting: ClassVar[bool] = True
@@ -103,7 +103,7 @@ class Power(Profile, Resource):
 
     key: Literal["ac", "battery", "ups", "system"]
     disablesleep: bool | None = None
-    """Only of ``system``: pmset takes a power source with it and ignores it."""
+    """Only for ``system``: pmset takes a power source with it, but ignores that."""
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
@@ -118,7 +118,7 @@ class Power(Profile, Resource):
             yield cls.model_validate({"key": "system", "disablesleep": '"SleepDisabled" = Yes' in tree})
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Set what differs in one call: pmset writes all of its pairs or, on a mistake, none."""
+        """Set what differs in one call: pmset writes all pairs or, on a mistake, none."""
         pairs = [word for name in self.unlike(have) for word in (name, str(int(getattr(self, name))))]
         if pairs and self.key == "system":
             yield Run(("pmset", "-a", *pairs))

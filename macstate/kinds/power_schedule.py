@@ -22,7 +22,7 @@ DAYS = {"daily": "MTWRFSU", "weekdays": "MTWRF", "weekends": "SU", "monday": "M"
 DAYS |= {"thursday": "R", "friday": "F", "saturday": "S", "sunday": "U"}
 """How days are typed here, and for ``pmset repeat``."""
 SHOWN = {"every day": "daily", "weekdays only": "weekdays", "weekends only": "weekends"}
-"""What ``pmset -g sched`` prints where that is not the day's name (pmset.m)."""
+"""What ``pmset -g sched`` prints for several days, to our word for them (pmset.m)."""
 EVENT = re.compile(r"(?P<type>[a-z]+) at (?P<hour>\d+):(?P<minute>\d\d)(?P<half>[AP]M) (?P<days>\S.*)")
 
 
@@ -37,7 +37,7 @@ class Event(Entry):
     """On which days."""
 
     def text(self, kind: str) -> str:
-        """Say it in one line, as it is compared."""
+        """Return it in one line, as it is compared; empty for never."""
         return "" if self.at == "never" else f"{kind} {self.at} {self.days}"
 
 
@@ -64,7 +64,7 @@ class PowerScheduleEntry(Declaration):
         return {field: {"at": each} if isinstance(each, str) else each for field, each in value.items()}
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the pair as one setting, for pmset writes both at once."""
+        """Yield the pair as one setting, since pmset writes both at once."""
         del name, scope
         wake = self.wake.text("wakeorpoweron") if self.wake else None
         sleep = self.sleep.text("sleep") if self.sleep else None
@@ -73,7 +73,7 @@ class PowerScheduleEntry(Declaration):
 
 
 class PowerSchedule(Resource):
-    """The pair; each event as the type, time and days that ``pmset repeat`` takes, and an empty text for none."""
+    """The pair; each event has the type, time and days that ``pmset repeat`` takes, and is empty if there is none."""
 
     kind: ClassVar[str] = "power_schedule"
     setting: ClassVar[bool] = True
@@ -85,7 +85,7 @@ class PowerSchedule(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read what repeats; events of one date are of calendars and programs."""
+        """Read the repeating events; those of a single date are of calendars and programs."""
         if (printed := outputs.get(SCHED)) is None:
             return
         repeating = printed.partition("Repeating power events:")[2].partition("Scheduled power events:")[0]
@@ -103,7 +103,7 @@ class PowerSchedule(Resource):
         yield cls.model_validate(pair)
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Write the pair: the half that is not wished stays as it was found."""
+        """Write the pair; an event that the spec does not name stays as it is."""
         words: list[str] = []
         for field in ("wake", "sleep"):
             wanted = getattr(self, field)

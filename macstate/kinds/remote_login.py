@@ -1,6 +1,6 @@
-"""Remote Login: whether macOS' own SSH server answers. Tailscale SSH is another server, and needs it not.
+"""Remote Login: whether macOS' own SSH server answers. Tailscale SSH is another server, which does not need it.
 
-It is read from launchd and set there: `systemsetup` wants Full Disk Access for whoever calls it.
+It is read and set in launchd, since `systemsetup` wants Full Disk Access for whoever calls it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RemoteLoginEntry(Declaration):
 
 
 class RemoteLogin(AppleService):
-    """Its job runs while somebody is connected."""
+    """macOS' SSH server, whose job runs only while somebody is connected."""
 
     kind: ClassVar[str] = "remote_login"
     label: ClassVar[str] = LABEL

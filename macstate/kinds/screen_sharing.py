@@ -1,6 +1,6 @@
-"""Screen Sharing: off can be enforced and proven; on can be proven only as far as the service goes.
+"""Screen Sharing: off can be enforced and proven; for on, only the service can be proven.
 
-Since macOS 12.1 the rights to see and to control the screen are granted in System Settings alone.
+Since macOS 12.1 the rights to see and to control the screen are granted only in System Settings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ScreenSharingEntry(Declaration):
 
 
 class ScreenSharing(AppleService):
-    """The service, and not who may use it."""
+    """The service, but not who may use it."""
 
     kind: ClassVar[str] = "screen_sharing"
     label: ClassVar[str] = LABEL
@@ -46,7 +46,7 @@ class ScreenSharing(AppleService):
     key: Literal["service"] = "service"
 
     def note(self, have: Self | None) -> str:
-        """Tell whoever turns it on what no command can do."""
+        """Return what a person must do at the Mac when the service is turned on, since no command can."""
         on = self.enabled and not (have and have.enabled)
         return (
             "at the Mac, once: System Settings > General > Sharing > Screen Sharing (i) says who may control it"

@@ -1,6 +1,6 @@
 """What macOS updates by itself: the switches of System Settings > General > Software Update > Automatic Updates.
 
-A configuration profile (MDM) wins over all of them, and does not show here.
+A configuration profile (MDM) wins over all of them, and cannot be seen here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ KEYS = {
     "install_security": (UPDATE, "CriticalUpdateInstall", "ConfigDataInstall"),
     "install_apps": (STORE, "AutoUpdate"),
 }
-"""Field -> the preference file and its keys: several are one switch in System Settings."""
+"""Field -> the preference file and its keys; several keys are one switch in System Settings."""
 WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 Switch = bool | Literal["unset", "mixed"] | None
-"""``unset`` leaves it to macOS' own default; ``mixed`` is a switch whose two keys differ."""
+"""``unset``: macOS' own default holds; ``mixed``: the two keys of a switch differ."""
 
 
 class SoftwareUpdateEntry(Declaration):
@@ -63,7 +63,7 @@ class SoftwareUpdate(Resource):
     kind: ClassVar[str] = "software_update"
     setting: ClassVar[bool] = True
     probes: ClassVar[tuple[str, ...]] = (f"defaults read {UPDATE}", f"defaults read {STORE}")
-    absent: ClassVar[tuple[int, ...]] = (1,)  # a file that is not there; what it says of that differs by release
+    absent: ClassVar[tuple[int, ...]] = (1,)  # the file is not there; the message for that differs by release
 
     key: Literal["policy"] = "policy"
     check: Switch = None
@@ -79,7 +79,7 @@ class SoftwareUpdate(Resource):
             yield cls.model_validate({field: _read(outputs, *keys) for field, keys in KEYS.items()})
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Write the keys of each that differs."""
+        """Write the keys of each switch that differs."""
         for field in self.unlike(have):
             domain, *keys = KEYS[field]
             for key in keys:
@@ -90,7 +90,7 @@ def _read(outputs: Outputs, domain: str, *keys: str) -> bool | str | None:
     text = outputs.get(f"defaults read {domain}")
     if text is None or not re.fullmatch(r"(\{.*\})?\s*", text, re.DOTALL):
         return None
-    # four blanks exactly: what lies deeper is not the file's own
+    # exactly four blanks: deeper lines are not the file's own
     pairs = dict(re.findall(r'^ {4}"?(\w+)"? = (.*);$', text, re.MULTILINE))
     found = {WORDS.get(pairs[key].strip('"').lower()) if key in pairs else "unset" for key in keys}
     if None in found:

@@ -1,4 +1,4 @@
-"""A value of the kernel's that can be changed while it runs, and is gone at reboot."""
+"""A value of the kernel that can be changed while it runs, and is lost at reboot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Run, Step
 
 WIRED_LIMIT = "iogpu.wired_limit_mb"
-"""How much memory the GPU may take, in MB: macOS 14 on, on Apple silicon."""
+"""The memory that the GPU may take, in MB; from macOS 14 on, on Apple silicon."""
 READ_ONLY = f"this macOS does not let {WIRED_LIMIT} be changed; take gpu_memory out of the spec"
 
 
@@ -28,12 +28,12 @@ class Sysctl(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read `NAME: VALUE`; where it was being set, `NAME: OLD -> NEW`."""
+        """Read `NAME: VALUE`, or `NAME: OLD -> NEW` while it was being set."""
         line = rf"^{re.escape(WIRED_LIMIT)}: (?:\d+ -> )?(\d+)$"
         if match := re.search(line, outputs.get(f"sysctl {WIRED_LIMIT}", ""), re.MULTILINE):
             yield cls(value=int(match[1]))
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Set it, from now on and until the next reboot."""
+        """Set it until the next reboot."""
         del have
         yield Run(("sysctl", f"{self.key}={self.value}"), refusal=("is read only", READ_ONLY))

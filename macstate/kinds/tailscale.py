@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PREFS = f"{API}/prefs"
 PREFERENCES = {"ssh": "RunSSH"}
-"""Fields, and what LocalAPI calls them; a name that `Set` stands behind says which of them are meant."""
+"""Fields, and what LocalAPI calls them; the same name with `Set` behind it says that the field is meant."""
 
 
 class TailscaleEntry(Declaration):
@@ -42,7 +42,7 @@ class TailscaleEntry(Declaration):
 
 
 class Tailscale(Resource):
-    """Preferences, changed one by one: `tailscale up` would demand all the others with it."""
+    """The node's preferences, changed one by one: `tailscale up` would demand all the others with it."""
 
     kind: ClassVar[str] = "tailscale"
     setting: ClassVar[bool] = True
@@ -57,7 +57,7 @@ class Tailscale(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read ``RunSSH``. The app's command can print an error with exit status 0: what is no JSON is unknown."""
+        """Read ``RunSSH``. The app's command can print an error with exit status 0, so other output means unknown."""
         text = outputs.get("tailscale debug prefs", "{}")
         try:
             prefs = json.loads(text)
@@ -66,12 +66,12 @@ class Tailscale(Resource):
             raise UnreadableError(f"`tailscale debug prefs` did not print JSON: {text[:200].strip()!r}") from None
 
     def dangers(self, have: Self | None) -> Iterator[str]:
-        """Tell of the way in that would be gone."""
+        """Yield the override for turning Tailscale SSH off, through which this run may come."""
         if self.ssh is False and "ssh" in self.unlike(have):
             yield "cut-ssh"
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Set what differs, as `tailscale set` does: that program is Homebrew's, and root runs nothing of a user's."""
+        """Set what differs as `tailscale set` would; that program is Homebrew's, and root runs nothing of a user's."""
         mask = {key: value for name in self.unlike(have) for key, value in self._masked(name)}
         words = (
             "curl",

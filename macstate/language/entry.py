@@ -11,7 +11,7 @@ from macstate.language import meant
 
 
 class Frozen(BaseModel):
-    """What is wished or found: closed, frozen, without silent conversions."""
+    """The base of declared and actual models: closed, frozen, without silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
@@ -20,26 +20,29 @@ class Entry(Frozen):
     """A part of the spec."""
 
     section: ClassVar[str] = ""
-    """The key at the top of the spec; empty for a part of another entry."""
+    """The key at the top of the spec; empty if the entry is part of another one."""
     named: ClassVar[Any] = None
-    """What its names are made of, if the section is a collection keyed by name."""
+    """The type of its names, if the section is a collection keyed by name."""
 
     short: ClassVar[Any] = None
-    """What may be typed in place of its fields, and ``written_out`` makes fields of."""
+    """The type that may be typed in place of the fields; ``written_out`` turns such a value into fields."""
     sample: ClassVar[str] = ""
-    """Fields that make a whole one, as they are typed; NAME stands for its name."""
+    """Example fields of a whole entry, as they are typed; NAME stands for its name."""
     former: ClassVar[Mapping[str, str]] = {}
-    """Fields that it had once, or that are looked for here, and what to type instead; VALUE stands for theirs."""
+    """Old names of fields, or fields that people look for here, and what to type instead; VALUE stands for theirs."""
     becomes: ClassVar[Mapping[str, str]] = {}
-    """What a field becomes on the Mac, for `macstate explain`: the command, or the key in a plist."""
+    """What a field sets on the Mac, for `macstate explain`: the command, or the key in a plist."""
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Return the long form of what is typed short, of one layer of the spec; anything else as it is.
+        """Return the long form of a short value from one layer of the spec; return any other value unchanged.
 
-        True and false are whether it is on, or whether it is there at all with its defaults.
+        True and false say whether the entry is on, or, if it has no such field, whether it exists with its defaults;
+        a text is its name.
         """
         del name
+        if cls.short is str and isinstance(value, str):
+            return {"name": value}
         if cls.short is not bool or not isinstance(value, bool):
             return value
         if "enabled" in cls.model_fields:
@@ -48,17 +51,20 @@ class Entry(Frozen):
 
     @classmethod
     def sample_of(cls, name: str) -> str:
-        """Return the fields of a whole one of this name."""
+        """Return example fields of a whole entry of this name."""
         return cls.sample.replace("NAME", meant.name(name))
 
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
-        """Say what to type in place of a value that is no mapping; empty: nothing is near."""
+        """Return what to type in place of a value that is not a mapping; empty if there is no suggestion."""
         text = cls.sample_of(name)
         return text.replace("true", "false") if value is False else text
 
     @classmethod
     def completed(cls, name: str, value: dict[str, Any]) -> dict[str, Any]:
-        """Return it with what goes by the name and nobody wrote, when all layers lie over one another; change none."""
+        """Return a copy of the merged fields with defaults that depend on the name.
+
+        It is called when all layers lie over one another, and must not change ``value``.
+        """
         del name
         return value

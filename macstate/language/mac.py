@@ -19,7 +19,7 @@ def _not_root(value: str) -> str:
 
 
 class MacEntry(Entry):
-    """One Mac: how to reach it, and what it gets when that is not everything."""
+    """One Mac: how to reach it, and what it has otherwise than all."""
 
     sample: ClassVar[str] = "{hostname: NAME, user: me}"
     former: ClassVar[Mapping[str, str]] = {
@@ -34,19 +34,19 @@ class MacEntry(Entry):
     via: Literal["tailscale", "openssh"] | None = None
     """How to log in: Tailscale SSH (default), or its Remote Login with known hosts, keys and agent as always."""
     ssh: Literal["tailscale", "openssh"] | None = None
-    """The same as `via`, which is what to type."""
+    """The old name of `via`."""
     identity_file: Word | None = None
     """A private key on the laptop; Tailscale SSH needs none."""
     accept: Accept = ()
-    """Warnings about this Mac that are not told, by the name at the end of each."""
+    """Warnings to silence for this Mac, by the name at the end of each."""
 
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
-        """Read a login as ssh takes it."""
+        """Return the fields that a login such as ``me@mini`` stands for, as text to type."""
         match = re.fullmatch(r"(?:([\w.-]+)@)?(\w(?:[\w.:-]*\w)?)", value) if isinstance(value, str) else None
         return f"{{hostname: {match[2]}, user: {match[1] or 'me'}}}" if match else super().instead(name, value)
 
     @property
     def login(self) -> str:
-        """Say how to log in."""
+        """How to log in: ``tailscale`` or ``openssh``."""
         return self.via or self.ssh or "tailscale"

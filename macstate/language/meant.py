@@ -1,4 +1,4 @@
-"""What a value was meant to be, where another kind of value belongs: text that can be typed in its place."""
+"""Guess what a value of the wrong kind was meant to be; the functions return text that can be typed instead."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 import yaml
 
 PLAIN = re.compile(r"(?!(?i:true|false|yes|no|on|off|null|y|n)$)(?:[A-Za-z/]|--?[A-Za-z])[A-Za-z0-9/._=+@-]*")
-"""A word that YAML reads as the text that it is, in a list too."""
+"""A word that YAML reads as plain text, also inside a list."""
 NAME = re.compile(r"(?!(?i:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?")
-"""A model's name that YAML reads as the text that it is."""
+"""A model's name that YAML reads as plain text."""
 YES = {"1", "true", "yes", "on", "always", "unless-stopped", "enabled", "enable"}
 NO = {"0", "false", "no", "off", "never", "disabled", "disable", "none"}
 
 
 def typed(value: object) -> str:
-    """Write a value as one line of YAML."""
+    """Return a value as one line of YAML."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...").strip()
 
 
 def word_list(value: str) -> str:
-    """Write what stands in one text as the list that it was meant to be, each word its own."""
+    """Return the words of one text as a YAML list, which was probably meant."""
     try:
         found = shlex.split(value)
     except ValueError:  # a quote that is not closed
@@ -35,16 +35,19 @@ def word_list(value: str) -> str:
 
 
 def command(value: object) -> str:
-    """Write a text, or a list, that begins with an absolute path as the list of a command; empty: it is neither."""
+    """Return a text or list that begins with an absolute path as the list of a command; empty if it does not."""
     words = value if isinstance(value, list) and all(isinstance(each, str | int) for each in value) else []
     text = value if isinstance(value, str) else shlex.join(map(str, words))
     return word_list(text) if re.match(r"/[^/\s]+/[^/\s]", text) else ""
 
 
 def mapping(value: object) -> dict[str, Any] | None:
-    """Read a list of pairs as the mapping that it was meant to be: ``A=b``, ``A: b``, or entries with their names."""
+    """Return the mapping that a list of pairs was meant to be; None if it is no such list.
+
+    A pair is ``A=b``, ``A: b``, or an entry with its name inside.
+    """
     if isinstance(value, str) and (pair := re.fullmatch(r"([A-Za-z_]\w*):(\S.*)", value)) and "=" not in value:
-        return {pair[1]: yaml_scalar(pair[2])}  # a blank is missing behind the colon
+        return {pair[1]: yaml_scalar(pair[2])}  # the blank behind the colon is missing
     parts = value.split() if isinstance(value, str) else value
     if not isinstance(parts, list) or not parts:
         return None
@@ -62,7 +65,7 @@ def mapping(value: object) -> dict[str, Any] | None:
 
 
 def yaml_scalar(text: str) -> Any:
-    """Read a text as YAML reads it."""
+    """Return the value that YAML reads from a text; the text itself if that is no number, boolean or text."""
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):
@@ -71,7 +74,7 @@ def yaml_scalar(text: str) -> Any:
 
 
 def number(value: object) -> int | None:
-    """Return the number that a text, a list of one, or a pair of ports stands for."""
+    """Return the number that a text, a list of one item, or a pair of ports stands for; None if there is none."""
     if isinstance(value, list) and len(value) == 1:
         return number(value[0])
     if isinstance(value, bool):
@@ -81,7 +84,7 @@ def number(value: object) -> int | None:
 
 
 def of(kind: str, value: object) -> str:
-    """Return what to type where a value of another kind is wanted; empty: that is not to be seen."""
+    """Return what to type where a value of this kind is needed; empty if the value gives no hint."""
     return READ[kind](value) if kind in READ else ""
 
 
@@ -111,13 +114,13 @@ def _number(value: object) -> str:
 
 
 def megabytes(value: object) -> str:
-    """Return the megabytes of a size, as a Mac's memory is counted."""
+    """Return the megabytes (1024 to the gigabyte) that a typed size stands for; empty if it is no size."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*([mg])i?b?\s*", str(value).lower())
     return str(int(match[1]) * (1024 if match[2] == "g" else 1)) if match else ""
 
 
 def mount(value: str) -> str:
-    """Return the path of a URL, as a mount; without one the endpoint's own name."""
+    """Return the path of a URL, for a mount; ``true`` (the endpoint's own name) if the URL has no path."""
     path = re.sub(r"^\w+://[^/]*", "", value).rstrip("/").removesuffix("/v1")
     return plain_path(path) if path else "true"
 
@@ -146,7 +149,7 @@ READ: dict[str, Callable[[object], str]] = {
 
 
 def duration(value: object) -> str:
-    """Return the duration that was meant, or how one is typed."""
+    """Return the duration that was probably meant, or how a duration is typed."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*(s|m|h|d|)[a-z]*\s*", str(value).lower())
     if not match or isinstance(value, bool):
         return "a number with its unit: `30s`, `5m` or `2h`"
@@ -154,14 +157,14 @@ def duration(value: object) -> str:
 
 
 def size(value: object) -> str:
-    """Return the size that was meant, or how one is typed."""
+    """Return the size that was probably meant, or how a size is typed."""
     match = re.fullmatch(r"\s*(\d{1,6})\s*([kmg])?i?b?\s*", str(value).lower())
     unit = (match[2] or "m").upper() if match else ""
     return f"`{match[1]}{unit}B`" if match else "a number with its unit: `500KB`, `10MB` or `1GB`"
 
 
 def rate(value: str) -> str:
-    """Return the rate that was meant, else an example."""
+    """Return the rate that was probably meant, or an example."""
     match = re.fullmatch(r"([1-9]\d{0,5})(?:\s*(?:/|per)\s*([smhd])\w*)?", value)
     if not match:
         return "60/m"
@@ -170,7 +173,7 @@ def rate(value: str) -> str:
 
 
 def time_of_day(value: str) -> str:
-    """Return the time that was meant: ``8:25`` and ``8am`` are 08:25 and 08:00; empty: none."""
+    """Return the time that was probably meant (``8:25`` is 08:25, ``8am`` is 08:00); empty if it is no time."""
     match = re.fullmatch(r"(\d{1,2})(?:[:.](\d\d))? ?([ap]m)?", value.lower())
     if not match:
         return ""
@@ -180,38 +183,38 @@ def time_of_day(value: str) -> str:
 
 
 def from_root(path: str) -> str:
-    """Return a path from the root."""
+    """Return a path as an absolute path."""
     rest = re.sub(r"^(~|\$HOME|\$\{HOME\})/?", "Users/NAME/", path)
     return posixpath.normpath(f"/{rest.lstrip('./')}")
 
 
 def path(path: str) -> str:
-    """Return a path from the root; one word is a program of Homebrew's."""
+    """Return an absolute path; a single word is taken for a program of Homebrew's."""
     return program(path) if re.fullmatch(r"[\w-]+", path) else from_root(path)
 
 
 def program(path: str) -> str:
-    """Return a program from the root: by its name alone it is Homebrew's."""
+    """Return the absolute path of a program; a bare name is taken for a program of Homebrew's."""
     return from_root(path) if "/" in path else f"/opt/homebrew/bin/{path}"
 
 
 def plain_path(path: str) -> str:
-    """Return a path in plain letters."""
+    """Return an absolute path of plain letters, digits and ``._~/-``."""
     return f"/{re.sub(r'[^A-Za-z0-9._~/-]+', '-', path).strip('/-') or 'x'}"
 
 
 def name(value: str) -> str:
-    """Return a name in small letters, digits, - and _."""
+    """Return a valid name: small letters, digits, - and _."""
     return re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-_") or "vllm"
 
 
 def bare_host(value: str) -> str:
-    """Return the host of a URL or a login: ``https://mini.ts.net/x`` and ``me@mini`` are mini's."""
+    """Return the host of a URL or a login: for ``https://mini.ts.net/x`` it is mini.ts.net, for ``me@mini`` mini."""
     host = re.sub(r"^\w+://", "", value.strip()).partition("/")[0].rpartition("@")[2]
     return re.sub(r"\s+", "-", host.partition(":")[0] if host.count(":") == 1 else host)
 
 
 def host(value: str) -> str:
-    """Return what to type for a host."""
+    """Return what to type for a host, or where to find it."""
     found = bare_host(value)
     return f"`{found}`" if re.fullmatch(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]*", found) else "what stands behind `ssh`"

@@ -1,4 +1,4 @@
-"""What an entry is expanded with: the Mac's facts, the entries beside it, and the keys on the laptop."""
+"""What an entry is expanded with: the Mac's facts, the other entries, and the keys on the laptop."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 E = TypeVar("E", bound="Entry")
 Keys = Callable[[str, str], "Secret | None"]
-"""Resolves a reference, for the field of that name, to a secret; None where a plan goes on without it."""
+"""Returns the secret of a reference for the field of that name; None if the plan goes on without it."""
 
 
 def no_keys(reference: str, name: str) -> Secret | None:
-    """Resolve nothing: for a plan that needs no key to be seen."""
+    """Return no secret: for a plan that can be shown without keys."""
     del reference, name
     return None
 
 
 @dataclass(frozen=True)
 class Entries:
-    """What goes to one machine."""
+    """The entries for one machine."""
 
     entries: tuple[tuple[str, Entry], ...]
-    """Each with its name; one that stands alone has its section's."""
+    """Each entry with its name; an entry that is not in a collection has the name of its section."""
 
     def all(self, kind: type[E]) -> dict[str, E]:
-        """Return the entries of one section by name."""
+        """Return the entries of one section, by name."""
         found = ((name, entry) for name, entry in self.entries if entry.section == kind.section)
         return {name: entry for name, entry in found if isinstance(entry, kind)}
 
     def one(self, kind: type[E]) -> E | None:
-        """Return an entry that stands alone, if it is there."""
+        """Return the entry of a section that holds only one; None if there is none."""
         return self.all(kind).get(kind.section)
 
 
@@ -52,28 +52,28 @@ class MacView(Entries):
     entry: MacEntry
     """How to reach it."""
     clients: bool = False
-    """Whether the spec sets up laptops that reach it."""
+    """Whether the spec sets up laptops that reach this Mac."""
     chosen: frozenset[str] = frozenset()
-    """The sections of which it names what it gets."""
+    """The sections of which the Mac lists the entries that it gets."""
 
 
 @dataclass(frozen=True)
 class Scope(Entries):
-    """One Mac, or the laptop, while its entries are expanded."""
+    """The Mac, or the laptop, whose entries are being expanded."""
 
     facts: Facts
     key: Keys
     macs: tuple[MacView, ...] = ()
-    """The Mac itself; for the laptop all of them."""
+    """The Mac itself; for the laptop, all Macs."""
     closed: frozenset[str] = frozenset()
-    """Places in the spec to which the gateway does not lead now."""
+    """The places in the spec to which the gateway does not lead at the moment."""
     later: frozenset[str] = frozenset()
-    """The ids of what need not be there at the end of a run: it waits for what goes on in the background."""
+    """The ids of resources that may be missing at the end of a run, since they wait for work in the background."""
     known: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What was worked out of all entries already."""
+    """Results that ``once`` has worked out, by name."""
 
     def once(self, name: str, work_out: Callable[[], T]) -> T:
-        """Return what is worked out of all entries, and is asked for by each of them."""
+        """Return a result that is worked out from all entries; it is computed once and kept under ``name``."""
         if name not in self.known:
             self.known[name] = work_out()
         found: T = self.known[name]

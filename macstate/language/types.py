@@ -1,4 +1,4 @@
-"""The words a spec is made of: what may be typed, and what to type instead."""
+"""The types of the spec's values: what may be typed, and what to type instead of an invalid value."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from macstate.language import meant
 
 MINUTES = r"^(never|\d+[mh])$"
-"""How idle minutes are typed, where not as a number."""
+"""How idle minutes are typed, if not as a number."""
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONGEST_NAME = 63
 LONGEST_PATH = 255
-"""Characters; a word of nginx' configuration ends at 4,096 bytes."""
+"""Most characters of a path in a URL; a word of nginx' configuration ends at 4,096 bytes."""
 LONGEST_FILE, LONGEST_PART = 1023, 255
-"""Bytes of a path on the Mac and of a name in it (limits.h: PATH_MAX, NAME_MAX)."""
+"""Most bytes of a path on the Mac and of a name in it (limits.h: PATH_MAX, NAME_MAX)."""
 LONGEST_HOST = 253
-"""Characters of a DNS name."""
+"""Most characters of a DNS name."""
 SIZES = {"KB": 1000, "MB": 1000**2, "GB": 1000**3}
 YEAR = 366 * 24 * 3600
 
 
 def shown(value: object) -> str:
-    """Write a value as it was typed, more or less."""
+    """Return a value roughly as it was typed."""
     return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def seconds(value: object) -> int:
-    """Read a duration.
+    """Return the seconds of a typed duration.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the value is not a duration, or longer than a year.
     """
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,9})([smh])", value)):
         count = int(match[1]) * UNITS[match[2]]
@@ -46,10 +46,10 @@ def seconds(value: object) -> int:
 
 
 def time_of_day(value: str, example: str, otherwise: str = "") -> str:
-    """Read a time of day; ``otherwise``: the one word that may stand there instead.
+    """Return a valid time of day; ``otherwise`` is a word that is accepted instead.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the value is neither.
     """
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value) and not (otherwise and value == otherwise):
         more, at = f", or `{otherwise}`" if otherwise else "", meant.time_of_day(value) or example
@@ -149,15 +149,15 @@ def _user(value: str) -> str:
 
 
 def short(kinds: Any) -> BeforeValidator:
-    """Tell the JSON Schema what may be typed for a value; what is short there, ``Entry.written_out`` makes long."""
+    """Return what tells the JSON Schema which short forms may be typed; ``Entry.written_out`` makes them long."""
     return BeforeValidator(lambda value: value, json_schema_input_type=kinds)
 
 
 def minutes(value: object) -> object:
-    """Read idle minutes: ``10``, ``10m``, ``2h``, or ``never``.
+    """Return the idle minutes of ``10``, ``10m``, ``2h`` or ``never`` (0); leave other types to pydantic.
 
     Raises:
-        ValueError: it is another duration, or not in minutes.
+        ValueError: the value is not a duration in whole minutes.
     """
     if isinstance(value, bool):  # True is 1
         raise ValueError(f"{str(value).lower()} is no number of minutes; type `{10 if value else 'never'}`")  # noqa: TRY004
@@ -176,7 +176,7 @@ def minutes(value: object) -> object:
 
 
 def _no_bool(value: object) -> object:
-    if isinstance(value, bool):  # Python's True is 1, also to a Literal
+    if isinstance(value, bool):  # to Python, and to a Literal, True is 1
         raise ValueError(f"{str(value).lower()} is not a whole number; type `{int(value)}`")  # noqa: TRY004
     return value
 
@@ -188,10 +188,10 @@ def _host(value: str) -> str:
 
 
 def _digits(value: object) -> object:
-    """Read a whole number as its digits: a program gets texts alone.
+    """Return a whole number as its digits, since a program reads texts only.
 
     Raises:
-        ValueError: it is true or false, of which each program has an idea of its own.
+        ValueError: the value is true or false, which programs spell in different ways.
     """
     if isinstance(value, bool):
         both = "`'1'` or `'true'`" if value else "`'0'` or `'false'`"
@@ -209,14 +209,14 @@ def _shell_name(value: str) -> str:
 Seconds = Annotated[int, BeforeValidator(seconds, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[smh]$")])]
 """A duration as typed (``30s``, ``5m``, ``2h``), in seconds."""
 Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+[KMG]B$")])]
-"""A size as typed (``500KB``, ``10MB``, ``1GB``), in bytes; as the Finder counts, by thousands."""
+"""A size as typed (``500KB``, ``10MB``, ``1GB``), in bytes; a KB is 1,000 bytes, as in the Finder."""
 Rate = Annotated[str, AfterValidator(_rate)]
-"""Requests for each second or minute."""
+"""Requests per second or minute."""
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
-"""A path to ask a server for, as it stands in a request, perhaps with a query."""
+"""A path to request from a server, encoded as in a request, perhaps with a query."""
 OpenPath = Annotated[str, AfterValidator(_open_path)]
-"""A path of a server, decoded: exact, or with ``/*`` at its end all below it. Upper and lower case differ."""
+"""A decoded path of a server: exact, or everything below it if it ends with ``/*``. Case matters."""
 Label = Annotated[str, AfterValidator(_label)]
 Name = Annotated[str, AfterValidator(_name)]
 Word = Annotated[str, AfterValidator(_word)]
@@ -224,7 +224,7 @@ User = Annotated[str, AfterValidator(_user)]
 Host = Annotated[str, AfterValidator(_host)]
 ShellName = Annotated[str, AfterValidator(_shell_name)]
 Variable = Annotated[Word, BeforeValidator(_digits, json_schema_input_type=Word | int)]
-"""What stands behind the name of an environment variable."""
+"""The value of an environment variable."""
 Days = Literal[
     "daily", "weekdays", "weekends", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
 ]
@@ -251,7 +251,7 @@ Warned = Literal[
     "no-urls",
     "own-variable",
 ]
-"""What a warning is called, and `accept` silences: of the spec, of the Mac, of what runs there, of the laptop."""
+"""The names of warnings, which `accept` silences: of the spec, the Mac, what runs there, and the laptop."""
 Accept = Annotated[tuple[Warned, ...], Strict(strict=False)]
 NoBool = BeforeValidator(_no_bool)
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -262,5 +262,5 @@ Minutes = Annotated[
     ),
     Field(ge=0, json_schema_extra={"x-unit": "minutes"}),
 ]
-"""Idle minutes; 0 and ``never`` are one."""
+"""Idle minutes; 0 and ``never`` mean the same."""
 Words = Annotated[tuple[Word, ...], Strict(strict=False)]

@@ -43,7 +43,7 @@ class Client(Declaration):
     """Tools that get a ready configuration: ``llm``, ``opencode``, ``continue``, ``open-webui``."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have our files looked at, and the person's own that take them in."""
+        """Yield our files for the probe to read, and the user's own files that include ours."""
         del name
         ours = [laptop.folder() / file for file in ("ssh_config", "shell.sh", "models.env")]
         theirs = [laptop.ssh_config(), *laptop.candidates(self.shells)]
@@ -51,13 +51,13 @@ class Client(Declaration):
         yield from ((kind, str(path)) for path in theirs for kind in ("line", "own"))
 
     def neighbours(self, scope: Scope) -> list[Neighbour]:
-        """Return the Macs, first the one that the variables without a name mean."""
+        """Return the Macs; the one that variables without a Mac's name mean comes first."""
         chief = self.mac or scope.macs[0].name
         macs = sorted(scope.macs, key=lambda mac: mac.name != chief)
         return [Neighbour(mac, scope.facts, self.via, self.key, mac.name == chief) for mac in macs]
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield our files, and the lines with which ssh and the shells read them."""
+        """Yield our files, and the lines through which ssh and the shells read them."""
         del name
         macs = self.neighbours(scope)
         ours = laptop.folder()
@@ -82,14 +82,14 @@ class Client(Declaration):
                 text = "".join(f"{mac.entry.hostname} {key}\n" for key in mac.host_keys)
                 yield self._file(mac.known_hosts, text, scope)
             elif mac.known_hosts and f"home_file/{_key(mac.known_hosts)}" in scope.facts.recorded:
-                yield self._file(mac.known_hosts, None, scope)  # nothing of the tailnet is seen now: it stays
+                yield self._file(mac.known_hosts, None, scope)  # the tailnet cannot be read now, so the file stays
 
     @staticmethod
     def _file(path: Path, text: str | None, scope: Scope) -> HomeFile:
         return HomeFile(key=_key(path), content=text, permissions=f"{scope.facts.uid} 600", source="spec")
 
     def warnings(self, scope: Scope) -> Iterator[tuple[Warned, str]]:
-        """Tell where something of the person's own has a name of ours: theirs stays, and wins."""
+        """Yield a warning for each name of ours that the user's own files already define, since theirs wins."""
         macs = self.neighbours(scope)
         for mac in macs:
             if mac.own_host:
@@ -124,7 +124,7 @@ class Clients(Entry):
 
     @classmethod
     def written_out(cls, name: str, value: Any) -> Any:
-        """Read true as the defaults, here and in `local`."""
+        """Return the long form; true, here and in `local`, means the defaults."""
         out = super().written_out(name, value)
         if isinstance(out, dict) and out.get("local", 0) in (True, None):
             return {**out, "local": {}}

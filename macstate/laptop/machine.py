@@ -1,4 +1,4 @@
-"""The laptop's own files: where they are, and what a person has written into them that is named like ours."""
+"""The laptop's files: where ours are, and what the user's own files define under the same names."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 from macstate.language.facts import Laptop
 
 LOGIN_FILES = (".bash_profile", ".bash_login", ".profile")
-"""What a login shell of bash reads: the first of them that exists, alone. macOS' Terminal opens such shells."""
+"""The files of a login shell of bash, which reads only the first that exists. macOS' Terminal opens such shells."""
 
 
 def home() -> Path:
-    """Return the home folder that HOME names: ours are written there, whoever we are."""
+    """Return the home folder that HOME names, whoever runs this; our files are written there."""
     return Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() is the same, and this says why
 
 
 def folder() -> Path:
-    """Return where our files lie."""
+    """Return the folder of our files."""
     return home() / ".config/macstate"
 
 
 def ssh_config() -> Path:
-    """Return what ssh reads."""
+    """Return the file that ssh reads."""
     return home() / ".ssh/config"
 
 
 def candidates(shells: Iterable[str]) -> Iterator[Path]:
-    """Yield every file that some shell could read."""
+    """Yield every file that one of the shells could read."""
     if "zsh" in shells:
         yield _zshrc()
     if "bash" in shells:
@@ -38,7 +38,7 @@ def candidates(shells: Iterable[str]) -> Iterator[Path]:
 
 
 def startup_files(shells: Iterable[str], laptop: Laptop) -> Iterator[Path]:
-    """Yield the files that the shells read here when a terminal opens."""
+    """Yield the files that the shells of this laptop read when a terminal opens."""
     if "zsh" in shells:
         yield _zshrc()
     if "bash" in shells and laptop.system == "Darwin":
@@ -53,7 +53,7 @@ def _zshrc() -> Path:
 
 
 def own_hosts(laptop: Laptop) -> dict[str, str]:
-    """Return the hosts of the person's own ssh configuration, and where each stands."""
+    """Return the hosts in the user's own ssh configuration, with file and line."""
     lines = (line.partition(":") for line in laptop.own.get(str(ssh_config()), "").splitlines())
     return {
         name.strip('"'): f"{ssh_config()}:{number}"
@@ -63,7 +63,7 @@ def own_hosts(laptop: Laptop) -> dict[str, str]:
 
 
 def own_words(laptop: Laptop, files: Iterable[Path]) -> dict[str, str]:
-    """Return the aliases and variables that a person sets in these files, and where: they win over ours."""
+    """Return the aliases and variables that the user sets in these files, with file and line; they win over ours."""
     found = {}
     for path in files:
         for line in laptop.own.get(str(path), "").splitlines():

@@ -1,4 +1,4 @@
-"""One Mac, as the laptop's files tell of it."""
+"""A Mac as the laptop's files describe it."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ class Neighbour:
 
     mac: MacView
     facts: Facts
-    """The laptop's."""
+    """The facts of the laptop."""
     via: str
-    """``tailnet`` or ``funnel``."""
+    """The URLs to use: ``tailnet`` or ``funnel``."""
     key: str | None
-    """Which of the gateway's keys; None: the first."""
+    """The name of the gateway's key to use; None: the first."""
     first: bool
-    """Whether the variables without its name mean this one."""
+    """Whether variables without a Mac's name mean this Mac."""
 
     @property
     def name(self) -> str:
-        """Its name in the spec, which is its alias."""
+        """The Mac's name in the spec, which is also its alias."""
         return self.mac.name
 
     @property
     def entry(self) -> MacEntry:
-        """How to reach it."""
+        """How to reach the Mac."""
         return self.mac.entry
 
     @property
     def host(self) -> str:
-        """Its DNS name in the tailnet; empty where neither the spec nor the tailnet tells it."""
+        """The Mac's DNS name in the tailnet; empty if neither the spec nor the tailnet tells it."""
         return tailnet_name(self.entry.hostname, self.facts.laptop.host_keys)
 
     @property
     def own_host(self) -> str:
-        """Say where the person's own ssh configuration has a host of this name; empty: nowhere."""
+        """File and line of a host of this name in the user's own ssh configuration; empty if there is none."""
         return laptop.own_hosts(self.facts.laptop).get(self.name, "")
 
     @property
     def screen(self) -> str:
-        """Return the command that opens its screen; empty where Screen Sharing is off."""
+        """The command that opens the Mac's screen; empty if Screen Sharing is off."""
         sharing = self.mac.one(ScreenSharingEntry)
         if sharing is not None and not sharing.enabled:
             return ""
@@ -65,23 +65,23 @@ class Neighbour:
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
-        """Return its endpoints that are reached from here."""
+        """The Mac's endpoints that this laptop can reach."""
         found = reaches(self.mac.all(Endpoint), self.mac.one(Gateway), self.host)
         return tuple(each for each in found if self.host and each.url(self.via))
 
     @property
     def variables(self) -> list[tuple[str, str]]:
-        """Return its variables; those of a further Mac carry its name."""
+        """The Mac's variables; those of any Mac but the first carry its name."""
         return list(variables(self.reaches, self.via, "" if self.first else self.name))
 
     @property
     def needs_key(self) -> bool:
-        """Whether any of its endpoints wants a key this way."""
+        """Whether any endpoint of the Mac needs a key over these URLs."""
         return any(each.needs_key(self.via) for each in self.reaches)
 
     @property
     def fetch(self) -> str:
-        """Return the shell command that prints its key; empty where none is wanted, or none has a name."""
+        """The shell command that prints the Mac's key; empty if none is needed, or if no key has that name."""
         gateway = self.mac.one(Gateway)
         keys = gateway.keys if gateway else {}
         name = self.key or min(keys, default="")
@@ -92,15 +92,15 @@ class Neighbour:
 
     @property
     def key_variable(self) -> str:
-        """Return the variable that its key belongs into."""
+        """The variable for the Mac's key."""
         return "OPENAI_API_KEY" if self.first else f"{self.name.upper().replace('-', '_')}_API_KEY"
 
     @property
     def known_hosts(self) -> Path | None:
-        """Say where its host keys are pinned; None where ssh keeps its own list."""
+        """The file that pins the Mac's host keys; None if ssh keeps its own list."""
         return laptop.folder() / f"known_hosts.{self.name}" if self.entry.login == "tailscale" else None
 
     @property
     def host_keys(self) -> tuple[str, ...]:
-        """Return its host keys, as the tailnet shows them; none where it cannot be seen from here."""
+        """The Mac's host keys from the tailnet; none if the tailnet does not show the Mac here."""
         return self.facts.laptop.host_keys.get(self.entry.hostname) or self.facts.laptop.host_keys.get(self.host, ())

@@ -1,4 +1,4 @@
-"""Tools that people use with such endpoints, each with the configuration that it reads."""
+"""Tools that people use with OpenAI-compatible endpoints, and the configuration that each reads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from macstate.laptop.neighbour import Neighbour
 
 Tool = Literal["llm", "opencode", "continue", "open-webui"]
 NO_KEY = "unused"
-"""What stands where a tool insists on a key and the server wants none."""
+"""The key for a tool that insists on one when the server needs none."""
 
 
 def file_of(tool: Tool) -> Path:
-    """Say where a tool's configuration lies: where it looks by itself, or where a variable sends it."""
+    """Return the file of a tool's configuration: where the tool looks by itself, or where a variable points it."""
     match tool:
         case "llm" if sys.platform == "darwin":
             return laptop.home() / "Library/Application Support/io.datasette.llm/extra-openai-models.yaml"
@@ -34,24 +34,24 @@ def file_of(tool: Tool) -> Path:
 
 
 def places(tools: Iterable[Tool]) -> Iterator[Path]:
-    """Yield the files of all tools."""
+    """Yield the configuration files of the tools."""
     yield from map(file_of, tools)
 
 
 def environment(tools: Iterable[Tool]) -> Iterator[tuple[str, str]]:
-    """Yield the variables with which tools find their configuration."""
+    """Yield the variables that point tools to their configuration."""
     if "opencode" in tools:
         yield "OPENCODE_CONFIG", str(file_of("opencode"))
 
 
 def files(tools: Iterable[Tool], macs: list[Neighbour]) -> Iterator[tuple[Path, str]]:
-    """Yield each tool's configuration."""
+    """Yield each tool's configuration file and its content."""
     for tool in tools:
         yield file_of(tool), CONTENTS[tool](macs)
 
 
 def _models(macs: list[Neighbour]) -> Iterator[tuple[Neighbour, str, str, str]]:
-    """Yield (Mac, base URL, identifier, what it is) of every model that speaks OpenAI's API."""
+    """Yield (Mac, base URL, identifier, description) for every model of an endpoint that speaks OpenAI's API."""
     for mac in macs:
         for reach in mac.reaches:
             for model, about in reach.models if reach.chats else ():
@@ -59,7 +59,7 @@ def _models(macs: list[Neighbour]) -> Iterator[tuple[Neighbour, str, str, str]]:
 
 
 def _llm(macs: list[Neighbour]) -> str:
-    # `api_key_name` makes llm ask for a key; it takes OPENAI_API_KEY then, or what `llm keys set NAME` keeps
+    # `api_key_name` makes llm ask for a key, which it takes from OPENAI_API_KEY or from `llm keys set NAME`
     found = [
         {
             "model_id": model,
@@ -105,7 +105,7 @@ def _open_webui(macs: list[Neighbour]) -> str:
     found = [(mac, reach) for mac in macs for reach in mac.reaches if reach.chats]
     bases = ";".join(reach.base(mac.via) for mac, reach in found)
     keys = ";".join(f"${mac.key_variable}" if reach.needs_key(mac.via) else NO_KEY for mac, reach in found)
-    # docker takes such a file as it is, and fills no variable in
+    # docker takes the values of such a file literally and expands no variable
     asked = f'# and the keys, in the same order: --env OPENAI_API_KEYS="{keys}"'
     last = asked if "$" in keys else f"OPENAI_API_KEYS={keys}"
     return f"# docker run --env-file this one\nOPENAI_API_BASE_URLS={bases}\n{last}\n"

@@ -1,1 +1,1 @@
-"""The rehearsal Mac: a folder that behaves like a Mac, to try a spec on before the real one is touched."""
+"""The rehearsal Mac: a folder that behaves like a Mac, to try a spec on before the real Mac is touched."""

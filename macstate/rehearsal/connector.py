@@ -1,4 +1,4 @@
-"""``@rehearsal/NAME``: pyinfra's commands run inside a simulated Mac instead of on a real one."""
+"""``@rehearsal/NAME``: run pyinfra's commands inside a simulated Mac instead of on a real one."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ ABSOLUTE = re.compile(r"^\s*(?=/)")
 
 
 def folder() -> Path:
-    """Say where rehearsals live: ``MACSTATE_REHEARSAL``, else the user's cache folder."""
+    """Return the folder of all rehearsals: ``MACSTATE_REHEARSAL``, otherwise one in the user's cache folder."""
     chosen = os.environ.get("MACSTATE_REHEARSAL")
     return Path(chosen).absolute() if chosen else user_cache_path("macstate") / "rehearsal"
 
 
 def programs(entries: Named) -> list[str]:
-    """List what the spec takes to be installed on a Mac."""
+    """Return the paths of the programs that the spec expects on a Mac."""
     found = []
     for _, entry in entries:
         found += [entry.executable] if isinstance(entry, Job) else []
@@ -48,28 +48,28 @@ def programs(entries: Named) -> list[str]:
 
 
 def ports(entries: Named) -> dict[str, int]:
-    """Say where the endpoints' jobs listen, for those whose command does not tell."""
+    """Return the ports of the endpoints' jobs by label, for jobs whose command does not tell the port."""
     return {entry.job_label(name): entry.port for name, entry in entries if isinstance(entry, Endpoint)}
 
 
 class RehearsalConnector(LocalConnector):
-    """One of the spec's Macs, played by a folder."""
+    """A Mac of the spec, simulated by a folder."""
 
     rehearsed = True
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Yield the host under the Mac's own name."""
+        """Yield the host under the Mac's name in the spec."""
         own, _ = terminal.named(name)
         yield own, {}, ["macs"]
 
     def connect(self) -> None:
-        """Make the Mac, if it is new; keep its tools and programs in step with macstate and the spec.
+        """Make the Mac if it is new; update its tools and programs to this macstate and the spec.
 
         Raises:
-            MacstateError: its folder cannot be written, or is damaged.
+            MacstateError: the Mac's folder cannot be written, or is damaged.
         """
-        self.key_folder = folder() / ".keys" / self.host.name  # a rehearsal leaves the laptop's own keys alone
+        self.key_folder = folder() / ".keys" / self.host.name  # a rehearsal does not touch the laptop's keys
         self.root = folder() / self.host.name
         try:
             self._begin()
@@ -94,7 +94,7 @@ class RehearsalConnector(LocalConnector):
         print_input: bool = False,
         **arguments: Any,
     ) -> tuple[bool, CommandOutput]:
-        """Run a command with the Mac's environment alone: nothing of the laptop's own PATH."""
+        """Run a command in the simulated Mac's environment alone, without the laptop's PATH."""
         variables = birth.environment(self.root)
         raw = ABSOLUTE.sub(shlex.quote(str(self.root.resolve())), command.get_raw_value(), count=1)
         words = [QuoteString(f"{name}={value}") for name, value in variables.items()]
@@ -105,7 +105,7 @@ class RehearsalConnector(LocalConnector):
         return super().run_shell_command(inside, print_output, print_input, **arguments)
 
     def put_file(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: files would land on the laptop."""
+        """Refuse, since the file would land on the laptop."""
         raise MacstateError("a rehearsal takes no files; write them with `exec -- '…'`")
 
     get_file = put_file

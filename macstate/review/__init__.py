@@ -1,4 +1,4 @@
-"""What a person looks at before anything is done: one Mac as it is, the plan for it, and what stands against that."""
+"""What a person looks at before a run: a Mac as it is, the plan for it, and the findings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from macstate.spec.declared import Declared, location, stale
 
 @dataclass(frozen=True)
 class Review:
-    """One Mac before a run."""
+    """One Mac before a run: as it was read, with its plan and the findings."""
 
     name: str
     declared: Declared
@@ -38,19 +38,19 @@ class Review:
     """SHA-256 of the spec's text."""
     options: Options = field(default_factory=Options)
     shared: frozenset[str] = frozenset()
-    """What a run about some entries alone changes for others too."""
+    """The ids of what a run for only some entries changes for other entries, too."""
     left: tuple[str, ...] = ()
-    """What a run about some entries alone leaves, though it is no longer in the spec."""
+    """The ids of what a run for only some entries leaves, although it is no longer in the spec."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to know, and does not stop a run."""
+        """The warnings, which do not stop a run."""
         seen = (f"{each.about}: {each.text}" for each in self.findings if each.level == "warning")
         return (*self.declared.warnings, *seen)
 
     @property
     def afterwards(self) -> Declared:
-        """What has to hold after the run: what waits for a pull may come in it or not."""
+        """What must be true after the run; a resource that waits for a pull may appear during the run, or not."""
         return replace(self.declared, later=frozenset(want.id for want in self.plan.stays if not want.managed))
 
     def text(self, *, steps: bool, width: int | None = None) -> Iterator[str]:
@@ -73,10 +73,10 @@ class Review:
         )
 
     def check(self, saved: Saved | None = None) -> None:
-        """Let the run through, or not. What only a part of it lacks stops that part, and is told at the end.
+        """Refuse a run that must not begin. A part that cannot be done stops only that part, and is told at the end.
 
         Raises:
-            MacstateError: it is not the saved one, it is dangerous and nobody has said that this is meant, or something
+            MacstateError: the plan is not the saved one, it has a danger whose override was not typed, or a key file
                 can neither be made nor left as it is.
         """
         if saved:
@@ -87,7 +87,7 @@ class Review:
             raise MacstateError(*against)
 
     def _against(self) -> Iterator[str]:
-        """Say why a key file can neither be made nor left as it was found."""
+        """Yield why a key file can neither be made nor left as it is."""
         for want in (*self.plan.stays, *(change.want for change in self.plan.changes)):
             have = self.actual.resources.get(want.id) if want else None
             if isinstance(want, KeyFile) and (why := want.against(have if isinstance(have, KeyFile) else None)):
@@ -95,7 +95,7 @@ class Review:
 
     @property
     def refusals(self) -> list[str]:
-        """Why a run is not let through."""
+        """Why the run is refused; empty if it is not."""
         try:
             self.check()
         except MacstateError as error:
@@ -106,14 +106,14 @@ class Review:
         """End a run that has nothing more to change.
 
         Raises:
-            MacstateError: something is left.
+            MacstateError: something is left that cannot be done now.
         """
         if left := report.left(self.plan):
             raise MacstateError(*(f"left: {line}" for line in left))
 
 
 def planned(declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = False) -> tuple[Plan, tuple[Finding, ...]]:
-    """Plan for what the run is about, without what this Mac lacks something for; give what was looked at, too.
+    """Return the plan for the entries of this run, without what cannot be done on this Mac now, and the findings.
 
     Raises:
         MacstateError: two entries of the spec make the same thing.
@@ -123,7 +123,7 @@ def planned(declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = Fal
     without = dict(_unsure(desired, actual, lacking))
     errors: dict[str, str] = {}
     entries = {location(*entry): entry for entry in declared.entries}
-    while True:  # what is left may be in the way of more
+    while True:  # what is left may make more impossible
         todo = plan(desired, actual, about, adopt=adopt, without=without)
         findings = tuple(preflight.findings(declared, actual, todo))
         fresh = {each.about for each in findings if each.level == "error"}.difference(errors)
@@ -148,7 +148,7 @@ def planned(declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = Fal
 
 
 def _unsure(desired: Mapping[str, Resource], actual: Actual, lacking: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (id, why) of what may be of an entry that cannot be expanded: it looks like what has left the spec."""
+    """Yield (id, why) of what may belong to an entry that cannot be expanded; it looks as if it had left the spec."""
     why = next(iter(lacking.values()), "")
     if why:
         yield from ((each, why) for want in desired.values() for each in want.needs if each not in desired)
@@ -157,7 +157,7 @@ def _unsure(desired: Mapping[str, Resource], actual: Actual, lacking: Mapping[st
 
 
 def _in_force(name: str, entry: Declaration, actual: Actual) -> bool:
-    """Say whether an endpoint's own job, as it was found, has the port that the gateway leads to."""
+    """Return whether an endpoint's actual job, and nobody else, has the port to which the gateway leads."""
     if not isinstance(entry, Endpoint):
         return True
     job = actual.resources.get(f"launchd/system/{entry.job_label(name)}")
@@ -167,10 +167,10 @@ def _in_force(name: str, entry: Declaration, actual: Actual) -> bool:
 
 
 def review(name: str, declared: Declared, actual: Actual, keys: Keys, *, adopt: bool = False) -> Review:
-    """Plan for a Mac as it was found; with ``adopt``, what is as wished is recorded as ours.
+    """Return the review of an actual Mac; with ``adopt``, objects that match the spec are recorded as macstate's.
 
     Raises:
-        MacstateError: what is wished cannot be said of this Mac.
+        MacstateError: two entries make the same thing, or a run for only some entries would change others, too.
     """
     todo, findings = planned(declared, actual, keys, adopt=adopt)
     seen = Review(name, declared, actual, keys, todo, findings)

@@ -1,4 +1,4 @@
-"""Is this plan dangerous? Then it is refused, in a line that names the override for this one danger."""
+"""Refuse a dangerous plan, with a line for each danger that names its override."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from macstate.errors import MacstateError
 from macstate.gateway.changes import gone_off, unlocked
 from macstate.kernel.change import Plan
 from macstate.kinds import KINDS
+from macstate.kinds.launchd import Launchd
 from macstate.language.facts import Node
 
 OVERRIDES = {
@@ -20,20 +21,20 @@ OVERRIDES = {
     "adopt": "it is as the spec wishes, and would go with its entry from now on",
     **{name: why for kind in KINDS for name, why in kind.overrides.items()},
 }
-"""What a run is refused for, and why; those of a kind's own stand with the kind."""
+"""Each override, and why a run is refused without it; those of a kind stand with the kind."""
 SHARE, FEW = 1 / 3, 10
-"""More than this of all objects going at once is nobody's everyday change; of fewer than that, one is a large share."""
+"""A run that removes more than this share of all objects is no everyday change; of fewer than ``FEW``, one is many."""
 
 
 def named(allow: str) -> set[str]:
-    """Return the overrides that were typed, with commas between."""
+    """Return the overrides of a text that separates them by commas."""
     return {name.strip() for name in allow.split(",")} - {""}
 
 
 def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield (override, what it is about) of everything that nobody should do by accident.
+    """Yield (override, what it is about) for each danger of a plan.
 
-    ``serves``: whether the spec still has an endpoint for this Mac.
+    ``serves`` is whether the spec still has an endpoint for this Mac.
     """
     if node.userspace:
         yield "userspace", "tailscale"
@@ -48,7 +49,7 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
     removed = Counter(each.kind.kind for each in ours if not each.kind.laptop and each.id not in off)
     renamed = Counter(each.kind.kind for each in plan.changes if each.action == "create")
     gone = (removed - renamed).total()
-    last = not serves and (removed - renamed)["launchd"] > 0
+    last = not serves and (removed - renamed)[Launchd.kind] > 0
     if (plan.owned >= FEW and gone > plan.owned * SHARE) or last:
         count = sum(each.action == "remove" and not each.foreign for each in plan.changes)  # as the plan counts
         why = "with this Mac's last endpoint" if last else "more than a third of what macstate has made on this Mac"
@@ -56,10 +57,10 @@ def dangers(plan: Plan, node: Node, *, serves: bool = True) -> Iterator[tuple[st
 
 
 def check(plan: Plan, node: Node, allow: str, *, serves: bool = True) -> None:
-    """Let a plan through, or not.
+    """Refuse a plan with a danger that is not allowed.
 
     Raises:
-        MacstateError: it holds a danger that ``allow`` (names with commas between) does not name.
+        MacstateError: ``allow`` (overrides, separated by commas) lacks the override of a danger, or has an unknown one.
     """
     allowed = named(allow)
     if unknown := sorted(allowed - set(OVERRIDES)):

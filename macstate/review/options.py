@@ -1,4 +1,4 @@
-"""What macstate takes from pyinfra's ``--data KEY=VALUE``."""
+"""The options that macstate takes from pyinfra's ``--data KEY=VALUE``."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Options:
     """The options of one run."""
 
     allow: str = ""
-    """The dangers that are meant, with commas between."""
+    """The overrides, separated by commas."""
     only: tuple[str, ...] = ()
-    """The entries that the run is about; empty: all."""
+    """The entries that the run is about; empty means all."""
     lock_wait: int = LOCK_WAIT
     """Seconds to wait for a run that holds the lock."""
 
     @classmethod
     def read(cls, data: Mapping[str, object]) -> Self:
-        """Read them from what was typed; a word that is like none of ours is pyinfra's, or an inventory's own.
+        """Return the options that were typed; a key unlike all of ours is pyinfra's, or an inventory's own.
 
         Raises:
-            MacstateError: a word is misspelt, or a value is none.
+            MacstateError: a key is misspelt, or a value is invalid.
         """
         known = [field.name for field in fields(cls)]
         for word in data:

@@ -1,4 +1,4 @@
-"""A plan as JSON, for scripts and for later; macstate/plan.schema.json says what it looks like."""
+"""A plan as JSON, for scripts and for saved plans; macstate/plan.schema.json is its schema."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ HIDDEN = "(secret)"
 
 
 def as_json(plans: Mapping[str, Plan], spec: str, only: tuple[str, ...] = ()) -> str:
-    """Return the plans of all Macs as one document; ``spec`` is the digest of what they were made from."""
+    """Return the plans of all Macs as one document; ``spec`` is the SHA-256 of the spec's text."""
     hosts = {name: host(plan) for name, plan in sorted(plans.items())}
     about = {"only": list(only)} if only else {}
     return summed({"format_version": FORMAT_VERSION, "spec": spec, **about, "hosts": hosts})
 
 
 def summed(document: Mapping[str, Any]) -> str:
-    """Print a document with its checksum, by which an edit of it is noticed."""
+    """Return a document as JSON with its checksum, which shows whether it was edited."""
     rest = {key: value for key, value in document.items() if key != "checksum"}
     checksum = hashlib.sha256(json.dumps(rest).encode()).hexdigest()
     return json.dumps({**rest, "checksum": checksum}, indent=2)
 
 
 def host(plan: Plan) -> dict[str, Any]:
-    """Return one Mac's part."""
+    """Return one Mac's part of the document."""
     changes = [
         {
             "id": change.id,
@@ -43,7 +43,7 @@ def host(plan: Plan) -> dict[str, Any]:
         for change in batch.changes
     ]
     lines = [step.line for batch in plan.batches if not _secret(batch.changes) for step in batch.steps]
-    # of Serve, the lines hold the document or its ETag
+    # the lines for Serve hold the document or its ETag
     text = json.dumps([changes, lines], sort_keys=True)
     return {
         "changes": changes,
@@ -62,7 +62,7 @@ def _secret(changes: Iterable[Change]) -> bool:
 
 
 def _fields(resource: Resource | None) -> dict[str, Any] | None:
-    """Return what is known; of a secret the same with and without the key, which may be made only when it is needed."""
+    """Return a resource's managed fields; a secret is hidden, whether or not its key has been made yet."""
     if resource is None:
         return None
     return {**resource.managed, **dict.fromkeys(resource.sensitive, HIDDEN)}

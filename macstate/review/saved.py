@@ -1,4 +1,4 @@
-"""A plan that was saved (``MACSTATE_PLAN``): what it shows is what runs, or nothing does."""
+"""A saved plan (``MACSTATE_PLAN``): either exactly what it shows runs, or nothing."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from macstate.review import plan_json
 
 AGAIN = "make a new one (`macstate plan TARGET --out FILE`) and look at it"
 LARGEST = 8 * files.MEGABYTE
-"""Bytes; of 100 Macs with 10 endpoints each it has some 3 MB."""
+"""Most bytes of a saved plan; one for 100 Macs with 10 endpoints each has about 3 MB."""
 NAMED = 5
-"""How many of the things that moved are named."""
+"""Most resources that are named if their changes differ from the saved plan."""
 KNOWN = f"{plan_json.FORMAT_VERSION.partition('.')[0]}."
-"""How the format versions begin that this macstate understands."""
+"""The beginning of the format versions that this macstate understands."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A document of ``macstate plan --out``."""
+    """A plan written by ``macstate plan --out``."""
 
     file: str
     spec: str
     hosts: dict[str, Any]
     only: tuple[str, ...] = ()
-    """The entries that it is about; empty: all."""
+    """The entries that it is about; empty means all."""
 
     def check(self, name: str, plan: Plan, spec: str) -> None:
-        """Let a plan through that is the one that was saved.
+        """Refuse a plan that is not the saved one.
 
         Raises:
-            MacstateError: it is another one, since the Mac or the spec has moved, or the file was edited.
+            MacstateError: the plan differs, since the Mac or the spec has changed, or the file was edited.
         """
         if self.spec != spec:
             raise self._refused("the spec has changed since this plan was made")
@@ -57,10 +57,10 @@ class Saved:
 
 
 def saved() -> Saved | None:
-    """Read the plan that is to be carried out; None: whatever is left to do.
+    """Return the saved plan that is to be carried out; None if the run carries out whatever is to be done.
 
     Raises:
-        MacstateError: it cannot be read, or is none.
+        MacstateError: the file cannot be read, or is no saved plan.
     """
     file = os.environ.get("MACSTATE_PLAN")
     if not file:

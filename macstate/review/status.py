@@ -1,4 +1,4 @@
-"""How a Mac is, on screen: endpoints, routes, models on their way, sleep."""
+"""A Mac's status on screen: endpoints, routes, models on their way, sleep."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from macstate.review.report.styled import Styled
 from macstate.spec.declared import Declared
 
 Line = tuple[str, Styled, str]
-"""What it is about, its state, and more."""
+"""What the line is about, its state, and details."""
 Row = tuple[str, str, str, str | None]
-"""The same before it is put in columns, and its colour."""
+"""The same before it is put in columns, and the colour."""
 WIDEST = 30
-"""Characters of the first column; what is longer stands over it."""
+"""Most characters of the first column; a longer text sticks out of it."""
 RUNNING = {"up", "starting", "wrong"}
 COLOURS = {
     "up": "green",
@@ -44,39 +44,39 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Status:
-    """One Mac."""
+    """The status of one Mac."""
 
     declared: Declared
     actual: Actual
     plan: Plan
     in_tailnet: bool
-    """Whether routes can be asked from here."""
+    """Whether this laptop can ask the routes."""
 
     @property
     def healths(self) -> list[Health]:
-        """How each endpoint is."""
+        """The health of each endpoint."""
         return healths(self.declared, self.actual)
 
     @property
     def pulls(self) -> dict[str, Pull]:
-        """What is on its way, by model."""
+        """The pulls that go on, by model."""
         models = (have for have in self.actual.resources.values() if isinstance(have, Model))
         return {have.key: have.pull for have in models if have.pull and have.pull.going_on}
 
     @property
     def failures(self) -> dict[str, str]:
-        """Why a model is not here, by model."""
+        """Why a model is not here, by its key."""
         wanted = (self.actual.resources.get(change.id) for change in self.plan.changes)
         return {have.key: have.last_failure for have in wanted if isinstance(have, Model) and have.last_failure}
 
     @cached_property
     def routes(self) -> list[RouteHealth]:
-        """What the routes answer, asked once; where they cannot be asked from here, which there are."""
+        """The routes with their answers, asked only once; if this laptop cannot ask them, without answers."""
         return reached(self.declared, self.actual) if self.in_tailnet else known(self.declared, self.actual)
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is something to wait for."""
+        """Whether a pull or a start goes on."""
         return bool(self.pulls) or any(each.state == "starting" for each in self.healths)
 
     @property
@@ -136,7 +136,7 @@ class Status:
             yield "spec", "matches", "", "green"
 
     def lines(self) -> Iterator[Line]:
-        """Yield a line for each thing, in columns as wide as what stands in them."""
+        """Yield a line for each row, in columns that are as wide as their texts."""
         rows = [(printable(about), state, text, colour) for about, state, text, colour in self._rows()]
         first = max((len(about) for about, *_ in rows if len(about) <= WIDEST), default=0)
         second = max((len(state) for _, state, *_ in rows), default=0)
@@ -155,11 +155,11 @@ def _route(route: RouteHealth) -> Row:
 
 
 class Screen:
-    """Bars that move, on a terminal; elsewhere nothing."""
+    """Progress bars of the pulls, on a terminal; elsewhere nothing."""
 
     def __enter__(self) -> Self:
         """Begin without bars."""
-        from rich.progress import (  # noqa: PLC0415 - slow to load, and for those who wait only
+        from rich.progress import (  # noqa: PLC0415 - slow to load, and needed only to wait
             BarColumn,
             DownloadColumn,
             Progress,
@@ -177,7 +177,7 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self.progress.console.is_terminal:
             self.progress.stop()
 

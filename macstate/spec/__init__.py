@@ -1,4 +1,4 @@
-"""The spec: from YAML to wishes, with every mistake at once, each with file, line and column."""
+"""The spec: from YAML to declared entries, with all mistakes at once, each with file, line and column."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from macstate.spec.model import ENTRIES, Mac, Root, view
 
 DEFAULT = "group_data/macs.yml"
 LARGEST = 500_000
-"""Bytes; nobody's spec is a tenth of that."""
+"""Most bytes of a spec; a real one has less than a tenth of that."""
 MOST = 100
-"""Mistakes that are told; a file with more is none that somebody mends line by line."""
+"""Most mistakes that are reported; nobody fixes more line by line."""
 
 
-KINDS = {entry.section: entry for entry in ENTRIES}
-"""What each section is made of."""
+SECTIONS = {entry.section: entry for entry in ENTRIES}
+"""The model of each section's entries."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Spec:
     file: str
     root: Root
     doubts: tuple[check.Doubt, ...] = ()
-    """What a person may mean, and mostly does not."""
+    """Doubtful places: allowed, but mostly not meant."""
     text: str = ""
     chosen: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The sections of which a Mac names what it gets, by the Mac."""
+    """The sections of which a Mac lists the entries that it gets, by Mac."""
 
     @property
     def macs(self) -> Mapping[str, Mac]:
@@ -55,7 +55,7 @@ class Spec:
         return self.root.macs
 
     def for_host(self, name: str) -> Declared:
-        """Return what this Mac shall be: its own where it names its own, else everything.
+        """Return what the spec declares for a Mac: the Mac's own sections, otherwise the common ones.
 
         Raises:
             MacstateError: the spec has no such Mac.
@@ -71,7 +71,7 @@ class Spec:
         return Declared(whole, warnings, macs=(mac,), elsewhere=frozenset({"clients"}), accept=accept)
 
     def for_laptop(self) -> Declared:
-        """Return what this laptop shall have."""
+        """Return what the spec declares for this laptop."""
         macs = tuple(map(self._view, self.macs))
         own = (("clients", self.clients.local),) if self.clients else ()
         elsewhere = frozenset(location(*pair) for mac in macs for pair in _declared(mac))
@@ -81,28 +81,28 @@ class Spec:
         return replace(view(self.root, name), chosen=self.chosen.get(name, frozenset()))
 
     def _accepted(self, name: str = "") -> tuple[str, ...]:
-        """Return the names of the warnings that are not told of a Mac."""
+        """Return the names of the warnings that are accepted for a Mac."""
         own = self.macs[name].accept if name else ()
         return (*self.root.accept, *own)
 
     @property
     def warnings(self) -> tuple[Mistake, ...]:
-        """What is doubtful in it, of whatever Mac, and not accepted."""
+        """The doubtful places for all Macs, without the accepted ones."""
         told = (doubt.mistake for doubt in self.doubts if doubt.name not in self._accepted(doubt.mac))
         return tuple(dict.fromkeys(told))
 
     @property
     def clients(self) -> Clients | None:
-        """What the laptop's side shall be, if the spec says it."""
+        """What the spec declares for laptops; None if it declares nothing."""
         return self.root.clients
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its text."""
+        """The SHA-256 of the spec's text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def say(self, mistake: Mistake) -> str:
-        """Print one finding with its place."""
+        """Return one mistake as a line with its place."""
         return _said(self.file, mistake)
 
 
@@ -115,30 +115,30 @@ def _declared(mac: MacView) -> Iterator[tuple[str, Declaration]]:
 
 
 def _guide(mac: MacView) -> Iterator[tuple[str, Declaration]]:
-    """Yield the guide, which is in the gateway's place in the spec."""
+    """Yield the guide, which has the gateway's place in the spec."""
     if mac.one(Gateway):
         yield Gateway.section, GuideEntry()
 
 
 def path() -> Path:
-    """Say which file is the spec: ``MACSTATE_SPEC``, else ``group_data/macs.yml`` here."""
+    """Return the path of the spec: ``MACSTATE_SPEC``, otherwise ``group_data/macs.yml`` here."""
     return Path(os.environ.get("MACSTATE_SPEC") or DEFAULT)
 
 
 def load() -> Spec:
-    """Read the spec, once a run.
+    """Return the spec, which is read once a run.
 
     Raises:
-        MacstateError: it cannot be read, or has mistakes: one line each.
+        MacstateError: the file cannot be read, or has mistakes: one line each.
     """
     return _load(path())
 
 
 def contents(file: Path) -> str:
-    """Read a spec's file.
+    """Return the text of a spec's file.
 
     Raises:
-        MacstateError: it is none.
+        MacstateError: the file cannot be read, or is not UTF-8.
     """
     try:
         return files.read(file, LARGEST).decode()
@@ -154,10 +154,10 @@ def _load(file: Path) -> Spec:
 
 
 def parse(text: str, file: str) -> Spec:
-    """Read a spec's text.
+    """Return the spec of a text.
 
     Raises:
-        MacstateError: it has mistakes.
+        MacstateError: the text has mistakes.
     """
     document, root = read(text), None
     if not isinstance(document.data, dict):
@@ -165,7 +165,7 @@ def parse(text: str, file: str) -> Spec:
         said = f"the spec {what}; begin with `macs: {{mini: {{hostname: mini, user: me}}}}`"
         laid = overlay.Layers(mistakes=document.mistakes or [Mistake(1, 1, said)])
     else:
-        laid = overlay.layers(document, KINDS, {"clients": Clients})
+        laid = overlay.layers(document, SECTIONS, {"clients": Clients})
         try:
             root = Root.model_validate_json(json.dumps(laid.data, default=str))
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What one Mac shall be, before its facts are known."""
+"""What the spec declares for one machine, before the machine's facts are known."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from macstate.language.scope import Entries, Keys, MacView, Scope, no_keys
 
 @dataclass(frozen=True)
 class Declared(Entries):
-    """What one Mac shall be, before its facts are known."""
+    """The declared entries of one machine, before its facts are known."""
 
     entries: tuple[tuple[str, Declaration], ...] = ()
     warnings: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
-    """The entries that a run is about, by their place in the spec; empty: all."""
+    """The places in the spec of the entries that a run is limited to; empty: all."""
     macs: tuple[MacView, ...] = ()
-    """The Mac itself; for the laptop all of them."""
+    """The Mac itself; for the laptop, all Macs."""
     laptop: bool = False
-    """Whether this is the laptop's side."""
+    """Whether the machine is this laptop."""
     elsewhere: frozenset[str] = frozenset()
-    """Places in the spec that are about another machine."""
+    """Places in the spec that belong to another machine."""
     accept: tuple[str, ...] = ()
-    """The warnings that are none here, by their names."""
+    """The names of the accepted warnings."""
     closed: frozenset[str] = frozenset()
-    """Places in the spec to which the gateway does not lead now."""
+    """Places in the spec to which the gateway does not lead at the moment."""
     later: frozenset[str] = frozenset()
-    """The ids of what waits for something that goes on in the background."""
+    """The ids of resources that wait for work in the background."""
 
     def narrowed(self, only: Iterable[str]) -> Declared:
-        """Keep to some entries and what they need.
+        """Return this, limited to some entries and what they need.
 
         Raises:
-            MacstateError: one of them is not in the spec.
+            MacstateError: the spec does not have one of the entries.
         """
         places = {location(name, entry) for name, entry in self.entries} | self.elsewhere
         for each in (wanted := tuple(only)):
@@ -55,7 +55,10 @@ class Declared(Entries):
         return replace(self, only=wanted)
 
     def about(self, desired: Mapping[str, Resource], actual: Actual, key: Keys = no_keys) -> frozenset[str] | None:
-        """Return the ids that the run is about, with what its entries have left behind where that shows; None: all."""
+        """Return the ids that the run is about; None: all.
+
+        They include what the chosen entries have left behind, as far as that can be seen.
+        """
         if not self.only:
             return None
         places = (*self.only, *self.needed)
@@ -65,34 +68,34 @@ class Declared(Entries):
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """What the chosen entries need, and others share."""
+        """The places of entries that the chosen ones need and others share."""
         needs = any(each.startswith("endpoints.") for each in self.only) and "gateway" not in self.only
         return ("gateway",) if needs else ()
 
     def ids(self, places: Iterable[str], facts: Facts, key: Keys = no_keys) -> frozenset[str]:
-        """Return the ids of some entries."""
+        """Return the ids of the resources of some entries."""
         scope = self.scope(facts, key)
         found: set[str] = set()
         for name, entry in self.entries:
             if location(name, entry) in places:
-                with suppress(MacstateError):  # what the Mac lacks is told where all of them are expanded
+                with suppress(MacstateError):  # what the Mac lacks is reported when all entries are expanded
                     found.update(resource.id for resource in entry.expand(name, scope))
         return frozenset(found)
 
     def scope(self, facts: Facts, key: Keys = no_keys) -> Scope:
-        """Return what the entries are expanded with."""
+        """Return the scope to expand the entries with."""
         return Scope(self.entries, facts, key, self.macs, self.closed, self.later)
 
     @property
     def lists(self) -> tuple[tuple[str, str], ...]:
-        """What the probe is to look at."""
+        """What the probe shall read, as (kind, value)."""
         return tuple(pair for name, entry in self.entries for pair in entry.lists(name))
 
     def expand(self, facts: Facts, key: Keys = no_keys) -> Mapping[str, Resource]:
         """Return the resources by id.
 
         Raises:
-            MacstateError: the Mac lacks what an entry stands on, or two entries make the same thing.
+            MacstateError: the Mac lacks something that an entry needs, or two entries make the same thing.
         """
         resources, lacking = self.expanded(facts, key)
         if lacking:
@@ -100,7 +103,7 @@ class Declared(Entries):
         return resources
 
     def expanded(self, facts: Facts, key: Keys = no_keys) -> tuple[Mapping[str, Resource], dict[str, str]]:
-        """Return the resources by id, and why there are no more: what the Mac lacks, by the entry's place in the spec.
+        """Return the resources by id, and what the Mac lacks for further ones, by the place of the entry in the spec.
 
         Raises:
             MacstateError: two entries make the same thing.
@@ -112,7 +115,7 @@ class Declared(Entries):
         for name, entry in self.entries:
             try:
                 for resource in entry.expand(name, scope):
-                    if resources.get(resource.id, resource) != resource:  # equal ones agree
+                    if resources.get(resource.id, resource) != resource:  # equal resources do not conflict
                         again = f"the second time by {entry.section}.{name}"
                         twice.append(f"{resource.id} is declared twice, {again}; keep one")
                     resources[resource.id] = resource
@@ -124,13 +127,13 @@ class Declared(Entries):
 
 
 def stale(desired: Mapping[str, Resource], actual: Actual) -> list[str]:
-    """Return the ids of what macstate has made and the spec no longer has."""
+    """Return the ids of what macstate has made and the spec no longer declares."""
     lines = actual.record.lines.items()
     return sorted(name for name, line in lines if line.state != SETTING and name not in desired)
 
 
 def made_for(name: str, entry: Declaration, identifier: str, actual: Actual) -> bool:
-    """Say whether something of ours was made for an entry, as far as its id or the port that it leads to shows that."""
+    """Return whether something of ours was made for an entry, as far as its id or its loopback port shows that."""
     have = actual.resources.get(identifier)
     if isinstance(have, Serve) or identifier.startswith(f"{Serve.kind}/"):
         port, https = have.loopback_port if isinstance(have, Serve) else None, re.match(r"serve/(\d+)/", identifier)
@@ -139,5 +142,5 @@ def made_for(name: str, entry: Declaration, identifier: str, actual: Actual) -> 
 
 
 def location(name: str, entry: Declaration) -> str:
-    """Say where an entry stands in the spec."""
+    """Return the place of an entry in the spec."""
     return f"{entry.section}.{name}" if entry.named else name

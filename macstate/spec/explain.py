@@ -1,4 +1,4 @@
-"""What a field of the spec means: read from its JSON Schema, which is made of the docstrings."""
+"""Explain a field of the spec from its JSON Schema, whose descriptions are the docstrings."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Told:
 
 
 class Schema:
-    """The spec's JSON Schema, to be walked."""
+    """The spec's JSON Schema, with ways to find a field in it."""
 
     def __init__(self) -> None:
         self.tree: Node = json.loads(schema())
 
     def at(self, path: str) -> Node:
-        """Return the node of a path like ``endpoints.ollama.port``; what a collection is keyed by can be anything.
+        """Return the node of a path such as ``endpoints.ollama.port``; a collection accepts any name.
 
         Raises:
             MacstateError: there is no such field.
@@ -72,7 +72,7 @@ class Schema:
         return node
 
     def plain(self, node: Node) -> Node:
-        """Follow a reference, and leave out that a field may be absent."""
+        """Return a node with its reference followed, and without the choice that the field is absent."""
         own = {key: value for key, value in node.items() if key not in {"$ref", "anyOf", "oneOf", "allOf"}}
         if "$ref" in node:
             return {**self.plain(self.tree["$defs"][node["$ref"].rpartition("/")[2]]), **own}
@@ -80,7 +80,7 @@ class Schema:
             choice for choice in (*node.get("anyOf", ()), *node.get("oneOf", ())) if choice.get("type") != "null"
         ]
         objects = [plain for choice in choices if "properties" in (plain := self.plain(choice))]
-        if objects or len(choices) == 1:  # a short form stands beside the long one
+        if objects or len(choices) == 1:  # there is a short form beside the long one
             whole = (objects or [self.plain(choices[0])])[-1]
             short = [choice for choice in choices if objects and "properties" not in self.plain(choice)]
             short = [*whole.get("x-short", ()), *short]
@@ -88,18 +88,18 @@ class Schema:
         return {**own, "anyOf": choices} if choices else node
 
     def entries(self, node: Node) -> Any:
-        """Return what each entry of a mapping is, also where a list may stand in its place."""
+        """Return the node of a mapping's entries, also if a list may stand in its place; None if there is none."""
         choices = (self.plain(choice) for choice in node.get("anyOf", ()))
         return next((each["additionalProperties"] for each in (node, *choices) if "additionalProperties" in each), None)
 
     def fields(self, path: str) -> list[str]:
-        """Return what can be typed behind a path, for completion."""
+        """Return the fields that can be typed behind a path, for completion."""
         node = self.at(path)
         return list(node.get("properties", {}))
 
 
 def _like(part: str, node: Node) -> bool:
-    """Say whether a word is a field, or meant for one."""
+    """Return whether a word is, or resembles, a field."""
     return bool(get_close_matches(part, node.get("properties", {}), n=1))
 
 
@@ -149,13 +149,13 @@ def explain(path: str) -> Iterator[str]:
 
 
 def _entry(tree: Schema, node: Node) -> Node:
-    """Return what each entry of a mapping is; nothing: it is none."""
+    """Return the node of a mapping's entries; empty if the node is not a mapping."""
     each = tree.entries(node)
     return tree.plain(each) if isinstance(each, dict) else {}
 
 
 def _about(tree: Schema, node: Node) -> str:
-    """Return what a field means; a mapping without words of its own means what its entries mean."""
+    """Return the description of a field; for a mapping without one, that of its entries."""
     return str(node.get("description") or _entry(tree, node).get("description", ""))
 
 

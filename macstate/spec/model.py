@@ -1,4 +1,4 @@
-"""The whole spec as one model, put together from what each kind and service brings."""
+"""The whole spec as one model, built from the entries of all kinds and services."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _whole(entry: Any) -> Any:
 
 
 def view(root: Root, name: str) -> MacView:
-    """Return one Mac with all that goes to it."""
+    """Return one Mac with all entries that it gets."""
     mac = root.macs[name]
     sections = ((entry, each) for entry in ENTRIES if (each := getattr(mac, entry.section)))
     pairs = (pair for entry, each in sections for pair in (each.items() if entry.named else [(entry.section, each)]))
@@ -47,7 +47,7 @@ def view(root: Root, name: str) -> MacView:
 
 
 def by_itself(root: Root, name: str = "") -> Root:
-    """Return the spec as if it were about one Mac; without a name: what the spec has and no Mac gets."""
+    """Return the spec reduced to one Mac; without a name, to the entries that no Mac gets."""
     if not name:
         return root.model_copy(update={"macs": {}})
     mac = root.macs[name]
@@ -98,7 +98,7 @@ else:
         **SECTIONS,
         accept=(
             Accept,
-            Field(default=(), description="Warnings that are not told, of no Mac, by the name at the end of each."),
+            Field(default=(), description="Warnings to silence for all Macs, by the name at the end of each."),
         ),
         clients=(_one(Clients) | None, Field(default=None, description="The laptop's side.")),
     )

@@ -1,4 +1,4 @@
-"""The layers of a spec: short forms written out, each Mac's own sections laid over the common ones, and completed."""
+"""Merge the layers of a spec: write short forms out, and lay each Mac's own sections over the common ones."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from macstate.language.document.mistakes import near
 from macstate.language.entry import Entry
 
 Kinds = Mapping[str, type[Entry]]
-"""What each section is made of."""
+"""The model of each section's entries."""
 
 
 @dataclass
 class Layers(Document):
-    """A spec in which every Mac has all that goes to it, at ``macs.NAME.SECTION``; beside them, what none of them gets.
+    """A spec in which each Mac has all its entries at ``macs.NAME.SECTION``; beside them, entries that no Mac gets.
 
-    What is wrong in it is told where it was written: in the Mac's own section, else in the common one.
+    A mistake is reported where it was written: in the Mac's own section, or in the common one.
     """
 
     chosen: dict[str, frozenset[str]] = field(default_factory=dict)
-    """The sections of which a Mac names what it gets, by the Mac."""
+    """The sections of which a Mac lists the entries that it gets, by Mac."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Return line and column of a value (or of its key), or of the nearest thing above it that was written."""
+        """Return line and column of a value (or of its key); if it was not written, those of the nearest parent."""
         for length in range(len(path), 0, -1):
             own, common = path[:length], path[2:length] if path[0] == "macs" else ()
             found = self.keys if key else self.places
@@ -38,11 +38,11 @@ class Layers(Document):
         return 1, 1
 
     def is_written(self, path: Path) -> bool:
-        """Say whether a value stands in the spec itself."""
+        """Return whether a value stands in the spec itself."""
         return path in self.places or (path[:1] == ("macs",) and path[2:] in self.places)
 
     def moved(self, before: Any, after: Any, path: Path) -> None:
-        """Remember the place of what stands elsewhere in the long form: the items of a list as keys."""
+        """Remember the places of values that move in the long form, such as items of a list that become keys."""
         if isinstance(after, dict) and isinstance(before, list):
             for index, item in enumerate(before):
                 spot = (*path, index)
@@ -58,7 +58,7 @@ class Layers(Document):
 
 
 def layers(document: Document, kinds: Kinds, alone: Kinds) -> Layers:
-    """Lay every Mac's own sections over the common ones; ``alone``: sections that no Mac has one of its own of."""
+    """Lay every Mac's own sections over the common ones; a Mac cannot have the sections of ``alone``."""
     laid = Layers(None, dict(document.places), dict(document.keys), list(document.mistakes), document.words)
     data: dict[str, Any] = dict(document.data)
     for section, kind in {**kinds, **alone}.items():
@@ -83,7 +83,7 @@ def _lists(mac: object) -> frozenset[str]:
 
 
 def _unused(kind: type[Entry], value: Any, given: list[Any]) -> Any:
-    """Return what no Mac gets of a common section: it is checked all the same."""
+    """Return the entries of a common section that no Mac gets; they are checked too."""
     if kind.named and isinstance(value, dict):
         names = {name for section in given if isinstance(section, dict) for name in section}
         return _completed(kind, {name: each for name, each in value.items() if name not in names})
@@ -91,14 +91,14 @@ def _unused(kind: type[Entry], value: Any, given: list[Any]) -> Any:
 
 
 def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Layers) -> Any:
-    """Return a Mac with all that goes to it."""
+    """Return a Mac with all sections that it gets."""
     if not isinstance(mac, dict):
         return mac
     whole = {field: value for field, value in mac.items() if field not in kinds}
     for section, kind in kinds.items():
         there, path = common.get(section), ("macs", name, section)
         if section not in mac:
-            found = there if isinstance(there, dict) else None  # what it is otherwise is told at its own place
+            found = there if isinstance(there, dict) else None  # other values are reported at their own place
         elif isinstance(mac[section], list) and kind.named:
             found = dict(_chosen(mac[section], there, path, laid))
         elif mac[section] is None:
@@ -118,7 +118,7 @@ def _mac(name: str, mac: Any, common: Mapping[str, Any], kinds: Kinds, laid: Lay
 
 
 def _chosen(names: list[Any], there: Any, path: Path, laid: Layers) -> Iterator[tuple[str, Any]]:
-    """Yield the entries that a list names."""
+    """Yield the common entries that a list names."""
     section = path[-1]
     for index, name in enumerate(names):
         if not isinstance(name, str):
@@ -137,7 +137,7 @@ def _instead(item: Any) -> str:
 
 
 def _nothing_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid: Layers) -> None:
-    """Tell of entries that are taken out, and are not there."""
+    """Report entries that a Mac takes out although they do not exist."""
     for name, value in own.items() if kind.named and isinstance(own, dict) else ():
         if value is None and (there is None or (isinstance(there, dict) and name not in there)):
             said = f"{name}: nothing stands behind it, and {path[-1]} has no such entry that it could take out; "
@@ -146,13 +146,13 @@ def _nothing_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, la
 
 
 def _names_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid: Layers) -> None:
-    """Tell of names that are taken out of a mapping and are not in it: a slip would leave, or add, one unseen.
+    """Report names that a Mac takes out of a mapping that lacks them: a slip would go unnoticed.
 
-    A field that the common side has not typed may be null: whether it can stand there at all, its model says.
+    A field that the common section leaves out may be null; its model decides whether it can stand there at all.
     """
     if not (isinstance(own, dict) and isinstance(there, dict)):
         return
-    field = path[4:] if kind.named else path[3:]  # behind macs, the Mac, the section, the entry
+    field = path[4:] if kind.named else path[3:]  # the path after macs, the Mac, the section and the entry
     free = bool(field) and model_of(kind, field) is None
     for name, value in own.items():
         if value is not None:
@@ -166,7 +166,7 @@ def _names_to_take_out(kind: type[Entry], own: Any, there: Any, path: Path, laid
 
 
 def _laid_over(common: Any, own: Any, typed: Any) -> Any:
-    """Lay one value over another; ``typed``: the upper one as it was typed, where null takes out."""
+    """Return ``own`` laid over ``common``; ``typed`` is ``own`` as it was typed, where null takes a name out."""
     if not (isinstance(common, dict) and isinstance(own, dict)):
         return own
     merged = dict(common)

@@ -13,7 +13,8 @@ HEAD = """\
 # Reference: every field of the YAML
 
 `macstate explain --reference` writes this page; `macstate explain FIELD` tells the same of one field. `NAME` stands for
-a name that you choose. What has no "it must be there" may be left out.
+a name that you choose. What has no "it must be there" may be left out. [Several Macs](several-macs.md) says how a Mac's
+own part is laid over the rest. A mistake in the YAML is told with file, line and column before any Mac is contacted.
 """
 
 

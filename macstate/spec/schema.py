@@ -17,10 +17,10 @@ from macstate.language.types import SIZES, UNITS
 from macstate.spec.model import ENTRIES, Root
 
 FORMS = {r"^\d+[smh]$": UNITS, r"^\d+[KMG]B$": SIZES}
-"""How durations and sizes are typed, and what their units stand for."""
+"""The units of durations and sizes, by the pattern of their typed form."""
 
 OVERLAY = "Own"
-"""Before the name of what is laid over another."""
+"""The prefix for the name of a definition that is laid over another one."""
 
 
 @cache
@@ -30,7 +30,7 @@ def schema() -> str:
     for model in models:
         describe(model)
     built = [model for model in models if model.__pydantic_complete__]
-    again: list[type[Entry]] = [*built, *built, Root]  # a model that holds another one is built anew after it
+    again: list[type[Entry]] = [*built, *built, Root]  # a model that contains another one is rebuilt after it
     for each in again:
         each.model_rebuild(force=True)
     tree = with_overlays(as_typed(Root.model_json_schema(mode="validation")))
@@ -44,7 +44,7 @@ def _models(model: type[Entry]) -> Iterator[type[Entry]]:
 
 
 def describe(model: type[Entry]) -> None:
-    """Put the docstrings into a model; pydantic could, but at every start, and that costs 0.1 s."""
+    """Add the docstrings to a model's fields; pydantic could, but at every start, and that costs 0.1 s."""
     for name, field in model.model_fields.items():
         texts = [text for parent in model.__mro__ if (text := docstrings(parent).get(name))]
         field.description = field.description or (texts[0] if texts else None)
@@ -54,7 +54,7 @@ def describe(model: type[Entry]) -> None:
 
 
 def as_typed(node: Any) -> Any:
-    """Return a tree whose defaults have the form in which they are typed: ``10m`` where the model holds 600."""
+    """Return a tree whose defaults have the typed form: ``10m`` where the model holds 600."""
     if isinstance(node, list):
         return [as_typed(each) for each in node]
     if not isinstance(node, dict):
@@ -67,9 +67,9 @@ def as_typed(node: Any) -> Any:
 
 
 def with_overlays(tree: dict[str, Any]) -> dict[str, Any]:
-    """Let a Mac's own sections be what is laid over the common ones: names, or entries of which nothing must be there.
+    """Return the tree with a Mac's own sections as overlays: a list of names, or entries without required fields.
 
-    What a null takes out may stand at each place.
+    Null, which takes something out, is allowed at each place.
     """
     defs: dict[str, Any] = tree["$defs"]
     mac = defs["Mac"]["properties"]
@@ -92,7 +92,7 @@ def with_overlays(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _optional(node: Any) -> Any:
-    """Return a node of which nothing must be there."""
+    """Return a node without required fields."""
     if isinstance(node, list):
         return [_optional(each) for each in node]
     if not isinstance(node, dict):
@@ -121,12 +121,12 @@ def _references(node: Any) -> list[str]:
 
 @cache
 def docstrings(cls: type) -> dict[str, str]:
-    """Read the string that follows each annotated field in a class' source."""
+    """Return the string that follows each annotated field in a class' source, by field."""
     if not cls.__module__.startswith("macstate.") or "__annotations__" not in vars(cls) or cls is Root:
         return {}
     try:
         body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-    except (OSError, TypeError):  # made by create_model: no source
+    except (OSError, TypeError):  # a class made by create_model has no source
         return {}
     pairs = pairwise(body.body) if isinstance(body, ast.ClassDef) else ()
     return {

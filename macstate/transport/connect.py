@@ -1,4 +1,4 @@
-"""How pyinfra reaches a Mac, and how one command gets there and back."""
+"""Run commands on a Mac through pyinfra's connectors, and read their replies."""
 
 from __future__ import annotations
 
@@ -35,34 +35,35 @@ from macstate.transport import hosts, terminal
 from macstate.transport.ssh import tailnet
 
 LOST = (OSError, SSHException, EOFError)
-"""How pyinfra's connectors say that the connection is gone, or that this laptop lacks something."""
+"""The errors of pyinfra's connectors for a lost connection, or for something that this laptop lacks."""
 LACKING = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.E2BIG),
     *(errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
 }
-"""What no connection ever ends with: a full disk, no more files or processes, a program that is not there."""
+"""Errors of this laptop, never of a connection: a full disk, no more files or processes, a missing program."""
 TIMEOUT = 300
-"""Seconds for one command: the slowest stop of a job, and the wait for another run's."""
+"""Seconds for one command: enough for the slowest stop of a job, and for waiting until another run ends."""
 ANSWER = "macstate: answer"
-"""What stands before and behind what a script prints."""
+"""The line before and behind the output of a script."""
 AGAIN = "run again: it goes on where it stopped"
 
 
 def say(line: str) -> None:
-    """Tell a person something beside the plan."""
+    """Print a line to standard error, beside the plan."""
     terminal.say(line, err=True)
 
 
 def key_folder(host: Host) -> Path:
-    """Say where this laptop keeps the keys that macstate has made for a Mac."""
+    """Return the folder where this laptop keeps the keys that macstate has made for a Mac."""
     return getattr(host.connector, "key_folder", None) or user_config_path("macstate") / "keys" / host.name
 
 
 def keys(host: Host, actual: Actual, *, dry: bool, anew: bool = False) -> Keys:
-    """Return what resolves this Mac's references to keys; a dry run makes none.
+    """Return the function that resolves this Mac's references to keys; in a dry run it makes none.
 
-    A key that the Mac's record knows is made a second time only ``anew``: it would lock out whoever has the first one.
+    If a generated key is in the Mac's record, a new one is made only with ``anew``, since it would lock out all who
+    have the old one.
     """
     folder = key_folder(host)
     known = known_sources(actual.facts.recorded)
@@ -83,10 +84,10 @@ def keys(host: Host, actual: Actual, *, dry: bool, anew: bool = False) -> Keys:
 
 
 def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
-    """Run one remote command.
+    """Run one remote command; return whether it succeeded, and its output.
 
     Raises:
-        MacstateError: the connection is gone, or this laptop lacks something.
+        MacstateError: the connection was lost, or this laptop lacks something.
     """
     command = StringCommand(*(QuoteString(word) for word in words))
     try:
@@ -103,30 +104,32 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
 
 
 def me(host: Host) -> str:
-    """Say who runs this, for the lock and the journal: user, machine, and who that is in the tailnet, if anybody."""
+    """Return who runs this, for the lock and the journal: user, machine, and the login in the tailnet, if any."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # neither a variable nor the system knows a name
+    except (KeyError, OSError):  # neither the environment nor the system knows a name
         user = str(os.getuid())
     login = getattr(host.connector, "tailnet_login", "")
     return oneline(f"{user}@{socket.gethostname()}{f' ({login})' if login else ''}")
 
 
 def reaches(host: Host) -> bool:
-    """Say whether this laptop is in the Mac's tailnet, so that its routes can be asked from here."""
+    """Return whether this laptop is in the Mac's tailnet, so that it can try the Mac's routes."""
     return bool(getattr(host.connector, "in_tailnet", False))
 
 
 def is_rehearsal(host: Host) -> bool:
-    """Say whether the Mac is a folder."""
+    """Return whether the Mac is a simulated one."""
     return bool(getattr(host.connector, "rehearsed", False))
 
 
 def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool = False) -> Actual:
-    """Probe the Mac: one remote command; with ``healths`` every endpoint is asked too, with ``usage`` what it does.
+    """Read the Mac with the probe, in one remote command.
+
+    With ``healths`` every endpoint is asked for its health, with ``usage`` also for its activity.
 
     Raises:
-        MacstateError: the connection is gone, or the answer is not whole.
+        MacstateError: the connection was lost, or the reply is cut off.
     """
     asked = health.lists(declared, usage=usage) if healths else ()
     lists, begun = (*declared.lists, *asked), time.time()
@@ -143,17 +146,17 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
 
 
 def run_script(host: Host, script: str, *arguments: str) -> list[str]:
-    """Run a short script on the Mac, and give the lines of its answer that are not empty.
+    """Run a short script on the Mac, and return the lines of its output that are not empty.
 
-    What a login script prints is none of it.
+    Output of the user's login scripts is left out.
 
     Raises:
-        MacstateError: the connection is gone, or the script has failed.
+        MacstateError: the connection was lost, or the script failed.
     """
     marked = f"echo; echo '{ANSWER}'; ( {script}\n) && printf '\\n%s\\n' '{ANSWER}'"
     ok, output = send(host, ("sh", "-c", marked, "sh", *arguments), [])
     lines = output.stdout_lines
-    if not (ok and lines.count(ANSWER) == 2):  # noqa: PLR2004 - before and behind
+    if not (ok and lines.count(ANSWER) == 2):  # noqa: PLR2004 - one before, one behind
         said = " ".join(output.stderr.split())[-300:] or "no answer"
         raise MacstateError(f"the Mac did not do what it was asked ({said}); run again")
     begin = lines.index(ANSWER)
@@ -161,12 +164,13 @@ def run_script(host: Host, script: str, *arguments: str) -> list[str]:
 
 
 def review(host: Host, *, dry: bool, saved: Saved | None = None, healths: bool = False) -> Review:
-    """Read a Mac with one remote command, and plan; a dry one makes no keys, and a saved one says what it is about.
+    """Read a Mac with one remote command, and plan its changes.
 
-    With ``healths`` every endpoint is asked for an answer too.
+    A ``dry`` review makes no keys. A ``saved`` plan says which entries it is for. With ``healths`` each endpoint is
+    asked for its health.
 
     Raises:
-        MacstateError: it cannot be read, what is wished cannot be said of it, or an option is none.
+        MacstateError: the Mac cannot be read, an entry cannot be expanded, or an option is invalid.
     """
     options = Options.read(host.inventory.get_override_data())
     if saved and options.only not in {(), saved.only}:

@@ -1,4 +1,4 @@
-"""Whom a run is about: the spec's Macs, and this laptop."""
+"""The hosts of a run: the spec's Macs, and this laptop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def macs() -> list[str]:
 
 
 def laptops() -> list[str]:
-    """Return this laptop, where the spec has clients, or something of ours is here from when it had."""
+    """Return this laptop if the spec has clients, or if its record still has files or lines from earlier ones."""
     recorded = Record.read({False: _record()}, {}).lines
     ours = any(name.partition("/")[0] in {HomeFile.kind, Line.kind} for name in recorded)
     return [LAPTOP] if spec.load().clients or ours else []
@@ -35,5 +35,5 @@ def _record() -> str:
 
 
 def declared(name: str) -> Declared:
-    """Return what the spec says of a host."""
+    """Return what the spec declares for a host."""
     return spec.load().for_laptop() if name == LAPTOP else spec.load().for_host(name)

@@ -26,24 +26,24 @@ from macstate.transport import connect, sudo, terminal
 
 DONE, FAILED, NOTICE, RECORD = (f"macstate: {word}: " for word in ("done", "failed", "notice", "record"))
 LAST = (99, 0, 0)
-"""verify's place: behind every change."""
+"""The place of ``verify`` in pyinfra's order: after every change."""
 PAUSES = (0.5, 1, 2, 4, 8)
-"""Seconds between looks: pmset and launchd take a moment until they show what they were told."""
+"""Seconds between readings: pmset and launchd show a change only after a moment."""
 
 
 @contextmanager
 def one_mac(state: State, host: Host) -> Iterator[None]:
-    """Keep one Mac's trouble to one line and to that Mac.
+    """Turn an error of one Mac into one line, and let the other Macs go on.
 
     Raises:
-        MacstateError: it was the last Mac.
+        MacstateError: no other Mac is left.
     """
     try:
         yield
     except MacstateError as error:
         said = error.on(host.name)
         state.failed_hosts.add(host)
-        state.active_hosts -= {host}  # fail_hosts() would ask on the terminal, and has a text of its own
+        state.active_hosts -= {host}  # fail_hosts() would ask on the terminal, and prints its own text
         if not state.active_hosts:
             raise said from None
         said.show()
@@ -51,7 +51,7 @@ def one_mac(state: State, host: Host) -> Iterator[None]:
 
 @contextmanager
 def row(host: Host, order: tuple[int, int, int], title: str) -> Iterator[None]:
-    """Yield pyinfra's table one row a change: pyinfra knows operations by call stack and loop position, not by name."""
+    """Give each change its row in the table: pyinfra knows operations by call stack and loop position, not by name."""
     host.loop_position.extend([*order, *title.encode()])
     try:
         yield
@@ -67,7 +67,7 @@ def apply(session: Session, batch: Batch) -> Generator[FunctionCommand, None, No
 
 @operation()
 def verify(session: Session, declared: Declared, keys: Keys) -> Generator[FunctionCommand, None, None]:
-    """Read the Mac again: nothing may be left to change."""
+    """Read the Mac again, and check that nothing is left to change."""
     yield FunctionCommand(_verify, (session, declared, keys), {})
 
 
@@ -77,7 +77,7 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
         if any(change.kind.sensitive for change in batch.changes):
             secrets.keep(connect.key_folder(host), connect.say)
         session.sums[batch.root] = sent(host, session, session.payload(batch, connect.me(host)), root=batch.root)
-        session.entry.done.extend(batch.titles)
+        session.line.done.extend(batch.titles)
     except MacstateError as error:
         session.failed.update(change.id for change in batch.changes)
         terminal.fail(host, report.title(batch), error)
@@ -86,10 +86,10 @@ def _apply(state: State, host: Host, session: Session, batch: Batch) -> bool:
 
 
 def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
-    """Have the lines of a session carried out, and give the record's new checksum.
+    """Have the Mac carry out a session's lines, and return the record's new checksum.
 
     Raises:
-        MacstateError: they were not, or nobody knows.
+        MacstateError: a line failed, or the connection was lost and the outcome is unknown.
     """
     words = ("sh", "-c", scripts.apply())
     ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
@@ -98,7 +98,7 @@ def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
 
 
 def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:
-    """Return the record's new checksum from the end marker; without it, the change is not known to be done."""
+    """Return the record's new checksum from the end marker; without the marker, the change may not be done."""
     for line in output.stdout_lines:
         if line.startswith(NOTICE):
             terminal.tell(host, line.removeprefix(NOTICE), logging.WARNING)
@@ -119,8 +119,8 @@ def _verify(state: State, host: Host, session: Session, declared: Declared, keys
         _check(host, session.failed, declared, keys)
     except MacstateError as error:
         terminal.fail(host, "verify", error)
-        said = " ".join(f"verify: {error}".split())  # one line, as all that the script is sent
-        with suppress(MacstateError):  # it is told on the terminal already
+        said = " ".join(f"verify: {error}".split())  # one line, as the script expects
+        with suppress(MacstateError):  # the terminal has shown it already
             sent(host, session, session.verdict(connect.me(host), said), root=session.root)
         return False
     return True
@@ -130,7 +130,7 @@ def _check(host: Host, failed: Collection[str], declared: Declared, keys: Keys) 
     for pause in (*PAUSES, 0):
         actual = connect.look(host, declared, healths=True)
         todo, _ = planned(declared, actual, keys)
-        waits = {change.id for change in todo.changes}.difference(failed)  # what has failed does not come by itself
+        waits = {change.id for change in todo.changes}.difference(failed)  # a failed change does not appear by itself
         ill = list(routes.ill(declared, actual, {*todo.left, *failed}, ask=connect.reaches(host) and not waits))
         if not (waits or ill):
             break

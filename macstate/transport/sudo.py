@@ -1,4 +1,4 @@
-"""How one remote command runs as root: with sudo, with or without a password."""
+"""Run a remote command as root: through sudo, with or without a password."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from macstate.kernel.session import Session
 from macstate.transport import connect, terminal
 
 QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo", "-H")
-"""sudo without its exit status: where pyinfra sees it fail for want of a password, it asks and runs again.
+"""sudo with its exit status hidden: if pyinfra sees sudo fail for lack of a password, it asks and runs again.
 
-``-H``: a Mac's sudo keeps HOME, in which programs of root's would find what their user has put there (``~/.curlrc``).
+``-H``: a Mac's sudo keeps HOME, so root's programs would read the user's own files there (``~/.curlrc``).
 """
 ROOT = "macstate: root"
-"""What the check of a password prints."""
+"""The line that the check of a password prints."""
 
 
 def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, CommandOutput]:
-    """Run one remote command as root: through sudo, with a password if it must be.
+    """Run one remote command as root, with a password if sudo needs one; return whether it succeeded, and its output.
 
     Raises:
-        MacstateError: the connection is gone, nobody can be asked, or the password is wrong.
+        MacstateError: the connection was lost, there is no terminal to ask on, or the password is wrong.
     """
     if session.actual.facts.sudo:
         return connect.send(host, (*QUIET, "-n", *words), stdin)
@@ -34,7 +34,7 @@ def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[st
 
 
 def _ask(host: Host, user: str) -> str:
-    """Ask once a Mac, on a terminal only, and check the answer before the first change."""
+    """Ask for the password, only on a terminal, and check it before the first change."""
     if not sys.stdin.isatty():
         raise MacstateError(
             "sudo on this Mac asks for a password, and there is no terminal to type it in; run this in a terminal"

@@ -1,6 +1,6 @@
-"""What the person typed: pyinfra's options; and the terminal: one that can be asked on, with colours or without.
+"""What the user typed (pyinfra's options), and the terminal: asking, printing, colours.
 
-Nothing else in macstate prints, but for an error that shows itself: whatever comes from a Mac is made printable here.
+Nothing else in macstate prints, except an error that shows itself; so text from a Mac is made printable here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ RESET = "\x1b[0m"
 
 
 def named(name: str | None) -> tuple[str, MacEntry]:
-    """Return the name and the spec's Mac behind ``@mac/NAME`` and ``@rehearsal/NAME``.
+    """Return the name and the spec's Mac of ``@mac/NAME`` or ``@rehearsal/NAME``.
 
     Raises:
-        MacstateError: nobody could answer a prompt, the spec has mistakes, or it has no such Mac.
+        MacstateError: a prompt could not be answered, the spec has mistakes, or it has no such Mac.
     """
     check_terminal()
     known = spec.load()
@@ -44,18 +44,18 @@ def named(name: str | None) -> tuple[str, MacEntry]:
 
 
 def is_dry() -> bool:
-    """Say whether pyinfra's own command was given --dry; a deploy runs in a greenlet, where click has no context."""
+    """Return whether pyinfra's command was given --dry; a deploy runs in a greenlet, where click has no context."""
     return "--dry" in sys.argv
 
 
 def check_terminal() -> None:
-    """Refuse a run whose prompt nobody could answer; pyinfra itself would end it in a traceback.
+    """Refuse a run whose prompt cannot be answered; pyinfra itself would end it with a traceback.
 
-    Where one Mac of several cannot be reached, pyinfra asks too: without a terminal the others are shown, and the run
-    ends with 1.
+    pyinfra also asks if one of several Macs cannot be reached. Without a terminal it does not: the run goes on with the
+    others and ends with 1.
 
     Raises:
-        MacstateError: a deploy without a terminal, and neither -y nor --dry.
+        MacstateError: a deploy has no terminal, and neither -y nor --dry was given.
     """
     plain()
     context = click.get_current_context(silent=True)
@@ -71,10 +71,10 @@ def check_terminal() -> None:
 
 
 def plain() -> None:
-    """Print no colours where ``NO_COLOR`` is set (no-color.org), which neither click nor pyinfra reads.
+    """Turn colours off if ``NO_COLOR`` is set (no-color.org), which neither click nor pyinfra reads.
 
-    click's own switch is in its context, and a greenlet has none: so what makes the colours is taken away too. And a
-    letter that the terminal's encoding lacks is escaped as everything else is.
+    click's own switch is in its context, which a greenlet does not have, so the functions that colour are replaced too.
+    A letter that the terminal's encoding lacks is escaped.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -90,30 +90,30 @@ def _unstyled(text: object, *_: object, **__: object) -> str:
 
 
 def say(*parts: str | Styled, err: bool = False) -> None:
-    """Print one line, whatever is in it; only what is styled here has a colour."""
+    """Print one line, made printable; only styled parts have colours."""
     click.echo("".join(printable(part) if isinstance(part, str) else str(part) for part in parts), err=err)
 
 
 def write(text: str, *, colours: bool = False, err: bool = False) -> None:
-    """Print lines as they stand: a document, a log; with ``colours`` their own pass, into a pipe too."""
+    """Print lines, made printable; with ``colours`` their own colours pass, even into a pipe."""
     shown = coloured(text) if colours else printable(text, LINES)
     click.echo(shown, nl=False, color=True if colours else None, err=err)
 
 
 def tell(host: Host, text: str, level: int = logging.INFO) -> None:
-    """Say something of a Mac in the middle of a run, as pyinfra does."""
+    """Log a line about a Mac in the middle of a run, in pyinfra's form."""
     logger.log(level, f"{host.print_prefix}{printable(text)}")
 
 
 def fail(host: Host, about: str, error: MacstateError) -> None:
-    """Say why something went wrong in the middle of a run."""
+    """Log an error about a Mac in the middle of a run."""
     for line in error.lines:
         tell(host, f"{about}: {line}", logging.ERROR)
 
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """Show on a terminal what is waited for, and for how long already."""
+    """Show on a terminal what the run waits for, and for how long so far."""
     from rich.console import Console  # noqa: PLC0415 - slow to load, and for those who wait only
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - the same
 
@@ -133,13 +133,13 @@ def ask(prompt: str) -> str:
 
 
 def show(seen: Review, *, several: bool, steps: bool) -> None:
-    """Print one Mac's plan at once, with the Mac's name in front where there are several."""
-    err = "--json" in sys.argv  # there, standard output is pyinfra's
+    """Print one Mac's plan, with the Mac's name before each line if there are several Macs."""
+    err = "--json" in sys.argv  # then standard output belongs to pyinfra
     prefix = f"[{seen.name}] " if several else ""
     stream = sys.stderr if err else sys.stdout
     width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
     for warning in seen.warnings:
         say(f"warning: {warning}", err=True)
     lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
-    sys.stderr.flush()  # pyinfra's spinner has left there what clears its line
+    sys.stderr.flush()  # first what pyinfra's spinner wrote to clear its line
     click.echo("\n".join(lines), err=err)

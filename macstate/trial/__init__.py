@@ -1,1 +1,1 @@
-"""A real chat with an endpoint from this laptop, through each of its doors, or the link in which that fails."""
+"""Hold a real chat with an endpoint from this laptop, through each of its doors, or name the link that fails."""

@@ -1,4 +1,4 @@
-"""One endpoint that is tried: what is asked through a door, and what came of it, in a line."""
+"""Try one endpoint: what to ask through a door, and the outcome as one line."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from macstate.trial.wire import LOST, TooLargeError, asked
 QUESTION = "Count from one to thirty, in words."
 CHAT = "/v1/chat/completions"
 CROOKED = "/%5c"
-"""A path that the gate refuses by itself, whatever is behind it (``gate.REFUSALS``)."""
+"""A path that the gate itself refuses, whatever stands behind it (``answers.REFUSALS``)."""
 SOON = 10
-"""Seconds for what is no chat."""
+"""Seconds to wait for a reply that is not a chat."""
 LISTED = 5
-"""Models that a line names."""
+"""Most models that a line names."""
 READ = 1_000_000
-"""Bytes of a list of models."""
+"""Most bytes of a list of models."""
 MOMENT = 0.001
-"""Seconds; what came within less came at once."""
+"""Seconds; tokens within this time came all at once."""
 
 
 @dataclass
 class Trial:
-    """One endpoint that is tried."""
+    """A trial of one endpoint."""
 
     entry: Endpoint
-    """The endpoint of the spec."""
+    """The endpoint as the spec declares it."""
     resolvers: tuple[Nameserver, ...]
     patience: float
-    """Seconds until the first token."""
+    """Seconds to wait for the first token."""
     example: str
-    """What a server is asked for that has no chat."""
+    """The path to request from a server that has no chat."""
     model: str = ""
-    """Which one; empty: it is chosen by the first door that tells."""
+    """The model to chat with; empty: the first door that lists models decides."""
 
     def through(self, door: Door) -> Outcome:
-        """Try a door."""
+        """Return the outcome of a trial through a door."""
         try:
             door = replace(door, address=door.address or names.address(door, self.resolvers))
             text = self._chat(door) if self.entry.made_by.chats else self._get(door)
@@ -93,12 +93,12 @@ class Trial:
     def _get(self, door: Door) -> str:
         begun = time.monotonic()
         with self._asked(door, self.example, patience=self.patience) as (answer, _):
-            if answer.status >= 300:  # noqa: PLR2004 - it is no success
+            if answer.status >= 300:  # noqa: PLR2004 - no success
                 raise verdict.refused(door, answer, "")
             return f"HTTP {answer.status} for {self.example} after {time.monotonic() - begun:.2f} s"
 
     def _chosen(self, door: Door) -> str:
-        """Choose a model: one that is loaded, else one that is declared (first a resident one), else any."""
+        """Return a model: one that is loaded, else one that is declared (a resident one first), else any."""
         declared, engine = dict(self.entry.models or {}), self.entry.made_by
         if engine.in_memory:
             loaded = self._list(door, *engine.in_memory)
@@ -114,10 +114,10 @@ class Trial:
         )
 
     def _list(self, door: Door, path: str, several: str, one: str) -> list[str]:
-        """Ask which models there are.
+        """Return the models that the server lists.
 
         Raises:
-            BrokenError: it does not tell.
+            BrokenError: the answer is an error, or not a list of models.
         """
         with self._asked(door, path, patience=SOON) as (answer, _):
             if answer.status != 200:  # noqa: PLR2004 - OK
@@ -129,7 +129,7 @@ class Trial:
                 raise BrokenError("server", f"{path} answers with something else than a list of models") from None
 
     def _not_there(self, door: Door, error: BrokenError) -> BrokenError:
-        """Look whether a model that gave an error is there at all."""
+        """Return the error for a model that failed: a better one if the server does not have that model."""
         try:
             found = self._list(door, MODELS, "data", "id")
         except (BrokenError, UnaskedError):
@@ -145,7 +145,7 @@ class Trial:
     def _asked(
         self, door: Door, path: str, body: dict[str, Any] | None = None, *, patience: float
     ) -> Iterator[tuple[Any, Any]]:
-        """Ask, and say which link it was that gave no answer."""
+        """Send a request, and turn a missing reply into an error about the link that failed."""
         try:
             with asked(door, path, body, patience=patience) as answer:
                 yield answer
@@ -162,7 +162,7 @@ class Trial:
             ) from None
 
     def _silent(self, door: Door, patience: float, *, chat: bool) -> BrokenError:
-        """Look who it is that says nothing: the gate, the server, or its model."""
+        """Find out who does not reply: the gate, the server, or its model."""
         if door.gated and not self._says(door, CROOKED):
             return BrokenError(
                 "gate", f"Serve is there, and the gate says nothing within {SOON} s; {hint.command('logs', 'gateway')}"

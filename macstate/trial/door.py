@@ -1,4 +1,4 @@
-"""One way to an endpoint, the links that it is made of, and what may be printed of what comes back by it."""
+"""One way to an endpoint, the links in it, and how to print what comes back."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from macstate.language.secrets import Secret
 from macstate.printable import printable
 
 LONGEST = 200
-"""Characters of somebody else's text in a line."""
+"""Most characters of foreign text in a line."""
 PIECE = 8
-"""Characters of a key that are taken for it, so that one which was cut or split is hidden too."""
+"""Shortest piece of a key, in characters, that is hidden; so a cut or split key is hidden too."""
 FOREIGN = re.compile(r"[^A-Za-z0-9._~+/=%-]")
-"""What no key has, nor its form in a URL (see ``secrets.ALLOWED``)."""
+"""Characters that neither a key nor its form in a URL has (see ``secrets.ALLOWED``)."""
 
 
 RESOLVERS = ("1.1.1.1", "9.9.9.9")
-"""Whom to ask for a public address: Cloudflare and Quad9."""
+"""The resolvers for a public address: Cloudflare and Quad9."""
 
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""What a terminal would obey; its letters could stand between those of a key."""
+"""A control sequence of a terminal; its letters could stand between those of a key."""
 
 
 class BrokenError(Exception):
-    """A link that does not hold: ``name``, ``tailnet``, ``Serve``, ``gate``, ``server`` or ``model``."""
+    """A link failed: ``name``, ``tailnet``, ``Serve``, ``gate``, ``server`` or ``model``."""
 
     def __init__(self, link: str, why: str) -> None:
         self.link, self.why = link, why
@@ -37,7 +37,7 @@ class BrokenError(Exception):
 
 
 class UnaskedError(Exception):
-    """Nobody could ask from here, and the endpoint has no part in that."""
+    """The request could not be sent from here, for a reason outside the endpoint."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Door:
     via: str
     """``tailnet`` or ``funnel``."""
     url: str
-    """Without a slash at the end."""
+    """The URL, without a slash at the end."""
     gated: bool = False
     """Whether the gateway stands before the server."""
     key_name: str = ""
-    """Which of the gateway's keys it wants; empty: none."""
+    """The name of the gateway's key that the door requires; empty: none."""
     key: Secret | None = None
     address: str = ""
-    """Where it is asked, and nowhere else; empty: its name is not resolved yet."""
+    """The only address to connect to; empty: the name is not resolved yet."""
 
     @property
     def name(self) -> str:
@@ -69,16 +69,16 @@ class Door:
 
     @property
     def mount(self) -> str:
-        """The path that its routes begin with, without a slash at the end."""
+        """The path that the endpoint's routes begin with, without a slash at the end."""
         return urlsplit(self.url).path
 
     @property
     def public(self) -> bool:
-        """Whether it is the internet's."""
+        """Whether the internet reaches the URL."""
         return self.via == "funnel"
 
     def told(self, text: str) -> str:
-        """Return what somebody else has said as part of a line: printable, short, and without the key."""
+        """Return foreign text for use in a line: printable, short, and without the key."""
         text = CONTROL.sub("", text)
         hidden = _without(text, self.key.reveal()) if self.key else text
         words = printable(" ".join(hidden.split()))
@@ -87,16 +87,16 @@ class Door:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one door."""
+    """The outcome of a trial through one door."""
 
     door: Door
     level: str
-    """``ok``, ``error``, or ``note``: it could not be asked from here."""
+    """``ok``, ``error``, or ``note``: the request could not be sent from here."""
     text: str
 
 
 def _without(text: str, key: str) -> str:
-    """Hide a key, and every piece of it, whatever stands between its characters."""
+    """Return the text with the key, and every piece of it, hidden, whatever stands between its characters."""
     places = [index for index, character in enumerate(text) if not FOREIGN.match(character)]
     bare = "".join(text[index] for index in places).lower()
     pieces = {form[start : start + PIECE] for form in _forms(key) for start in range(len(form) - PIECE + 1)}
@@ -112,10 +112,10 @@ def _without(text: str, key: str) -> str:
 
 
 def _forms(key: str) -> Iterator[str]:
-    """Yield a key as a server may say it: as it is, as in a URL, in hex, as characters of HTML, and in base64.
+    """Yield a key in the forms that a server may print: plain, as in a URL, in hex, as HTML characters, in base64.
 
-    All in small letters, and without what is skipped in a text. In base64 it looks different by what stands before it,
-    which is the length of that, of three.
+    All are in small letters, without the characters that a search skips. The form in base64 depends on the length,
+    modulo three, of what stands before the key.
     """
     yield from (key.lower(), quote(key, safe="").lower(), key.encode().hex())
     yield from ("".join(map(str, key.encode())), "".join(f"x{byte:x}" for byte in key.encode()))

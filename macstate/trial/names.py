@@ -1,4 +1,4 @@
-"""Where a door's name leads: to the Mac by the laptop's own resolver, to Funnel's ingress by a public one."""
+"""Resolve a door's name: to the Mac by the laptop's own resolver, to Funnel's ingress by a public one."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from macstate.trial.door import RESOLVERS, BrokenError, Door, UnaskedError
 
 DNS = 53
 PATIENCE = 4
-"""Seconds for a public resolver."""
+"""Seconds to wait for a public resolver."""
 TAILNET = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "fd7a:115c:a1e0::/48")))
-"""Where Tailscale's nodes have their addresses."""
+"""The address ranges of Tailscale's nodes."""
 
 
 def resolver(text: str) -> dns.nameserver.Nameserver:
-    """Read ADDRESS or ADDRESS:PORT, ``[ADDRESS]:PORT`` for one of IPv6.
+    """Return the resolver of ADDRESS or ADDRESS:PORT; an IPv6 address with a port is ``[ADDRESS]:PORT``.
 
     Raises:
-        MacstateError: it is neither.
+        MacstateError: the text is neither.
     """
     parts = re.fullmatch(
         r"\[(?P<six>[^]]+)\](?::(?P<a>\d{1,5}))?|(?P<four>[^:]+)(?::(?P<b>\d{1,5}))?|(?P<bare>.+)", text
@@ -48,10 +48,10 @@ def _is_address(text: str) -> bool:
 
 
 def address(door: Door, resolvers: tuple[dns.nameserver.Nameserver, ...]) -> str:
-    """Return the one address that a door is asked at.
+    """Return the one address to connect to for a door.
 
     Raises:
-        BrokenError: the name leads nowhere, or past the door.
+        BrokenError: the name leads nowhere, or to something other than the door.
         UnaskedError: no public resolver could be asked.
     """
     return _public(door, resolvers) if door.public else _in_tailnet(door)
@@ -111,13 +111,13 @@ def _short(error: Exception) -> str:
 
 
 def is_tailnet(text: str) -> bool:
-    """Say whether an address is a node's."""
+    """Return whether an address belongs to a node of a tailnet."""
     found = ipaddress.ip_address(text.partition("%")[0])
     return any(found in each for each in TAILNET)
 
 
 def is_public(text: str) -> bool:
-    """Say whether an address is the internet's: no private one, no loopback, no node's."""
+    """Return whether an address is public: not private, not loopback, and not a node's."""
     found = ipaddress.ip_address(text.partition("%")[0])
     found = getattr(found, "ipv4_mapped", None) or found
     return found.is_global and not found.is_multicast

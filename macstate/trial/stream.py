@@ -1,4 +1,4 @@
-"""A streamed answer, line by line as it comes: how soon the first token was there, and how fast the others."""
+"""A streamed answer, read line by line: when the first token came, and how fast the others followed."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from macstate.trial.verdict import error_text
 from macstate.trial.wire import LOST, TooLargeError, Wire
 
 WANTED = 64
-"""Tokens that are asked for."""
+"""Tokens to ask for."""
 TOO_MANY = 4 * WANTED
-"""Tokens after which nobody believes in an end."""
+"""More tokens than this mean that the answer does not end."""
 STALL = 60
-"""Seconds from one token to the next."""
+"""Most seconds between two tokens."""
 LASTS = 120
-"""Seconds that a slow model is listened to."""
+"""Most seconds to listen to a slow model."""
 PIECE = 65_536
 TEXTS = ("content", "reasoning_content", "reasoning", "thinking")
-"""Where a token may be; a model that thinks says so in one of the others (Ollama: reasoning, vLLM: either)."""
+"""The fields that may hold a token; a model that thinks uses one of the others (Ollama: reasoning, vLLM: either)."""
 
 
 @dataclass
 class Heard:
-    """What came so far. Moments are seconds of ``time.monotonic``."""
+    """What has come so far; times are seconds of ``time.monotonic``."""
 
     chunks: int = 0
-    """Events with text: tokens, where the server sends each by itself."""
+    """Events with text: tokens, if the server sends each by itself."""
     first: float = 0
     last: float = 0
     usage: int = 0
-    """Tokens by the server's own count, at the end; 0: it does not tell."""
+    """Tokens by the server's own count at the end; 0: it does not tell."""
     finished: bool = False
     done: bool = False
     error: str = ""
     foreign: str = ""
-    """The first line that is no event."""
+    """The first line that is not an event."""
 
     @property
     def tokens(self) -> int:
-        """How many tokens: the server's own count, else that of events."""
+        """The number of tokens: the server's own count, otherwise the number of events."""
         return self.usage or self.chunks
 
     @property
     def rate(self) -> float:
-        """Tokens a second, from the first to the last; 0: they came at once."""
+        """Tokens per second, from the first to the last; 0: they came all at once."""
         span = self.last - self.first
         return (self.tokens - 1) / span if span > 0 else 0
 
     def take(self, line: bytes, now: float) -> None:
-        """Take a line in."""
+        """Read one line."""
         name, colon, rest = line.strip().partition(b":")
         if not name or name in {b"event", b"id", b"retry"}:
-            return  # an empty line, a comment, or what says nothing here
+            return  # an empty line, a comment, or a field without meaning here
         if name == b"data" and colon and rest.strip() == b"[DONE]":
             self.done = True
             return
         content = rest if name == b"data" and colon else line
         try:
             event = json.loads(content)
-        except (ValueError, RecursionError):  # bytes that are no UTF-8 are a ValueError too
+        except (ValueError, RecursionError):  # bytes that are not UTF-8 raise a ValueError too
             event = None
         if isinstance(event, dict):
             self._take_event(event, content, now)
@@ -91,11 +91,11 @@ class Heard:
 
 
 def heard(door: Door, model: str, answer: HTTPResponse, wire: Wire) -> Heard:
-    """Listen until the answer is whole, or has gone on for long enough.
+    """Read the answer until it is whole, or has lasted long enough.
 
     Raises:
-        BrokenError: it is none, breaks off, or has no end.
-        TimeoutError: no token has come until the wire's deadline.
+        BrokenError: it is no stream of tokens, breaks off, or does not end.
+        TimeoutError: no token came before the wire's deadline.
     """
     found, cut = Heard(), ""
     try:
@@ -108,7 +108,7 @@ def heard(door: Door, model: str, answer: HTTPResponse, wire: Wire) -> Heard:
         if not found.chunks:
             raise
         if time.monotonic() >= found.first + LASTS:
-            found.finished = True  # slow, and that is what was to be found out
+            found.finished = True  # the model is slow, which is a result too
         elif not found.finished:
             cut = f"no further token within {STALL} s"
     except LOST as error:

@@ -1,4 +1,4 @@
-"""Who refused, and why: Serve, the gate, the server or the model, told apart by what nobody else says."""
+"""Find out who refused and why: Serve, the gate, the server or the model, each by a sign that only it has."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from http.client import HTTPResponse
 from typing import Any
 
 from macstate import hint
-from macstate.gateway.gate import ERRORS, REFUSALS
+from macstate.gateway.answers import ERRORS, REFUSALS
 from macstate.gateway.servers import SERVERS
 from macstate.trial.door import BrokenError, Door
 
 SIGNED = re.compile(rf"\b({'|'.join(server.signed for server in SERVERS.values())})\b")
 GATE = {(status, text) for status, (_, text) in ERRORS.items()} | set(REFUSALS.values())
-"""The gate's own answers; whatever else comes with such a status comes from behind it."""
+"""The gate's own answers; any other answer with such a status comes from behind it."""
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 REDIRECTS, ERROR = 300, 400
 READ = 65_536
-"""Bytes of an error that are looked at."""
+"""Most bytes of an error to read."""
 
 
 def refused(door: Door, answer: HTTPResponse, model: str) -> BrokenError:
-    """Say which link an answer that is an error comes from."""
+    """Return the error for an answer, with the link that it comes from."""
     status, said = answer.status, error_text(answer.read(READ))
     if (status, said) in GATE:
         return _by_gate(door, status, said, answer.getheader("Retry-After", ""))
-    passed = not door.gated or status < REDIRECTS or _passed_gate(answer)  # the gate itself makes no success
+    passed = not door.gated or status < REDIRECTS or _passed_gate(answer)  # the gate itself never sends a success
     if status == NOT_FOUND and not (door.gated and passed) and _is_serves(answer, said):
         where = f"{door.mount or '/'} at port {door.port}"
         return BrokenError(
@@ -72,18 +72,18 @@ def _by_gate(door: Door, status: int, said: str, wait: str) -> BrokenError:
 
 
 def _passed_gate(answer: HTTPResponse) -> bool:
-    """Say whether a gateway has passed an answer on: every server of one leaves its name in it (measured)."""
+    """Return whether a gateway has passed an answer on; each server leaves its name in it (measured)."""
     names = f"{answer.getheader('Server', '')} {answer.getheader('Via', '')}"
     return bool(SIGNED.search(names))
 
 
 def _is_serves(answer: HTTPResponse, said: str) -> bool:
-    """Say whether it is tailscaled's own 404, which is that of Go's library."""
+    """Return whether the answer is tailscaled's own 404, which is that of Go's library."""
     return said == "404 page not found" and answer.getheader("X-Content-Type-Options") == "nosniff"
 
 
 def error_text(content: bytes) -> str:
-    """Return what an error says, in any of the shapes that servers use; empty where it says nothing for people."""
+    """Return the text of an error, in any of the forms that servers use; empty if it has no text for people."""
     text = content.decode("utf-8", "replace").strip()
     try:
         return _message(json.loads(text)) or text
@@ -93,7 +93,7 @@ def error_text(content: bytes) -> str:
 
 
 def _message(found: Any) -> str:
-    """OpenAI's and nginx' is ``error.message``, Ollama's ``error``, FastAPI's ``detail``."""
+    """Return the message in an error: OpenAI and nginx use ``error.message``, Ollama ``error``, FastAPI ``detail``."""
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and (inner := found.get(name)):
             return inner if isinstance(inner, str) else _message(inner) or json.dumps(inner)

@@ -1,7 +1,7 @@
-"""One HTTPS request to one address, link by link, bounded in time and bytes.
+"""Send one HTTPS request to one address, link by link, bounded in time and bytes.
 
-With the standard library's own client: what lies above it connects, speaks TLS and asks in one call, looks the name up
-itself, and follows proxies and redirects.
+It uses the standard library's http.client: the libraries on top connect, speak TLS and ask in one call, look the name
+up themselves, and follow proxies and redirects.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from macstate.transport.ssh import tailnet
 from macstate.trial.door import BrokenError, Door, UnaskedError
 
 CONNECT = 10
-"""Seconds for a TCP connection."""
+"""Seconds to wait for a TCP connection."""
 HANDSHAKE = 30
-"""Seconds for TLS: the first one may wait for a certificate."""
+"""Seconds to wait for TLS; the first connection may wait for a certificate."""
 MOST = 2_000_000
-"""Bytes of an answer."""
+"""Most bytes of an answer."""
 LOST = (OSError, HTTPException)
-"""How a connection ends that says no more."""
+"""The errors of a connection that breaks."""
 
 
 class TooLargeError(Exception):
-    """An answer that has no end."""
+    """The answer does not end."""
 
 
 class Wire(io.RawIOBase):
-    """What comes by a connection, until a moment."""
+    """The bytes of a connection, readable until a deadline."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self.connection, self.deadline, self.count = connection, deadline, 0
         self.begun = time.monotonic()
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there.
+        """Read the bytes that have come.
 
         Raises:
-            TimeoutError: nothing was, until the deadline.
-            TooMuchError: it was more than any answer.
+            TimeoutError: none came before the deadline.
+            TooLargeError: there are more than in any answer.
         """
         self._bound()
         try:
@@ -72,37 +72,37 @@ class Wire(io.RawIOBase):
             raise TimeoutError
         self.connection.settimeout(left)
 
-    # what http.client wants of a socket
+    # what http.client needs of a socket
 
     def sendall(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all data."""
         self._bound()
         self.connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return what reads from it."""
+        """Return a reader for the connection."""
         return io.BufferedReader(self)
 
 
 class Connection(HTTPConnection):
-    """A connection that is there already; closing it is its maker's business, for the answer is read from it still."""
+    """A connection that exists already; its maker closes it, since the answer is still read from it."""
 
     default_port = HTTPS
 
     def close(self) -> None:
-        """Leave it open."""
+        """Leave the connection open."""
 
 
 @contextmanager
 def asked(
     door: Door, path: str, body: dict[str, Any] | None = None, *, patience: float
 ) -> Iterator[tuple[HTTPResponse, Wire]]:
-    """Ask for a path below a door, and give the answer's head, and what the rest of it comes by.
+    """Send a request for a path below a door; yield the answer's head, and the wire to read the rest from.
 
     Raises:
-        BrokenError: a link before the server is broken.
-        UnaskedError: this laptop's network leads not even to Funnel's ingress.
-        OSError, HTTPException: the answer is none; a TimeoutError: it has not come in ``patience`` seconds.
+        BrokenError: a link before the server failed.
+        UnaskedError: this laptop's network does not even lead to Funnel's ingress.
+        OSError, HTTPException: the answer is invalid; TimeoutError: it did not come within ``patience`` seconds.
     """
     headers = {"User-Agent": "macstate", "Accept": "*/*"}
     if door.key:
@@ -112,7 +112,7 @@ def asked(
     connection = _connected(door)
     try:
         wire, way = Wire(connection, time.monotonic() + patience), Connection(door.name, door.port)
-        way.sock = wire  # all that it uses of one
+        way.sock = wire  # http.client uses no more of a socket
         content = json.dumps(body).encode() if body is not None else None
         way.request("GET" if body is None else "POST", f"{door.mount}{path}", content, headers)
         yield way.getresponse(), wire
@@ -123,7 +123,7 @@ def asked(
 def _connected(door: Door) -> ssl.SSLSocket:
     raw = socket.socket(socket.AF_INET6 if ":" in door.address else socket.AF_INET)
     try:
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms of what is measured
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # otherwise 40 ms are added to what is measured
         raw.settimeout(CONNECT)
         raw.connect((door.address, door.port))
     except OSError as error:
@@ -160,14 +160,14 @@ def _why(error: OSError) -> str:
 
 
 def _nobody(door: Door, error: OSError, *, connected: bool) -> BrokenError:
-    """Look why there is no TLS: is the Mac there at all, or does nobody serve at that port?"""
+    """Find out why there is no TLS: the Mac is not there, or nothing serves at that port."""
     why = _why(error)
     try:
         answers = tailnet.answers(tailnet.node(door.name, tailnet.status()))
     except MacstateError as trouble:
         if not (door.public and isinstance(trouble, tailnet.StrangerError | tailnet.OutsideError)):
             return BrokenError("tailnet", str(trouble.message).partition(f", {tailnet.OPENSSH}")[0])
-        answers = True  # as far as can be told from outside of its tailnet
+        answers = True  # as far as this can be told from outside its tailnet
     if not answers:
         return BrokenError(
             "tailnet",

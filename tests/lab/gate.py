@@ -183,7 +183,7 @@ class AnyGate:
         """Give the command that the product has launchd run, or that by which it tries a configuration."""
         server = SERVERS[self.server]
         program = build.nginx() if self.server == "nginx" else build.caddy()
-        config = f"{self.folder}/etc/{'nginx.conf' if self.server == 'nginx' else 'Caddyfile'}"
+        config = f"{self.folder}/etc/{server.file}"
         return [*server.command(server.check if check else server.run, str(program), f"{self.folder}/Caches/", config)]
 
     def refusal(self) -> str:
@@ -215,7 +215,7 @@ class AnyGate:
 
     def reload(self) -> None:
         """Have it read its configuration again, as the product does."""
-        self.process.send_signal(signal.SIGHUP if self.server == "nginx" else signal.SIGUSR1)
+        self.process.send_signal(signal.Signals[SERVERS[self.server].signal])
 
     def log(self) -> str:
         """Read the access log."""

@@ -1,4 +1,4 @@
-"""The engines, a module each: whatever stands in this folder can be typed as ``engine``."""
+"""The engines, one module each: the folder is the list of what can be typed as ``engine``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _all() -> Mapping[str, Engine]:
 
 
 ENGINES = _all()
-"""By name."""
+"""The engines by name."""
 if TYPE_CHECKING:
     EngineName = str
 else:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
-from macstate.endpoint.engine import ANTHROPIC, LISTS, OPENAI, Engine, Loaded, Server
+from macstate.endpoint.engine import ANTHROPIC, LISTS, OPENAI, EndpointView, Engine, Loaded
 from macstate.kernel.resource import Actual, Resource
 from macstate.kinds.alias import Alias
 from macstate.kinds.file import File
@@ -19,15 +19,15 @@ from macstate.language.document import Path, Placed
 from macstate.language.scope import Scope
 
 FOLDER = "OLLAMA_MODELS"
-"""The variable that says where it keeps its models."""
+"""The environment variable for the folder where Ollama keeps its models."""
 FOREVER = timedelta(days=365)
-"""A model that stays for longer was told to stay (Ollama says so with a year in the 24th century)."""
+"""A model that stays longer was told to stay for ever (Ollama says so with a year in the 24th century)."""
 LATEST = 2000
-"""No model was unloaded before this year: what says so is no time."""
+"""No model was unloaded before this year: an earlier one is not a real time."""
 
 
 class Ollama(Engine):
-    """Its own API, and OpenAI's. What else it has manages it (server/routes.go of 0.17.4), and releases add to that."""
+    """Its own API, and OpenAI's. Its other paths manage it (server/routes.go of 0.17.4), and releases add to them."""
 
     name: ClassVar[str] = "ollama"
     order: ClassVar[int] = 1
@@ -40,7 +40,7 @@ class Ollama(Engine):
     arguments: ClassVar[tuple[str, ...]] = ("serve",)
     port: ClassVar[int | None] = 11434
     environment: ClassVar[Mapping[str, str]] = {"OLLAMA_HOST": "127.0.0.1:{port}"}
-    # it answers 403 to any Host but a local one, and to a page on any other site (measured)
+    # it answers 403 to any Host but a local one, and to a page of another site (measured)
     host: ClassVar[str] = "localhost:{port}"
     origin: ClassVar[bool] = False
     lists: ClassVar[tuple[str, ...]] = ("/", "/api/version", "/api/tags", "/api/ps", *LISTS)
@@ -55,13 +55,13 @@ class Ollama(Engine):
     lists_all: ClassVar[bool] = True
 
     def same(self, one: str, other: str) -> bool:
-        """Compare the names in full."""
+        """Return whether two names are the same in full."""
         return full(one) == full(other)
 
-    def mistakes(self, name: str, server: Server) -> Placed:
-        """A model's name has the shape of one, and stands once; the folder of models is taken as it is written."""
+    def mistakes(self, name: str, endpoint: EndpointView) -> Placed:
+        """Refuse misspelt and doubled names of models and aliases, and a models folder that is not an absolute path."""
         there: dict[str, str] = {}
-        for model, entry in (server.models or {}).items():
+        for model, entry in (endpoint.models or {}).items():
             path: Path = ("endpoints", name, "models", model)
             if ":" not in model and TAG.fullmatch(entry.about):
                 why = f"{entry.about} says what {model} is, and looks like its tag"
@@ -74,8 +74,8 @@ class Ollama(Engine):
                 yield path, f"models: {model} is not how the library spells it; did you mean `{spelling}`?"
             elif (first := there.setdefault(full(model), model)) != model:
                 yield path, f"models: {model} is the same model as {first}; keep one"
-        yield from self._misnamed(name, server)
-        folder = server.environment.get(FOLDER)
+        yield from self._misnamed(name, endpoint)
+        folder = endpoint.environment.get(FOLDER)
         if folder is not None and not folder.startswith("/"):
             why = "is not an absolute path, and launchd puts no home folder in place of ~"
             yield (
@@ -84,8 +84,8 @@ class Ollama(Engine):
             )
 
     @staticmethod
-    def _misnamed(name: str, server: Server) -> Placed:
-        models = server.models or {}
+    def _misnamed(name: str, endpoint: EndpointView) -> Placed:
+        models = endpoint.models or {}
         taken = {full(model): "is a model here itself" for model in models}
         for model, entry in models.items():
             for index, alias in enumerate(entry.alias):
@@ -96,8 +96,8 @@ class Ollama(Engine):
                     yield path, f"alias: {alias} {why}; type another name, or take it out"
                 taken.setdefault(full(alias), f"is another name of {model} already")
 
-    def clashes(self, servers: Mapping[str, tuple[str, Server]]) -> Placed:
-        """Two of one user with one folder of models list the same names, and each names one model."""
+    def clashes(self, servers: Mapping[str, tuple[str, EndpointView]]) -> Placed:
+        """Refuse an alias that means another model in an endpoint with the same user and folder of models."""
         named: dict[tuple[str, str, str], tuple[str, str]] = {}
         found = []
         for name, (user, server) in servers.items():
@@ -115,57 +115,57 @@ class Ollama(Engine):
                     text = f"type another name, or give one of them an {FOLDER} of its own"
                     yield ("endpoints", name, "models", model, "alias", index), f"alias: {why}; {text}"
 
-    def watched(self, server: Server, model: str) -> Iterator[tuple[str, str]]:
-        """Tell how large a context is by itself; 0: it goes by the machine's memory. What is loaded is asked."""
+    def watched(self, endpoint: EndpointView, model: str) -> Iterator[tuple[str, str]]:
+        """Yield its default context length; 0 if it goes by the machine's memory. The watchdog asks a loaded model."""
         del model
-        context = server.environment.get("OLLAMA_CONTEXT_LENGTH", "")
+        context = endpoint.environment.get("OLLAMA_CONTEXT_LENGTH", "")
         yield "CONTEXT", context if context.isdecimal() else "0"
 
-    def looked_at(self, name: str, server: Server) -> Iterator[tuple[str, str]]:
-        """Have its models looked at, the program that pulls them, and the disk that they are on."""
-        if server.models is None and not server.prune_models:
+    def looked_at(self, name: str, endpoint: EndpointView) -> Iterator[tuple[str, str]]:
+        """Yield its models, the program that pulls them, and the disk on which they are."""
+        if endpoint.models is None and not endpoint.prune_models:
             return
-        if not server.is_off:
-            yield "models", f"{name} {server.port}"
-            yield from (("wanted", f"{name} {full(model)} {manifest(model)}") for model in server.models or ())
-            yield from (("alias", f"{name}/{alias}") for alias in _aliases(server))
+        if not endpoint.is_off:
+            yield "models", f"{name} {endpoint.port}"
+            yield from (("wanted", f"{name} {full(model)} {manifest(model)}") for model in endpoint.models or ())
+            yield from (("alias", f"{name}/{alias}") for alias in _aliases(endpoint))
         yield "file", PROGRAM
-        yield "folder", server.environment.get(FOLDER, "/Users")  # every home lies on one disk
+        yield "folder", endpoint.environment.get(FOLDER, "/Users")  # all homes are on one disk
 
-    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
-        """Ask for what is in memory."""
+    def questions(self, name: str, endpoint: EndpointView, *, usage: bool) -> Iterator[tuple[str, str]]:
+        """Yield the question for what is in memory, with ``usage``."""
         if usage:
-            yield "loaded", f"{name} {server.port}"
+            yield "loaded", f"{name} {endpoint.port}"
 
-    def resources(self, name: str, server: Server, job: str, scope: Scope) -> Iterator[Resource]:
-        """Yield its models and the program that pulls them. While it is off nobody can be asked: what is here stays."""
-        wanted = {f"{name}/{full(model)}": entry for model, entry in (server.models or {}).items()}
-        home = scope.facts.home_of(server.user or scope.facts.user)
-        folder = server.environment.get(FOLDER, f"{home}/.ollama/models")
-        place: dict[str, Any] = {"port": server.port, "folder": folder, "needs": (job,)}
+    def resources(self, name: str, endpoint: EndpointView, job: str, scope: Scope) -> Iterator[Resource]:
+        """Yield its models and the program that pulls them. While it is off it cannot be asked, so its models stay."""
+        wanted = {f"{name}/{full(model)}": entry for model, entry in (endpoint.models or {}).items()}
+        home = scope.facts.home_of(endpoint.user or scope.facts.user)
+        folder = endpoint.environment.get(FOLDER, f"{home}/.ollama/models")
+        common: dict[str, Any] = {"port": endpoint.port, "folder": folder, "needs": (job,)}
         if wanted:
             yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
-        if server.is_off:
+        if endpoint.is_off:
             wanted = {}
-        yield from (Model(key=key, pulled=True, digest=entry.digest, **place) for key, entry in wanted.items())
-        yield from _other_names(name, server, scope)
-        if server.is_off or not server.prune_models:  # a wish for nothing: it stays as it is
+        yield from (Model(key=key, pulled=True, digest=entry.digest, **common) for key, entry in wanted.items())
+        yield from _other_names(name, endpoint, scope)
+        if endpoint.is_off or not endpoint.prune_models:  # without a desired field: the model stays as it is
             mine = (key for key in sorted(scope.facts.recorded) if key.startswith(f"{Model.kind}/{name}/"))
             keys = (key.partition("/")[2] for key in mine)
-            yield from (Model(key=key, **place) for key in keys if key not in wanted)
+            yield from (Model(key=key, **common) for key in keys if key not in wanted)
 
-    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
-        """Return what is here, or on its way."""
+    def serves(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str] | str:
+        """Return its declared models that are here, or on their way."""
         here = {have.key for have in actual.resources.values() if isinstance(have, Model) and have.exists}
-        return [model for model in server.all_models if f"{name}/{full(model)}" in here]
+        return [model for model in endpoint.all_models if f"{name}/{full(model)}" in here]
 
-    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
-        """Nothing: each that is in memory has a row of its own."""
-        del name, server, actual
+    def shown(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str]:
+        """Return nothing: each model in memory has a row of its own."""
+        del name, endpoint, actual
         return ()
 
     def loaded(self, name: str, actual: Actual) -> Iterator[Loaded]:
-        """Yield what is in memory, as ``/api/ps`` says it."""
+        """Yield the models in memory, as ``/api/ps`` tells them."""
         try:
             models = json.loads(actual.answers.get(f"loaded {name}", "").rpartition("\n")[0])["models"] or ()
             for model in models:
@@ -177,21 +177,21 @@ class Ollama(Engine):
             return
 
 
-def _aliases(server: Server) -> dict[str, str]:
-    """Return the full name of each model that has another one, by that in full."""
-    models = (server.models or {}).items()
+def _aliases(endpoint: EndpointView) -> dict[str, str]:
+    """Return the full name of the model of each alias, by the alias in full."""
+    models = (endpoint.models or {}).items()
     return {full(alias): full(model) for model, entry in models for alias in entry.alias}
 
 
-def _other_names(name: str, server: Server, scope: Scope) -> Iterator[Resource]:
-    if server.is_off:  # they stay
+def _other_names(name: str, endpoint: EndpointView, scope: Scope) -> Iterator[Resource]:
+    if endpoint.is_off:  # its aliases stay
         mine = (each for each in sorted(scope.facts.recorded) if each.startswith(f"{Alias.kind}/{name}/"))
         yield from (Alias(key=each.partition("/")[2]) for each in mine)
         return
-    for alias, model in _aliases(server).items():
+    for alias, model in _aliases(endpoint).items():
         key = f"{name}/{alias}"
         source = "" if f"{Alias.kind}/{key}" in scope.later else model
-        yield Alias(key=key, source=source, port=server.port, needs=(f"{Model.kind}/{name}/{model}",))
+        yield Alias(key=key, source=source, port=endpoint.port, needs=(f"{Model.kind}/{name}/{model}",))
 
 
 def _until(text: str) -> str:

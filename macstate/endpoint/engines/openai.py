@@ -8,7 +8,7 @@ from macstate.endpoint.engine import Engine
 
 
 class OpenAI(Engine):
-    """What the base class says is about this one."""
+    """The base class as it is."""
 
     name: ClassVar[str] = "openai"
     order: ClassVar[int] = 3

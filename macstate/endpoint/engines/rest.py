@@ -1,16 +1,16 @@
-"""Any other server, such as A1111: nothing is known of it but its port."""
+"""Any other server, such as A1111, of which macstate knows only the port."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from typing import ClassVar, Literal
 
-from macstate.endpoint.engine import Engine, Server
+from macstate.endpoint.engine import EndpointView, Engine
 from macstate.kernel.resource import Actual
 
 
 class Rest(Engine):
-    """An API of its own."""
+    """A server with an API of its own."""
 
     name: ClassVar[str] = "rest"
     order: ClassVar[int] = 4
@@ -21,19 +21,19 @@ class Rest(Engine):
     health: ClassVar[str] = "/"
     no_model: ClassVar[str] = "engine rest knows of no models; put it into `command`, and take this out"
 
-    def questions(self, name: str, server: Server, *, usage: bool) -> Iterator[tuple[str, str]]:
-        """Ask for its health alone."""
-        del name, server, usage
+    def questions(self, name: str, endpoint: EndpointView, *, usage: bool) -> Iterator[tuple[str, str]]:
+        """Yield nothing: only its health is asked for."""
+        del name, endpoint, usage
         yield from ()
 
-    def serves(self, name: str, server: Server, actual: Actual) -> Collection[str] | str:
-        """Take its word for the models that are declared."""
+    def serves(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str] | str:
+        """Return all declared models, since it cannot be asked."""
         del name, actual
-        return server.all_models
+        return endpoint.all_models
 
-    def shown(self, name: str, server: Server, actual: Actual) -> Collection[str]:
-        """Nothing is known of its models."""
-        del name, server, actual
+    def shown(self, name: str, endpoint: EndpointView, actual: Actual) -> Collection[str]:
+        """Return nothing: its models are not known."""
+        del name, endpoint, actual
         return ()
 
 

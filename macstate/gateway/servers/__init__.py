@@ -1,4 +1,4 @@
-"""The gateway's servers, a module each: whatever stands in this folder can be typed as ``server``."""
+"""The gateway's servers, one module each: the folder is the list of what can be typed as ``server``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from macstate.gateway.server import Server
 
 def _all() -> Mapping[str, Server]:
     found: list[Server] = [import_module(f"{__name__}.{module.name}").SERVER for module in iter_modules(__path__)]
-    return {server.name: server for server in sorted(found, key=lambda server: (server.place, server.name))}
+    return {server.name: server for server in sorted(found, key=lambda server: (server.order, server.name))}
 
 
 SERVERS = _all()
-"""By name."""
+"""The servers by name."""
 if TYPE_CHECKING:
     ServerName = str
 else:

@@ -1,4 +1,4 @@
-"""Caddy, as Homebrew builds it; another build of it has the module that limits requests."""
+"""Caddy, as Homebrew builds it; only other builds have the module that limits requests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import ClassVar
 from macstate.gateway.server import Server
 
 FIRST = (2, 11, 7)
-"""The first one that was tried: it takes SIGUSR1 for a reload, and evaluates nothing that stands in a path."""
+"""The first version that was tried: it reloads on SIGUSR1, and evaluates nothing that stands in a path."""
 MODULE = "http.handlers.rate_limit"
 
 
 class Caddy(Server):
-    """It writes every line of its own as JSON, and rotates its logs itself."""
+    """Caddy writes every log line as JSON, and rotates its logs itself."""
 
     name: ClassVar[str] = "caddy"
-    place: ClassVar[int] = 2
+    order: ClassVar[int] = 2
     formula: ClassVar[str] = "caddy"
     file: ClassVar[str] = "Caddyfile"
     run: ClassVar[str] = "run --adapter caddyfile --config {config}"
     check: ClassVar[str] = "validate --adapter caddyfile --config {config}"
     signal: ClassVar[str] = "SIGUSR1"
     about: ClassVar[tuple[str, ...]] = ("version", "list-modules")
-    # it tells the time in seconds since 1970, which are counted by the hundred
+    # it logs the time in seconds since 1970; requests are counted by spans of 100 seconds
     counted: ClassVar[str] = (
         r's/^\{.*"ts":([0-9]{8})[0-9]{2}\..*"uri":"(\/[^" ]*)".*"status":[23][0-9]{2},.*"door":"([a-z]+\/[0-9]+)".*'
         r"/\1 \3 \2/p"
@@ -33,7 +33,7 @@ class Caddy(Server):
     limits: ClassVar[str] = "rate_limit of Caddy"
 
     def refused(self, about: str, *, limited: bool) -> str:
-        """Say that it is too old, or cannot limit requests where that is asked for."""
+        """Return that it is too old, or lacks the module that limits requests if it must."""
         version = re.search(r"v(\d+)\.(\d+)\.(\d+)", about)
         if not version or tuple(map(int, version.groups())) < FIRST:
             return (

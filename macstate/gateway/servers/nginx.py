@@ -8,21 +8,21 @@ from typing import ClassVar
 from macstate.gateway.server import Server
 
 EARLY = (400, 405, 414, 431)
-"""The answers (``gate.ERRORS``) that may come before it knows the path."""
+"""The answers (``answers.ERRORS``) that nginx may give before it knows the path."""
 
 
 class Nginx(Server):
-    """It counts requests itself, and leaves its access log to whoever rotates logs."""
+    """nginx limits requests itself, and leaves the rotation of its access log to others."""
 
     name: ClassVar[str] = "nginx"
-    place: ClassVar[int] = 1
+    order: ClassVar[int] = 1
     formula: ClassVar[str] = "nginx"
     file: ClassVar[str] = "nginx.conf"
     run: ClassVar[str] = "-e stderr -p {prefix} -c {config}"
     check: ClassVar[str] = "-e stderr -p {prefix} -c {config} -t -q"
     signal: ClassVar[str] = "SIGHUP"
     about: ClassVar[tuple[str, ...]] = ("-V",)
-    # to the minute, as ISO 8601; the format is nginx.conf.j2's own
+    # the time to the minute, in ISO 8601; nginx.conf.j2 defines the log's format
     counted: ClassVar[str] = (
         r's/^\{"time":"(20[0-9-]{8}T[0-9]{2}:[0-9]{2}):[0-9]{2}([+-][0-9]{2}:[0-9]{2})","door":"([a-z]+\/[0-9]+)".*'
         r'"status":[23][0-9]{2},.*"path":"(\/[^" ]*)".*/\1\2 \3 \4/p'

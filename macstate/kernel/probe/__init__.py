@@ -1,4 +1,4 @@
-"""Read a whole Mac with one remote command: a constant script, lists on standard input, sections in base64."""
+"""Read a whole Mac with one remote command: a constant script, lists on standard input, replies in base64."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from macstate.kernel.resource import Actual, Resource
 
 @cache
 def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
-    """Return the probe of a Mac, or of the laptop: the common part, then each kind's."""
+    """Return the script of the probe for a Mac, or for the laptop: the common part, then each kind's."""
     common = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
     parts = [scripts.bare(name) for name in common]
     for kind in kinds:
@@ -28,12 +28,12 @@ def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
 
 
 def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the probe's standard input."""
+    """Return the probe's standard input, one ``LIST<TAB>VALUE`` a line."""
     return [f"{name}\t{value}" for name, value in sorted(set(lists))] or [""]
 
 
 def parse(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool = False) -> Actual:
-    """Parse a probe's output. A tool that says what cannot be parsed leaves its own kind unknown, and no other.
+    """Parse a probe's output. If a tool's output cannot be parsed, only its own kind is unknown.
 
     Raises:
         IncompleteError: the output is not whole.
@@ -69,7 +69,7 @@ def parse(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool =
 
 
 def _carried_out_by_root(kinds: Mapping[str, type[Resource]], identifier: str) -> bool | None:
-    """Say whose an id is; None: nobody's."""
+    """Return whether root carries out the changes of an id; None if the id has no known kind."""
     kind, _, key = identifier.partition("/")
     return kinds[kind].model_construct(key=key).root if kind in kinds else None
 

@@ -1,4 +1,4 @@
-"""The probe's common part: what is read of a machine whatever its kinds are."""
+"""The probe's common part: what is read of every machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from macstate.language.facts.machine import Machine
 
 CHARACTER = r"[^/\x00-\x1f\x7f\ud800-\udfff]"
 SELF = (rf"{CHARACTER}{{1,255}}", r"[0-9]{1,10}", rf"(?=.{{1,255}}$)(/(?!\.{{1,2}}(/|$)){CHARACTER}+)+")
-"""What the names of a user, the user's number, and a home look like."""
+"""Regular expressions for a user's name, number and home."""
 
 
 def mac(common: Mapping[str, Reply], known: Record) -> Facts:
-    """Return what a Mac's wishes are expanded with."""
+    """Return the facts of a Mac, with which its entries are expanded."""
     status = common["tailscale status --json"]
     user, uid, home = _user(common)
     return Facts(
@@ -54,7 +54,7 @@ def _names(common: Mapping[str, Reply], start: str) -> frozenset[str]:
 
 
 def laptop(common: Mapping[str, Reply], known: Record) -> Facts:
-    """Return what the laptop's wishes are expanded with."""
+    """Return the facts of the laptop, with which its entries are expanded."""
     user, uid, home = _user(common)
     own = {name.partition(" ")[2]: section.output for name, section in common.items() if name.startswith("own ")}
     return Facts(
@@ -67,7 +67,11 @@ def laptop(common: Mapping[str, Reply], known: Record) -> Facts:
 
 
 def _user(common: Mapping[str, Reply]) -> tuple[str, int, str]:
-    """Return the user's name, number and home: nothing is planned where they are not what they have to be."""
+    """Return the user's name, number and home.
+
+    Raises:
+        MacstateError: one of them does not have the form of ``SELF``; then nothing is planned.
+    """
     said = tuple(common[name].output for name in ("user", "uid", "home"))
     if all(re.fullmatch(form, word.strip()) for form, word in zip(SELF, said, strict=True)):
         return said[0].strip(), int(said[1]), said[2]
@@ -75,7 +79,7 @@ def _user(common: Mapping[str, Reply]) -> tuple[str, int, str]:
 
 
 def record(common: Mapping[str, Reply]) -> Record:
-    """Return what macstate has made here, by root's record and by the user's."""
+    """Return the Mac's record, read from root's file and the user's."""
     return Record.read(
         {root: common[name].output for root, name in ((True, "owned"), (False, "user-owned"))},
         {root: common[f"{name}-sum"].output.strip() for root, name in ((True, "owned"), (False, "user-owned"))},
@@ -83,6 +87,6 @@ def record(common: Mapping[str, Reply]) -> Record:
 
 
 def answers(common: Mapping[str, Reply]) -> dict[str, str]:
-    """Return what endpoints answered, where they were asked."""
+    """Return what endpoints answered, if they were asked."""
     names = ("health ", "served ", "age ", "loaded ", "requests")
     return {name: section.output for name, section in common.items() if name.startswith(names)}

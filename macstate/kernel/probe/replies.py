@@ -1,4 +1,4 @@
-"""The probe's output, taken apart: what each read command gave."""
+"""The probe's output, split into replies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 MARK = "macstate-kind:"
-"""Section that parts the kinds from each other."""
+"""The name of the reply that begins a kind's part, before the kind."""
 
 
 class IncompleteError(ValueError):
@@ -24,14 +24,14 @@ class Reply:
 
 
 class Replies(dict[str, Reply]):
-    """What a part of the probe gave, by name."""
+    """The replies of one part of the probe, by name; a missing one is an IncompleteError."""
 
     def __missing__(self, name: str) -> NoReturn:
         raise IncompleteError(f"`{name}` is missing")
 
 
 def replies(lines: list[str]) -> dict[str, Replies]:
-    """Decode the output, kind by kind; the common part has the empty kind.
+    """Decode the output, and return the replies by kind; the common part has the empty kind.
 
     Raises:
         IncompleteError: the end is missing.

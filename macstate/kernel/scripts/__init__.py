@@ -1,4 +1,4 @@
-"""Our shell scripts: what carries a change out, and what other scripts share; a kind's own lies beside the kind."""
+"""The shell scripts that carry out a change, and parts that other scripts share. A kind's own lies beside the kind."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from functools import cache
 from importlib.resources import files
 
 APPLY = ("digits.sh", "started.sh", "bytes.sh", "way.sh", "apply.sh", "apply_files.sh", "apply_gate.sh")
-"""What carries out a change, in this order."""
+"""The parts of the program that carries out a change, in order."""
 
 
 @cache
 def whole(name: str, package: str = __name__) -> str:
-    """Return a script as it lies in a package: for a file on the Mac."""
+    """Return the text of a script in a package, as it becomes a file on the Mac."""
     return files(package).joinpath(name).read_text()
 
 
 @cache
 def bare(name: str, package: str = __name__) -> str:
-    """Return a script without its comment lines: tailscaled logs every command line whole."""
+    """Return a script without its comment lines, since tailscaled logs every command line whole."""
     return "\n".join(line for line in whole(name, package).splitlines() if not line.lstrip().startswith("#"))
 
 

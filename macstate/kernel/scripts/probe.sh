@@ -1,6 +1,6 @@
-# Reads what a Mac is. Changes nothing, asks for no password, and takes what to look at from standard input, as
-# "LIST<TAB>VALUE" lines. Prints one line a reply: base64 of its name, of its output with the exit status behind it,
-# and of its errors.
+# Reads the state of a Mac. It changes nothing, asks for no password, and takes the list of what to read from standard
+# input, as "LIST<TAB>VALUE" lines. It prints one line for each reply, in base64: its name; its output with the exit
+# status behind it; its errors.
 set -u
 root=${MACSTATE_ROOT-}
 PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$root/usr/local/bin:$root/opt/homebrew/bin
@@ -22,14 +22,14 @@ reply() { # NAME COMMAND...
 listed() { # LIST: its values
   printf '%s\n' "$lists" | sed -n "s/^$1	//p"
 }
-recorded() { # RECORD KIND: the keys of what is ours by root's or by the user's
+recorded() { # RECORD KIND: the keys of this kind in root's or the user's record
   printf '%s\n' "$1" | cut -f 2 | sed -n "s,^$2/,,p"
 }
-sum() { # FILE: a checksum; of a file that is not there too
+sum() { # FILE: its checksum, even if the file does not exist
   text "$1" 2>/dev/null | cksum
 }
 
-uid=$(id -u | tr -cd 0-9) # it stands in a program of sed
+uid=$(id -u | tr -cd 0-9) # digits only: a program of sed contains it
 reply user id -un
 reply uid printf %s "$uid"
 reply home printf %s "$home"
@@ -38,7 +38,7 @@ reply owned text "$root/var/db/macstate/owned"
 reply owned-sum sum "$root/var/db/macstate/owned"
 reply user-owned text "$HOME/.local/state/macstate/owned"
 reply user-owned-sum sum "$HOME/.local/state/macstate/owned"
-listed own | while IFS= read -r path; do # what a person's own files say of hosts, aliases and variables: names alone
+listed own | while IFS= read -r path; do # hosts, aliases and variables in the user's own files: names alone
   [ ! -r "$path" ] || reply "own $path" grep -noE \
     '^[[:space:]]*(Host[[:space:]=].*|(export|alias)[[:space:]]+[A-Za-z_][A-Za-z0-9_-]*=)' "$path"
 done

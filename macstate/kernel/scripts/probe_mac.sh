@@ -1,6 +1,6 @@
 # shellcheck disable=SC2154 # probe.sh sets root, uid and lists
-# What only a Mac is asked: it follows probe.sh, whose functions and lists it uses.
-plists_in() { # DOMAIN FOLDER...: owner and mode of each
+# Reads what only a Mac has; it follows probe.sh, whose functions and lists it uses.
+plists_in() { # DOMAIN FOLDER...: owner and mode of each plist
   shift
   for folder; do
     set -- "$root$folder"/*.plist
@@ -12,7 +12,7 @@ about() { # WORD,WORD PROGRAM: what it says to each, on standard error too
     "$2" "$word" 2>&1 </dev/null || exit
   done
 }
-variant() { # which build of Tailscale: only the open-source daemon has a socket, only Apple's shop leaves a receipt
+variant() { # the build of Tailscale: only the open-source daemon has a socket, only the App Store leaves a receipt
   if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
     echo open-source
   elif [ -e "$root/Applications/Tailscale.app/Contents/_MASReceipt" ]; then
@@ -21,7 +21,7 @@ variant() { # which build of Tailscale: only the open-source daemon has a socket
     echo Standalone
   fi
 }
-listeners() { # everybody's, which needs no root
+listeners() { # all processes' listeners, which needs no root
   netstat -anv -p tcp | grep LISTEN
 }
 holders() { # process, process group and program of each; netstat prints NAME:PID STATE, or PID EPID STATE
@@ -29,10 +29,10 @@ holders() { # process, process group and program of each; netstat prints NAME:PI
   pids=$(listeners | sed -En "s/.*:([0-9]+) +$state .*/\\1/p; s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/\\2/p")
   ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
 }
-autologin() { # it answers on standard error
+autologin() { # it prints on standard error
   sysadminctl -autologin status 2>&1
 }
-room() { # FOLDER: of its disk
+room() { # FOLDER: the space on its disk
   place=$root$1
   until [ -d "$place/" ]; do
     case $place in */*) place=${place%/*} ;; *) place='' ;; esac
@@ -40,10 +40,10 @@ room() { # FOLDER: of its disk
   df -Pk "$place/"
 }
 
-asked() { # PORT PATH: what a server answers, as long as it is short, and the status behind it
+asked() { # PORT PATH: a server's answer, if it is short, and the status behind it
   curl -qs --noproxy '*' --max-time 10 --max-filesize 1000000 -w '\n%{http_code}' "http://127.0.0.1:$1$2" | tail -c 1000000
 }
-# the very program that changes run, and no ticket of an earlier sudo
+# the program itself that changes will run, and without the ticket of an earlier sudo
 reply sudo sudo -k -n sh -c true
 reply 'sw_vers -productVersion' sw_vers -productVersion
 reply 'tailscale status --json' tailscale status --json --peers=false
@@ -57,7 +57,7 @@ done
 listed way | while IFS= read -r path; do
   reply "way $path" way "$path"
 done
-listed place | while IFS= read -r path; do # where launchd opens logs and starts programs
+listed place | while IFS= read -r path; do # folders where launchd opens logs and starts programs
   [ -d "$root$path" ] || reply "no folder $path" true
 done
 listed account | while IFS= read -r user; do
@@ -67,7 +67,7 @@ done
 listed folder | while IFS= read -r path; do
   reply "df $path" room "$path"
   case $path in
-    /Volumes/*) # a link there is no disk of its own: the start disk has one
+    /Volumes/*) # a link there is not a disk of its own: the start disk has one
       volume=${path#/Volumes/}
       [ ! -L "$root/Volumes/${volume%%/*}" ] || reply "link /Volumes/${volume%%/*}" true
       ;;

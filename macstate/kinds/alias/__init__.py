@@ -1,4 +1,4 @@
-"""Another name of a model of an Ollama server, as `ollama cp` gives it: for those who go on asking for that name."""
+"""Another name of an Ollama server's model, as `ollama cp` gives it, for clients that go on asking for that name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Alias(Resource):
-    """One name; its key is ``ENDPOINT/NAME:TAG``. It takes no room: the model's files are there once."""
+    """One other name; its key is ``ENDPOINT/NAME:TAG``. It takes no room, since the model's files are there once."""
 
     kind: ClassVar[str] = "alias"
     alone: ClassVar[bool] = True
@@ -29,21 +29,21 @@ class Alias(Resource):
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"source", "port", "takes"}
 
     digest: str | None = None
-    """Which version of the model it names."""
+    """The digest of the model's version that it names."""
     source: str = ""
-    """The model, as ``NAME:TAG``; wished only."""
+    """The model, as ``NAME:TAG``; desired only."""
     takes: str = ""
-    """What it takes the name of, where macstate pulled that; wished only."""
+    """A note if its name is now that of a model that macstate pulled; desired only."""
     port: int | None = None
     """Its server's loopback port."""
 
     @property
     def root(self) -> bool:
-        """Its server takes orders from everybody on the Mac."""
+        """False: its server takes orders from everybody on the Mac."""
         return False
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
-        """Return it with the version that the model has now; before that is here, it is a wish for nothing."""
+        """Return it with the digest that the model has now; while the model is not here, nothing is desired of it."""
         del desired
         model = actual.resources.get(f"{Model.kind}/{self.key.partition('/')[0]}/{self.source}")
         digest = model.digest if isinstance(model, Model) and model.pulled else None
@@ -53,21 +53,21 @@ class Alias(Resource):
         return self.model_copy(update={"digest": digest or None, "takes": why})
 
     def brief(self, *, going: bool = False) -> str:
-        """Say whose other name it is."""
+        """Return whose other name it is."""
         return "" if going or not self.source else f"another name of {self.source}"
 
     def note(self, have: Self | None) -> str:
-        """Tell of one that cannot be made yet."""
+        """Return when it is made if it cannot be made yet, otherwise which model loses its name."""
         waits = self.source and self.digest is None and have is None
         return f"is made in a run after {self.source} has come" if waits else self.takes
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Find the names that are wished or ours in the server's list; what is ours and cannot be seen is not gone."""
+        """Yield the desired and recorded names that a server lists; if it is silent, a recorded one is not gone."""
         lines = [line.partition("\t")[::2] for line in outputs.get("aliases", "").split("\n")]
         kinds = ("wished", "owned", "asked", "model")
         wanted, owned, asked, pulled = ({key for word, key in lines if word == kind} for kind in kinds)
-        wanted -= pulled - owned  # what we have pulled is no other name yet
+        wanted -= pulled - owned  # a model that macstate pulled is no other name yet
         for argument, text in runs_of(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
             asked -= {endpoint} if text else set()
@@ -79,7 +79,7 @@ class Alias(Resource):
                 yield cls(key=key, unreadable="its server does not answer, and is to delete it")
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Have the server copy the model's manifest, over an older one."""
+        """Have the server copy the model's manifest, over an older one if there is one."""
         del have
         order = json.dumps({"source": self.source, "destination": self.key.partition("/")[2]})
         url = f"http://127.0.0.1:{self.port}/api/copy"

@@ -1,5 +1,5 @@
 # shellcheck disable=SC2154 # it follows models.sh, whose answers it prints once more: nobody is asked twice
-names() { # which servers were asked, and which names are wished or ours, as models too
+names() { # the servers that were asked, and the names that are desired or ours, among their models too
   printf '%s\n' "$servers" | sed -n 's/^\([^ ][^ ]*\) .*/asked	\1/p'
   listed alias | sed 's/^/wished	/'
   recorded "$users" alias | sed 's/^/owned	/'

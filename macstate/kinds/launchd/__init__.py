@@ -1,4 +1,4 @@
-"""A launchd job as the four things it is: plist file, disable override, loaded job, running process."""
+"""A launchd job, which is four things: plist file, disable override, loaded job, running process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OLLAMA = "11434"
 
 
 File = tuple[str, str | None, str | None, dict[str, Any] | None]
-"""Label, path, owner and mode, and content of a plist; None is unknown."""
+"""Label, path, owner and mode, and content of a plist; None means unknown."""
 NO_FILE: File = ("", "", "", {})
 UNKNOWN_FILE: File = ("", None, None, None)
 
@@ -52,77 +52,77 @@ class Launchd(Reloaded, Contested):
 
     path: str | None = None
     file: dict[str, Any] | None = None
-    """The plist as it lies on disk; ``{}`` is known to be absent."""
+    """The plist on the disk; ``{}`` if it is known to be absent."""
     permissions: str | None = None
-    """Owner (user number) and mode of the plist; launchd refuses one that others can write."""
+    """Owner (user number) and mode of the plist; launchd refuses a plist that others can write."""
     enabled: bool | None = None
-    """No disable override. An override outlives the plist and wins over it."""
+    """Whether it has no disable override. An override outlives the plist, and wins over it."""
     loaded: dict[str, Any] | None = None
-    """What launchd has taken in, as far as it shows it; ``{}`` is not loaded."""
+    """What launchd has loaded, as far as it shows it; ``{}`` if the job is not loaded."""
     running: bool | None = None
     last_exit: str | None = None
-    """How the process ended last time; found only."""
+    """How the process ended last time; actual only."""
     config_digest: str = ""
-    """A digest of the files that it reads when it starts or is told to."""
+    """A digest of the files that it reads when it starts, or is told to."""
     files: tuple[str, ...] = ()
-    """The ids of these files; wished only."""
+    """The ids of these files; desired only."""
     pid: int | None = None
-    """Its process; found only."""
+    """The number of its process; actual only."""
     runs: int = 0
-    """How often it was started since it is loaded; found only."""
+    """How often it was started since it was loaded; actual only."""
     name: str = ""
-    """Its label, where its key has its file's name instead, for the label is taken; found only."""
+    """Its label, if its key has its file's name instead since another job has the label; actual only."""
     bare: bool = False
-    """Whether it is loaded, and no plist of it is known: submitted, an app's, or loaded from elsewhere; found only."""
+    """Whether it is loaded without a known plist: submitted, an app's, or loaded from elsewhere; actual only."""
     aside: bool = False
-    """Whether what lies where its plist goes is somebody else's, and is kept under another name; wished only."""
+    """Whether somebody else's plist is in its plist's place, and is kept under another name; desired only."""
     logs: tuple[str, ...] = ()
-    """What its program writes besides its output; wished only."""
+    """The logs that its program writes besides its output; desired only."""
     ports: tuple[int, ...] = ()
-    """The loopback ports that it needs; wished only."""
+    """The loopback ports that it needs; desired only."""
     freed: tuple[int, ...] = ()
-    """The loopback ports that it has no more use for, since it is off; wished only."""
+    """The loopback ports that it no longer needs, since it is off; desired only."""
     refresh: tuple[str, ...] = ()
-    """The command that tells it to read them again; empty: it is started anew."""
+    """The command that tells it to read its files again; if empty, it is restarted."""
     proof: tuple[str, ...] = ()
-    """The words of ``Prove``, by which is seen that it has taken them in; empty: nothing shows that."""
+    """The arguments of ``Prove``, which shows that it has taken its files in; empty if nothing shows that."""
 
     @property
     def late(self) -> int:
-        """Behind the others where it reads its files again when told to: a port that another job has is tried once.
+        """1 (behind the others) if it has a ``refresh``: its server tries only once to get a port that another job has.
 
-        Before them where it is off: its port may be another's now.
+        -1 (before them) if it is off, since another job may get its port.
         """
         return -1 if self.is_off else int(bool(self.refresh))
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Its files."""
+        """The ids of its files."""
         return self.files
 
     @property
     def label(self) -> str:
-        """Its name in its domain."""
+        """Its launchd label."""
         return self.name or self.key.rpartition("/")[2]
 
     @property
     def target(self) -> str:
-        """What launchd calls it."""
+        """Its service target, as launchd knows it."""
         return f"{self.domain}/{self.label}"
 
     @property
     def domain(self) -> str:
-        """``system``, or ``gui/UID``; a key may have a file's whole path behind that."""
+        """``system``, or ``gui/UID``; in a key, a file's whole path may follow."""
         return "/".join(self.key.split("/")[: 1 if self.key.startswith("system/") else 2])
 
     @property
     def exists(self) -> bool:
-        """Whether it is told of: what others have loaded without a plist is told only where it is in the way."""
+        """Whether it is told; a job that others have loaded without a plist is told only if it is in the way."""
         return not self.bare
 
     @property
     def last_failure(self) -> str:
-        """How the process ended last time."""
+        """How the process ended last time, for people."""
         why = f" ({EX_CONFIG})" if re.match(r"78\b", self.last_exit or "") else ""
         return f"last exit: {self.last_exit}{why}" if self.last_exit else ""
 
@@ -133,11 +133,11 @@ class Launchd(Reloaded, Contested):
 
     @property
     def made(self) -> str:
-        """Its plist is made from the spec."""
+        """``spec``: its plist is made from the spec."""
         return "spec"
 
     def brief(self, *, going: bool = False) -> str:
-        """Say where it listens and when it starts; what it has written stays when it goes."""
+        """Return where it listens and when it starts; for a removal, which log stays."""
         file = self.file or {}
         if going:
             log = file.get("StandardOutPath")
@@ -157,13 +157,13 @@ class Launchd(Reloaded, Contested):
         return ", ".join(text for text, is_so in said.items() if is_so)
 
     def unlike(self, have: Self | None) -> list[str]:
-        """Name what differs. How launchd shows a KeepAlive with conditions is not known, and is not compared."""
+        """Return the fields that differ, but not a KeepAlive with conditions: how launchd shows that is not known."""
         if have and have.loaded and self.loaded and isinstance((self.file or {}).get("KeepAlive"), dict):
             have = have.model_copy(update={"loaded": {**have.loaded, "keepalive": self.loaded["keepalive"]}})
         return super().unlike(have)
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
-        """Tell of a stop by hand, or how its process ended."""
+        """Return that it was stopped by `macstate stop`, or how its process ended."""
         if have.bare or [*differing] == ["running"]:
             return have.last_failure
         if state == STOPPED and "enabled" in differing:
@@ -171,7 +171,7 @@ class Launchd(Reloaded, Contested):
         return ""
 
     def in_short(self, have: Self | None, differing: Sequence[str]) -> str:
-        """Tell that it stops for good, which is one fact in three fields."""
+        """Return that the spec turns it off, which is one fact in three fields."""
         if not self.is_off or {*differing} not in (
             {"enabled"},
             {"enabled", "loaded"},
@@ -182,39 +182,39 @@ class Launchd(Reloaded, Contested):
         return f"off by the spec{ends}; its plist, log and models stay"
 
     def interrupts(self, have: Self | None) -> str:
-        """Tell of requests that end with the process."""
+        """Return that running requests end, if its process does."""
         if have is None or not have.running or (self.refresh and not self.unlike(have)):
             return ""
         return f"{self.label} {'stops' if have is self or self.is_off else 'restarts'}: its running requests end"
 
     @property
     def taken_in(self) -> str:
-        """Why it is told to read its files again, and what that costs; one that is off reads nothing."""
+        """Why it reads its files again, and what that costs; a job that is off reads nothing."""
         if self.is_off:
             return "stays off, by the spec now"
         return f"{super().taken_in}{': it reloads, and nothing is cut off' if self.refresh else ''}"
 
     @property
     def is_off(self) -> bool:
-        """Whether launchd is told not to run it, its plist lying where it is."""
+        """Whether launchd is told not to run it; its plist stays."""
         return self.enabled is False
 
     def off(self) -> Self:
-        """Return the wish that it does not run, now or after a reboot; its plist stays, and its ports are free."""
+        """Return it as switched off, now and after a reboot: its plist stays, and its ports are free."""
         nothing: dict[str, Any] = {"ports": (), "files": (), "config_digest": "", "refresh": (), "proof": ()}
         return self.model_copy(update={**nothing, "enabled": False, "loaded": {}, "running": False})
 
     @property
     def root(self) -> bool:
-        """The system domain is root's, a gui domain its user's, and a plist that all users have is root's again."""
+        """Whether root owns it: the system domain, or a plist for all users; a gui domain is its user's."""
         return self.key.startswith("system/") or (self.path or "").startswith("/Library/")
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Put the four things together, job by job; a job of which nothing exists is not there.
+        """Yield the actual jobs, each with its four things; a job of which nothing exists is left out.
 
-        A job that the spec or the record names is known by its file's name; of all others the Label in the plist
-        counts, for many a file has another name.
+        A job that the spec or the record names is known by its file's name. For all others the Label in the plist
+        counts, since many files have another name.
         """
         overrides, named = dict(launchctl.overrides(outputs)), dict(launchctl.jobs(outputs))
         listed = dict(launchctl.services(outputs))
@@ -265,7 +265,7 @@ class Launchd(Reloaded, Contested):
             yield key, (label, path, permissions, file)
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
-        """Return it with whether its plist's place is taken by somebody else's."""
+        """Return it with ``aside``: whether somebody else's plist is in its place."""
         del desired
         have = actual.resources.get(self.id)
         taken = (
@@ -274,9 +274,10 @@ class Launchd(Reloaded, Contested):
         return self.model_copy(update={"aside": bool(taken)})
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Have it read its files again, or write, enable, boot out and wait, bootstrap, kickstart; and see that proven.
+        """Have it read its files again; or write, enable, boot out and wait, bootstrap, kickstart. Then prove it.
 
-        A hasty bootstrap fails with 5. A job that is off is disabled first, or launchd would start it in between.
+        Without the wait, bootstrap fails with 5. A job that is off is disabled first, or launchd would start it in
+        between.
         """
         if self.refresh and not self.unlike(have):
             yield Run(self.refresh)
@@ -301,7 +302,7 @@ class Launchd(Reloaded, Contested):
         yield from launchctl.bootstrap(self.key, self.path or "", kick=bool(self.running or at_load))
 
     def remove(self) -> Iterator[Step]:
-        """Boot the job out, wait until it is gone, delete its plist; that it was off does not outlive it."""
+        """Boot the job out, wait until it is gone, delete its plist, and clear its disable override."""
         yield from launchctl.bootout(self.key)
         if self.path:
             yield Delete(self.id, self.path)
@@ -312,7 +313,7 @@ class Launchd(Reloaded, Contested):
     def in_the_way(
         cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Yield the foreign jobs that would share a label or a port with a wished one, and what restarts those."""
+        """Yield the foreign jobs that would share a label or a port with a desired one, and what restarts those."""
         del going
         wanted = [want for want in desired.values() if isinstance(want, cls)]
         jobs = [have for have in actual.resources.values() if isinstance(have, cls) and (have.file or have.loaded)]
@@ -322,8 +323,8 @@ class Launchd(Reloaded, Contested):
         yield from conflicts(wanted, foreign, places, actual.facts.machine)
 
     def displace(self) -> Iterator[Step]:
-        """Boot the job out, and set its plist aside: nothing of somebody else's is lost."""
-        if self.loaded is not None:  # else its domain is not there: nobody is logged in
+        """Boot the job out, and set its plist aside, so that nothing of somebody else's is lost."""
+        if self.loaded is not None:  # None: there is no such domain, since nobody is logged in
             yield from launchctl.bootout(self.target)
         if self.path:
             yield Aside(self.id, self.path)
@@ -332,13 +333,13 @@ class Launchd(Reloaded, Contested):
 def conflicts(
     wanted: Sequence[Launchd], foreign: Sequence[Launchd], places: Mapping[str, Launchd], machine: Machine
 ) -> Iterator[tuple[Launchd, None, str]]:
-    """Yield (job, None, why) of every foreign job that cannot stay beside the wished ones.
+    """Yield (job, None, why) of every foreign job that cannot stay beside the desired ones.
 
-    ``places``: what lies where a wished plist goes, by the target that launchd knows it by.
+    ``places`` has the foreign jobs whose plist is in the place of a desired one, by launchd's target.
     """
     reasons = {have.id: why for have in foreign if (why := _why(have, wanted, places.get(have.target), machine))}
     labels = {want.label for want in wanted} | {have.label for have in foreign if have.id in reasons}
-    for have in foreign:  # what restarts one of these would bring it back, or disturb ours
+    for have in foreign:  # a job that restarts one of these would bring it back, or disturb ours
         if have.id not in reasons and (named := sorted(label for label in labels if _names(have, label))):
             reasons[have.id] = f"handles {named[0]}"
     yield from ((have, None, reasons[have.id]) for have in foreign if have.id in reasons)
@@ -366,7 +367,7 @@ def _why(have: Launchd, wanted: Sequence[Launchd], place: Launchd | None, machin
 
 
 def claims(have: Launchd) -> set[int]:
-    """Return the ports that a job's own words tell of."""
+    """Return the ports that a job's command and environment name."""
     told = have.file or have.loaded or {}
     environment = told.get("EnvironmentVariables") or told.get("environment")
     named = environment if isinstance(environment, dict) else {}  # a plist of somebody else's may hold anything

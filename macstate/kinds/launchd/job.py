@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATH = "/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-"""launchd's own PATH has no Homebrew folders; they are a user's."""
+"""The PATH of a user's job: launchd's own has no Homebrew folders, which belong to a user."""
 ROOT_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
-"""For what root runs: no folder that somebody else can write to, as Homebrew's are."""
+"""The PATH of root's jobs: no folder that somebody else can write to, as Homebrew's."""
 AWAKE = '/usr/bin/caffeinate -i -w $$ & exec "$@"'
-"""The server keeps the process that launchd knows, and caffeinate ends with it."""
-PLIST = {  # field -> plist key, where the value goes in as it is
+"""A script that runs a server in the process that launchd knows; caffeinate ends with the server."""
+PLIST = {  # field -> plist key, if the value goes in as it is
     "working_directory": "WorkingDirectory",
     "throttle": "ThrottleInterval",
     "exit_timeout": "ExitTimeOut",
@@ -42,16 +42,16 @@ DAYS |= {
     name: (number,)
     for number, name in enumerate(("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"))
 }
-"""The numbers of days in StartCalendarInterval (launchd.plist(5)); without one it is every day."""
+"""The numbers of days in StartCalendarInterval (launchd.plist(5)); none means every day."""
 
 
 def _time(value: object) -> object:
-    """Read a time of day alone as short for every day at that time."""
+    """Read a time of day alone as every day at that time."""
     return {"at": value} if isinstance(value, str) else value
 
 
 def _some(value: tuple[T, ...]) -> tuple[T, ...]:
-    if not value:  # pydantic's own bound counts what is right alone, and calls a list of mistakes empty
+    if not value:  # pydantic's own bound counts only the valid ones, and calls a list of mistakes empty
         raise ValueError("it is empty; name at least one")
     return value
 
@@ -68,7 +68,7 @@ class When(Entry):
 
     @property
     def intervals(self) -> list[dict[str, int]]:
-        """Return what StartCalendarInterval holds of it."""
+        """The dictionaries of StartCalendarInterval for this time."""
         hour, minute = map(int, self.at.split(":"))
         return [{"Hour": hour, "Minute": minute, **day} for day in ({"Weekday": each} for each in DAYS[self.days])] or [
             {"Hour": hour, "Minute": minute}
@@ -95,13 +95,13 @@ class KeepAlive(Entry):
 
     @property
     def plist(self) -> dict[str, Any]:
-        """Return what KeepAlive holds."""
+        """The dictionary of KeepAlive."""
         found = {"SuccessfulExit": self.successful_exit, "Crashed": self.crashed, "PathState": dict(self.paths) or None}
         return {key: value for key, value in found.items() if value is not None}
 
 
 def _form(*kinds: type) -> Discriminator:
-    """Tell a value that is one of these from a plain one; pydantic's places name no such choice (mistakes.py)."""
+    """Return what tells a value of these types from a plain one; mistakes.py takes its tags out of error places."""
     return Discriminator(lambda value: "[more]" if isinstance(value, kinds) else "[one]")
 
 
@@ -176,25 +176,25 @@ class Job(Declaration):
 
     @classmethod
     def instead(cls, name: str, value: Any) -> str:
-        """Take a path, or a list that begins with one, as its command."""
+        """Return a path, or a list that begins with one, as its command."""
         command = meant.command(value)
         return f"{{command: {command}}}" if command else super().instead(name, value)
 
     def job_label(self, name: str) -> str:
-        """Return its name."""
+        """Return the entry's name, which is its label."""
         return name
 
     @property
     def executable(self) -> str:
-        """What it runs; empty where the command is."""
+        """The program that it runs; empty if the command is empty."""
         return next(iter(self.command), "")
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have the job looked at in both domains, and what it stands on."""
+        """Yield the job, which is looked at in both domains, and what it needs."""
         yield "label", name
         yield "program", self.executable
         if self.user == "root":
-            yield "way", f"{self.executable}/"  # itself too, and where it leads
+            yield "way", f"{self.executable}/"  # with the slash: the file itself too, and where it leads
         if self.user:
             yield "account", self.user
         if self.domain == "gui":
@@ -204,14 +204,14 @@ class Job(Declaration):
 
     @property
     def folders(self) -> dict[str, str]:
-        """The folders that launchd itself needs, and what names them: without one of these it ends with 78."""
+        """The folders without which launchd ends the job with 78, and the field that names each."""
         files = {"log": self.log, "error_log": self.error_log}
         found = {file.rpartition("/")[0] or "/": field for field, file in files.items() if file}
         return found | ({self.working_directory: "working_directory"} if self.working_directory else {})
 
     @property
     def volumes(self) -> dict[str, str]:
-        """The external disks that it needs, and what of it lies there."""
+        """The external disks that it needs, and a path of the entry on each."""
         words = [*self.command, *self.environment.values(), *self.watch_paths, self.waits_for or ""]
         words += [self.log or "", self.error_log or "", self.working_directory or ""]
         found = [
@@ -224,12 +224,12 @@ class Job(Declaration):
         yield self.job(name, scope.facts, self.command, self.environment)
 
     def log_path(self, label: str, facts: Facts) -> str:
-        """Say where its output goes."""
+        """Return where its output goes."""
         user = (self.user if self.domain == "system" else None) or facts.user
         return self.log or f"{facts.home_of(user)}/Library/Logs/{label}.log"
 
     def job(self, label: str, facts: Facts, command: tuple[str, ...], environment: Mapping[str, str]) -> Launchd:
-        """Build the job with this command and environment (an engine may have filled in both)."""
+        """Return the job with this command and environment; an engine may have filled in both."""
         system = self.domain == "system"
         user = (self.user if system else None) or facts.user
         home = facts.home_of(user)
@@ -266,12 +266,12 @@ class Job(Declaration):
 
     @property
     def is_errand(self) -> bool:
-        """Whether something starts it now and then, and it ends by itself."""
+        """Whether an interval, a time or a path starts it now and then, and it ends by itself."""
         return bool(self.interval is not None or self.schedule or self.watch_paths)
 
     @property
     def starts_otherwise(self) -> str:
-        """The field that says something else than ``waits_for`` of when it runs; empty if none does."""
+        """The field that contradicts ``waits_for`` about when it runs; empty if none does."""
         if not self.waits_for:
             return ""
         fields = ("keep_alive", "interval", "schedule", "watch_paths")
@@ -290,7 +290,7 @@ class Job(Declaration):
 
 
 def of_root(label: str, facts: Facts, command: tuple[str, ...], **fields: Any) -> Launchd:
-    """Build a job of macstate's own that root runs now and then, in a folder and with a PATH of root's."""
+    """Return a job of macstate's own that root runs now and then, in a folder of root's and with root's PATH."""
     own = {"user": "root", "working_directory": "/", "log": f"/var/log/{label}.log", "keep_alive": False}
     job = Job.model_construct(command=command, **{**own, **fields})
     return job.job(label, facts, command, {})

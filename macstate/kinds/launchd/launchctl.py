@@ -1,6 +1,6 @@
-"""What `launchctl` prints, as data, and how a job is booted out.
+"""Parse what `launchctl` prints, and boot jobs out and in.
 
-Its layout is no promise: only lines seen on every release are read.
+Apple does not promise the layout, so only lines that were seen on every release are read.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from macstate.printable import LINES, printable
 ADDED = re.compile(r"XPC_SERVICE_NAME|OSLogRateLimit|SUDO_\w+")
 """What launchd itself adds to a job's environment."""
 SHOWN = {"WorkingDirectory": "working directory", "StandardOutPath": "stdout path", "StandardErrorPath": "stderr path"}
-"""Plist keys and the lines of `launchctl print` that show them."""
+"""Plist keys, and the lines of `launchctl print` that show them."""
 NOT_FOUND = re.compile(r"(Bad request\.\n)?Could not find service ")
 
 
 NOT_LOADED = 113
-"""How `launchctl print` ends for a job that is not there."""
+"""The exit status of `launchctl print` for a job that is not loaded."""
 
 
 REFUSED = "Bootstrap failed: 5"
@@ -37,20 +37,20 @@ KICK = 20
 """Seconds for `launchctl kickstart`."""
 TIMED_OUT = 124
 SLOWEST_STOP = 60
-"""Seconds a job may take to be gone; `bootout` answers long before that."""
+"""Seconds that a job may take to be gone; `bootout` answers long before that."""
 
 
 def bootout(target: str, seconds: int = SLOWEST_STOP) -> Iterator[Step]:
-    """Boot a job out and wait until it is gone: `bootout` answers long before that."""
+    """Boot a job out, and wait until it is gone, since `bootout` answers long before that."""
     yield Run(("launchctl", "bootout", target), accept=(0, 3, 36))  # 3: was not loaded, 36: is stopping
     yield Wait(("launchctl", "print", target), status=NOT_LOADED, seconds=seconds)
 
 
 def bootstrap(target: str, path: str, *, kick: bool) -> Iterator[Step]:
-    """Load a job, and start it: over SSH launchd may hold back what RunAtLoad and KeepAlive ask for."""
+    """Load a job, and start it with ``kick``, since over SSH launchd may hold back RunAtLoad and KeepAlive."""
     domain, _, label = target.rpartition("/")
     yield Run(("launchctl", "bootstrap", domain, path), refusal=(REFUSED, f"{label}: {DISALLOWED}"))
-    if kick:  # it hangs on a job in the penalty box; whether it runs is seen afterwards
+    if kick:  # it hangs on a job in the penalty box; whether the job runs is checked afterwards
         yield Run(("launchctl", "kickstart", target), accept=(0, TIMED_OUT), seconds=KICK)
 
 
@@ -59,16 +59,16 @@ class Printed:
     """One job as `launchctl print` shows it."""
 
     loaded: dict[str, Any]
-    """What launchd has taken in; empty when the job is not loaded."""
+    """What launchd has loaded; empty if the job is not loaded."""
     state: str = ""
     last_exit: str | None = None
     pid: int | None = None
     runs: int = 0
-    """How often it was started since it is loaded."""
+    """How often it was started since it was loaded."""
 
 
 def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
-    """Say how a job that was loaded from this plist would be shown."""
+    """Return how `launchctl print` would show a job that was loaded from this plist."""
     shown = {line: plist[key] for key, line in SHOWN.items() if key in plist}
     if "StartInterval" in plist:
         shown["run interval"] = f"{plist['StartInterval']} seconds"
@@ -84,7 +84,7 @@ def as_printed(plist: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
-    """Read every `launchctl print TARGET`, as (target, job)."""
+    """Yield (target, job) of every `launchctl print TARGET`."""
     for argument, text in runs_of(outputs, "launchctl print"):
         if re.match(r".+ = \{\n", text):
             yield _job(argument, text)
@@ -93,7 +93,7 @@ def jobs(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
 
 
 def _job(target: str, text: str) -> tuple[str, Printed]:
-    # one TAB exactly, and the first of its name: nested blocks have a `state` of their own
+    # exactly one TAB, and the first line of each name: nested blocks have a `state` of their own
     lines = dict(reversed(re.findall(r"^\t(\S[^=\n]*?) = ([^{\n].*)$", text, re.MULTILINE)))
     blocks = dict(re.findall(r"^\t(arguments|environment) = \{\n((?:\t\t.*\n)*)", text, re.MULTILINE))
     environment = re.findall(r"^\t\t(.+?) => (.*)$", blocks.get("environment", ""), re.MULTILINE)
@@ -112,14 +112,14 @@ def _job(target: str, text: str) -> tuple[str, Printed]:
 
 
 def overrides(outputs: Outputs) -> Iterator[tuple[str, bool]]:
-    """Read `launchctl print-disabled DOMAIN`, as (target, enabled). Up to macOS 12 ``true`` means disabled."""
+    """Yield (target, enabled) of `launchctl print-disabled DOMAIN`. Up to macOS 12 ``true`` means disabled."""
     for domain, text in runs_of(outputs, "launchctl print-disabled"):
         for label, word in re.findall(r'^\t+"(.+)" => (\w+)$', text, re.MULTILINE):
             yield f"{domain or 'system'}/{label}", word in {"enabled", "false"}
 
 
 def services(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
-    """Read the jobs that `launchctl print DOMAIN` lists, as (target, job): what each is made of stands elsewhere."""
+    """Yield (target, job) of each job that `launchctl print DOMAIN` lists, which shows only whether it runs."""
     for domain, text in runs_of(outputs, "launchctl print"):
         for pid, label in re.findall(r"^\s+(\d{1,18})\s+\S+\s+(\S.*)$", text, re.MULTILINE):
             if domain == "system" or re.fullmatch(r"gui/\d+", domain):
@@ -128,23 +128,23 @@ def services(outputs: Outputs) -> Iterator[tuple[str, Printed]]:
 
 
 def plists(outputs: Outputs) -> Iterator[tuple[str, str, str]]:
-    """Read `stat` of folders of plists, as (domain, path, owner and mode)."""
+    """Yield (domain, path, owner and mode) of each plist that `stat` of the plist folders shows."""
     for domain, text in runs_of(outputs, "stat"):
         for permissions, path in re.findall(r"^(\d+ [0-7]{1,4}) (/.+)$", text, re.MULTILINE):
             yield domain, path, permissions
 
 
 def private(permissions: str | None) -> bool:
-    """Say whether others than its owner may not read a file."""
+    """Return whether a file with this owner and mode cannot be read by everybody."""
     return not int((permissions or "0 0").split()[1], 8) & 4
 
 
 def plist(text: str) -> dict[str, Any]:
-    """Read a plist, as JSON can say it; what is none, or nests without end, is a mapping that no plist is."""
+    """Return a plist as JSON can express it; if the text is no plist, or nests without end, a mapping that says so."""
     try:
         found = plistlib.loads(text.encode("utf-8", "surrogateescape"))
         found = json.loads(json.dumps(found, default=_text), parse_constant=str)
-    except Exception:  # noqa: BLE001 - expat's, plistlib's own and what it forgets: <date>x</date> is an AttributeError
+    except Exception:  # noqa: BLE001 - expat's, plistlib's own, and others: <date>x</date> is an AttributeError
         found = None
     return found if isinstance(found, dict) and found else {"": "not a property list"}
 
@@ -154,7 +154,7 @@ def _text(value: object) -> str:
 
 
 def xml(plist: dict[str, Any]) -> str:
-    """Write a plist as XML; a binary one may hold characters that XML has no way to write."""
+    """Return a plist as XML; characters that XML cannot express, as a binary plist may hold, are escaped."""
     return plistlib.dumps(_writable(plist), sort_keys=True).decode()
 
 

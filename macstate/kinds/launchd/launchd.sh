@@ -3,14 +3,14 @@ named() { # DOMAIN: the jobs that the spec or the record names
   case $1 in system) record=$roots ;; *) record=$users ;; esac
   { listed label; recorded "$record" launchd | sed -n "s,^$1/,,p"; } | sort -u
 }
-jobs() { # DOMAIN FOLDER: its overrides, and the jobs that are named
+jobs() { # DOMAIN FOLDER: the domain's overrides, and the named jobs
   reply "launchctl print-disabled $1" launchctl print-disabled "$1"
   named "$1" | while IFS= read -r job; do
     [ ! -e "$root$2/$job.plist" ] || reply "cat $2/$job.plist" text "$root$2/$job.plist"
     reply "launchctl print $1/$job" launchctl print "$1/$job"
   done
 }
-others() { # DOMAIN FOLDER...: the plists there, and of those that nobody has named what they say, for theirs may be in the way
+others() { # DOMAIN FOLDER...: the plists there, and what those say that nobody has named, since they may conflict
   ours=$(named "$1")
   reply "stat $1" plists_in "$@"
   shift
@@ -23,7 +23,7 @@ others() { # DOMAIN FOLDER...: the plists there, and of those that nobody has na
     done
   done
 }
-domain() { # DOMAIN FOLDER...: all of it; without a session at the screen there is no gui domain
+domain() { # DOMAIN FOLDER...: everything; without a session at the screen the gui domain does not exist
   if all=$(launchctl print "$1" 2>/dev/null); then
     reply "launchctl print $1" services
     jobs "$1" "$2"
@@ -32,7 +32,7 @@ domain() { # DOMAIN FOLDER...: all of it; without a session at the screen there 
   fi
   others "$@"
 }
-services() { # process, status and label of all its jobs but Apple's: what holds a port may have no plist
+services() { # process, status and label of all jobs but Apple's: a job that holds a port may have no plist
   printf '%s\n' "$all" | awk '
     /^\tservices = \{/ { on = 1; next }
     /^\t\}/ { on = 0 }

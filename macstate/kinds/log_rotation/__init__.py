@@ -1,7 +1,7 @@
-"""Rotation of the logs of all jobs that the spec declares, by rotate.sh.
+"""Rotate the logs of all jobs that the spec declares, by rotate.sh.
 
-newsyslog renames a log; launchd holds a job's log open and knows no way to open it anew, so the server would write on
-into the renamed file for ever, and the new one would stay empty. Here a log is copied and emptied instead.
+newsyslog renames a log. launchd holds a job's log open and has no way to open it anew, so the server would write to
+the renamed file for ever, and the new one would stay empty. Therefore rotate.sh copies a log, and empties it.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class LogRotation(Declaration):
     """How often the sizes are looked at; default: ``1h``. Until then a log may grow beyond its size."""
 
     def lists(self, name: str) -> Iterator[tuple[str, str]]:
-        """Have its job and its program looked at."""
+        """Yield its job and its program."""
         del name
         yield "label", LABEL
         yield "file", PROGRAM
 
     def expand(self, name: str, scope: Scope) -> Iterator[Resource]:
-        """Yield the program, and the job that runs it on all the others' logs."""
+        """Yield the program, and the job that runs it on the logs of all jobs."""
         del name
         yield File(key=PROGRAM.lstrip("/"), content=program(), permissions="0 755", source="macstate")
         own = f"/var/log/{LABEL}.log"
@@ -72,7 +72,7 @@ class LogRotation(Declaration):
         yield of_root(LABEL, scope.facts, command, interval=self.every)
 
     def _logs(self, scope: Scope) -> Iterator[str]:
-        keyless = replace(scope, key=no_keys)  # where a job writes does not hang on a key
+        keyless = replace(scope, key=no_keys)  # where a job writes does not depend on a key
         for name, entry in scope.entries:
             if entry.section == self.section:
                 continue

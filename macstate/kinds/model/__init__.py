@@ -1,4 +1,4 @@
-"""A model of an Ollama server, pulled through the server's own API; what takes hours goes on in the background."""
+"""A model of an Ollama server, pulled through the server's API. A pull, which may take hours, is in the background."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 PROGRAM = "/Library/macstate/bin/pull"
 """Where pull.sh lies on a Mac."""
 REFUSED = 7
-"""How curl ends when nobody listens: then nothing is known of the server's models."""
+"""curl's exit status if nobody listens: then the server's models are unknown."""
 NO_SUCH_MODEL = "file does not exist"
 
 
 @cache
 def program() -> str:
-    """Return the program that has models pulled."""
+    """Return the text of the program that has models pulled."""
     shared = map(scripts.bare, ("digits.sh", "bounded.sh", "started.sh"))
     return "\n".join((scripts.whole("pull.sh", __name__), *shared, 'begin "$@"\n'))
 
 
 def size(count: int) -> str:
-    """Say how many bytes, in the units of Ollama's own lists (10^9 a gigabyte)."""
+    """Return a number of bytes for people, in the units of Ollama's own lists (1 GB is 10^9 bytes)."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a tenth of one
 
 
 def counted(value: object) -> int | None:
-    """Read a number of bytes that a server tells; None: it is none that a disk could hold."""
+    """Return a number of bytes that a server tells; None if it is none, or more than a disk could hold."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < MOST else None
 
 
@@ -61,21 +61,21 @@ class Model(Resource):
 
     pulled: bool | None = None
     digest: str | None = None
-    """What it is pinned to, or the beginning of that."""
+    """Desired: the digest that it is pinned to, or the beginning of it. Actual: its digest."""
     size: int | None = None
-    """Bytes on the disk; of one that is wished and not here, what its registry says."""
+    """Bytes on the disk; for a desired model that is not here, the bytes that its registry tells."""
     port: int | None = None
     """Its server's loopback port."""
     folder: str = ""
-    """Where its server keeps models."""
+    """The folder in which its server keeps models."""
     twin: str = ""
-    """Another name that its server lists for the same files; found only."""
+    """Another name that its server lists for the same files; actual only."""
     pull: Pull | None = None
-    """A pull that goes on, or has failed; found only."""
+    """A pull that goes on, or has failed; actual only."""
 
     @property
     def root(self) -> bool:
-        """Its server takes orders from everybody on the Mac."""
+        """False: its server takes orders from everybody on the Mac."""
         return False
 
     @property
@@ -85,18 +85,18 @@ class Model(Resource):
 
     @property
     def last_failure(self) -> str:
-        """Why the last pull has failed."""
+        """Why the last pull has failed; empty if it has not."""
         if self.pull is None or self.pull.going_on:
             return ""
         return f"the last pull failed: {self.pull.answer}" if self.pull.state == "failed" else "its pull was cut off"
 
     def because(self, have: Self, differing: Sequence[str], state: str) -> str:
-        """Tell how its last pull failed, or the one of another version."""
+        """Return how its last pull, or that of another version, failed."""
         del state
         return have.last_failure if not have.exists or [*differing] == ["digest"] else ""
 
     def brief(self, *, going: bool = False) -> str:
-        """Say what comes, or what is deleted."""
+        """Return what is to be downloaded, or what is deleted."""
         if going and self.twin:
             return f"its name is deleted; its files go with the last of their names: {self.twin} is one"
         if going:
@@ -104,10 +104,9 @@ class Model(Resource):
         return f"{size(self.size)} to download" if self.size else "to download; its size is not known"
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self | None:
-        """Return it with what its registry says of it. What is ours and cannot be seen now is taken to be there.
+        """Return it with what its registry says of it; None if it has left the spec, and an alias takes its name now.
 
-        That is so while its disk is away, and while its server does not run. One that has left the spec, and whose
-        name is another model's once that is here, goes.
+        A recorded model that cannot be seen, since its disk is away or its server does not run, counts as there.
         """
         alias = desired.get(f"alias/{self.key}")
         source = actual.resources.get(f"{self.kind}/{self.key.partition('/')[0]}/{getattr(alias, 'source', '')}")
@@ -127,7 +126,7 @@ class Model(Resource):
         return self.model_copy(update={"size": announced(outputs).get(self.key), "unreadable": why, **ours})
 
     def note(self, have: Self | None) -> str:
-        """Tell of a pull that goes on, and of a model that is no longer declared."""
+        """Return that a pull goes on, or that the model is no longer declared and stays."""
         if have is None or not have.exists:
             return ""
         if have.pull and have.pull.going_on:
@@ -136,7 +135,7 @@ class Model(Resource):
         return "" if self.managed else f"is no longer declared and stays; `prune_models: true` {frees}"
 
     def unlike(self, have: Self | None) -> list[str]:
-        """Count a pull that goes on as done; a pin may be the beginning of a digest."""
+        """Return the fields that differ: none during a pull; a pin may be the beginning of the digest."""
         if have is not None and have.pull and have.pull.going_on:
             return []
         same = have is not None and self.digest is not None and (have.digest or "").startswith(self.digest)
@@ -144,7 +143,7 @@ class Model(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read the server's list and the queue of pulls."""
+        """Read the servers' lists and the queues of pulls."""
         waiting, aliases = dict(pulls(outputs)), set(outputs.get("aliases", "").split("\n"))
         for argument, text in runs_of(outputs, "curl /api/tags"):
             endpoint, _, port = argument.partition(" ")
@@ -163,7 +162,7 @@ class Model(Resource):
         yield from (cls(key=key, pulled=False, digest="", pull=pull) for key, pull in waiting.items())
 
     def converge(self, have: Self | None) -> Iterator[Step]:
-        """Queue it, and look whether that goes well."""
+        """Queue its pull, and fail at once if the registry has no such model."""
         del have
         endpoint, _, name = self.key.partition("/")
         words = (PROGRAM, endpoint, str(self.port), self.folder, name, *([self.digest] if self.digest else []))
@@ -172,18 +171,18 @@ class Model(Resource):
         yield Run(words, refusal=(NO_SUCH_MODEL, f'{name}: "pull model manifest: {NO_SUCH_MODEL}"{hint}'))
 
     def remove(self) -> Iterator[Step]:
-        """Have the server delete it."""
+        """Have its server delete it."""
         yield deletion(self.port, self.key)
 
 
 def deletion(port: int | None, key: str) -> Run:
-    """Return the order to delete what a server lists by a name."""
+    """Return the step that has a server delete the model or alias of this key."""
     order, url = json.dumps({"model": key.partition("/")[2]}), f"http://127.0.0.1:{port}/api/delete"
     return Run(("curl", "-qfsS", "--noproxy", "*", "-X", "DELETE", url, "-d", order))
 
 
 def announced(outputs: Outputs) -> dict[str, int]:
-    """Return the bytes of what is not here, as the registries say, by key."""
+    """Return the sizes in bytes, as the registries tell them, of models that are not here, by key."""
     found = (
         (endpoint, re.findall(r"(?m)^(\S+)\t([0-9]{1,18})$", text)) for endpoint, text in runs_of(outputs, "sizes")
     )
@@ -191,10 +190,10 @@ def announced(outputs: Outputs) -> dict[str, int]:
 
 
 def listed(text: str) -> dict[str, Mapping[str, Any]]:
-    """Read an answer of /api/tags, by name; nothing where nobody listens.
+    """Return the models of an answer of /api/tags, by full name; none if nobody listens.
 
     Raises:
-        UnreadableError: it is none.
+        UnreadableError: the text is no such answer.
     """
     if not text:
         return {}

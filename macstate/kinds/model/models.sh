@@ -1,14 +1,14 @@
 # shellcheck disable=SC2154 # appended to probe.sh, whose functions and variables it uses
-pulls() { # FOLDER: whether somebody works on the queue, and its lines
+pulls() { # FOLDER: whether a worker runs on the queue, and the queue's lines
   worker=$(readlink "$1/worker") && since=${worker#*	} && [ -n "$since" ] &&
     [ "$(started "${worker%%	*}")" = "$since" ] && echo working || echo idle
   for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
 }
-told() { # what the server has answered
+told() { # the server's answers
   printf %s "$tags"
   return "$status"
 }
-sizes() { # ENDPOINT: bytes of each that is wanted and not here, as its registry says, or - where that has none; 5 s in all
+sizes() { # ENDPOINT: bytes of each desired model that is missing, from its registry, or - if that has none; 5 s in all
   printf '%s\n' "$wanted" | {
     while read -r owner name url; do
       [ "$owner" = "$1" ] || continue

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from macstate.kernel.outputs import Outputs, runs_of
 
 FIELDS = ("bytes", "state", "since", "first", "time", "answer")
-"""What stands behind the name in a line of a queue."""
+"""The fields behind the name in a line of a queue."""
 
 
 MOST = 10**18
-"""Bytes; what claims to be larger is no model."""
+"""Bytes; nothing larger is a model."""
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,26 @@ class Pull:
     state: str
     """``waiting``, ``pulling`` or ``failed``."""
     alive: bool
-    """Whether somebody works on the queue: not after a restart of the Mac."""
+    """Whether a process works on the queue; after a restart of the Mac none does."""
     bytes: int = 0
-    """Its size, where the registry told it."""
+    """Its size, if the registry told it."""
     total: int = 0
-    """Bytes of the layer that comes now."""
+    """Bytes of the layer that is being pulled."""
     completed: int = 0
     """How many of them are here."""
     rate: float = 0.0
     """Bytes a second."""
     answer: str = ""
-    """What the server said last; of a failed one, why."""
+    """What the server said last; for a failed pull, why it failed."""
 
     @property
     def going_on(self) -> bool:
-        """Whether it will be here without anybody doing anything."""
+        """Whether the model will come without anybody doing anything."""
         return self.alive and self.state != "failed"
 
     @property
     def seconds(self) -> float | None:
-        """How long this layer still takes, if that can be said."""
+        """The seconds that this layer still takes; None if they are not known."""
         return (self.total - self.completed) / self.rate if self.rate and self.total else None
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Pull:
 
 
 def clock(seconds: float | None) -> str:
-    """Say a time as ``1:02:03``, or ``2:03`` below an hour."""
+    """Return a time as ``1:02:03``, or ``2:03`` below an hour."""
     minutes, rest = divmod(int(seconds or 0), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

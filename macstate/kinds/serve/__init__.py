@@ -1,4 +1,4 @@
-"""Routes of Tailscale Serve. They live in one JSON document, which is written whole and once."""
+"""Routes of Tailscale Serve. They live in one JSON document, which is written as a whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from macstate.kinds.serve.route import canonical
 from macstate.language.facts import Node
 
 AS_USER = 'PATH=${MACSTATE_ROOT-}/usr/local/bin:${MACSTATE_ROOT-}/opt/homebrew/bin:$PATH exec env SHLVL=1 "$@"'
-"""Where the app's `tailscale` may lie: it is run by the person it belongs to, never by root."""
+"""Runs the app's `tailscale`, wherever it lies, as the user to whom it belongs, never as root."""
 MOVED = "Serve was changed after the plan was made; nothing was written; run again to see what is left"
 
 STAYS = "stays for the tailnet alone"
@@ -33,8 +33,8 @@ STAYS = "stays for the tailnet alone"
 class Serve(InOneDocument, Contested, Exposed):
     """One route; its key is ``PORT/MOUNT``.
 
-    What is not the node's own has more before that: ``NAME:`` under another name, ``tcp:`` of a forward,
-    ``foreground:`` of what a process holds while it runs, ``svc:web:`` of a Service.
+    Before that, the key of a route that is not a plain one of the node has ``NAME:`` (another name), ``tcp:`` (a
+    forward), ``foreground:`` (a process holds it while it runs) or ``svc:web:`` (a Service).
     """
 
     kind: ClassVar[str] = "serve"
@@ -47,19 +47,19 @@ reply "{STATUS}" {STATUS}
     optional: ClassVar[tuple[str, ...]] = ("tailscale status --json", READ, "user", "owned")
 
     target: str | None = None
-    """The URL that Serve proxies to; found of a forward: the address."""
+    """The URL that Serve proxies to; for an actual forward, its address."""
     funnel: bool | None = None
     """Whether the internet reaches it: a property of the whole port."""
     where: str = ""
-    """``https://NAME:PORT``; found: by which scheme, under which name, and whether at all."""
+    """``https://NAME:PORT``; actual: with its scheme and its name, or that its port has no handler."""
     before: str = ""
-    """What its port was before our first route there; found: as the record tells it, empty of what is not ours."""
+    """What its port was before macstate's first route there; actual: as recorded, empty for a foreign route."""
     other_names: tuple[str, ...] = ()
-    """The node's earlier names, under which it stands too; found only."""
+    """The node's earlier names under which the document has it, too; actual only."""
     stays: bool = False
-    """Whether it may stay for the tailnet, and only the internet's way to it is in the way; found only."""
+    """Whether it may stay for the tailnet, and only its Funnel is in the way; actual only."""
     behind: bool = False
-    """Whether it is told behind what the internet reaches or would reach; found only."""
+    """Whether it is told behind the routes that the internet reaches or would reach; actual only."""
 
     @property
     def public(self) -> bool:
@@ -68,47 +68,47 @@ reply "{STATUS}" {STATUS}
 
     @property
     def late(self) -> bool:
-        """Whether it is told behind others."""
+        """Whether it is told behind the others of its kind."""
         return self.behind
 
     @property
     def port(self) -> str:
-        """Return its HTTPS port."""
+        """Its HTTPS port."""
         return self.key.partition("/")[0].rpartition(":")[2]
 
     @property
     def loopback_port(self) -> int | None:
-        """Return the port on the Mac itself that it leads to; None: it leads elsewhere, or to no port."""
+        """The port on the Mac itself to which it leads; None if it leads elsewhere, or to no port."""
         port = re.search(r"(?:127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})(/|$)", self.target or "")
         return int(port[1]) if port else None
 
     @property
     def mount(self) -> str:
-        """Return its path."""
+        """Its path."""
         return f"/{self.key.partition('/')[2]}"
 
     @property
     def fingerprint(self) -> str:
-        """What the record keeps: what its port was before."""
+        """What its port was before, which is what the record keeps of a route."""
         return self.before or UNKNOWN
 
     def unlike(self, have: Self | None) -> list[str]:
-        """Name what differs: also the scheme or the name under which it is reached."""
+        """Return the fields that differ, also ``where``: the scheme and the name under which it is reached."""
         return [*super().unlike(have), *(["where"] if have and have.where not in {"", self.where} else [])]
 
     def unguarded(self, desired: Mapping[str, Resource]) -> str:
-        """Name the server of ours that Funnel would lead straight to, past the gateway."""
+        """Return the label of the desired server to which Funnel leads past the gateway; empty if none."""
         port = self.loopback_port
         servers = (each for each in desired.values() if isinstance(each, Launchd) and not each.refresh)
         return next((each.label for each in servers if self.public and port in each.ports), "")
 
     @classmethod
     def to(cls, https: int, mount: str, target: str, *, funnel: bool, needs: tuple[str, ...] = ()) -> Self:
-        """Wish for a route from an HTTPS port and a mount to a URL on loopback, where these jobs listen."""
+        """Return the desired route from an HTTPS port and a mount to a loopback URL; ``needs``: the jobs behind it."""
         return cls(key=f"{https}{mount or '/'}", target=target, funnel=funnel, needs=needs)
 
     def beside(self, actual: Actual, desired: Mapping[str, Resource]) -> Self:
-        """Return it with the node's name, and with what its port was before the first route of ours."""
+        """Return it with the node's name, and with what its port was before macstate's first route."""
         name, start = actual.facts.node.name, f"{self.kind}/{self.port}/"
         known = [line.fingerprint for each, line in actual.record.lines.items() if each.startswith(start)]
         if known:
@@ -125,27 +125,27 @@ reply "{STATUS}" {STATUS}
         return self.model_copy(update={"where": f"https://{name}:{self.port}", "before": before})
 
     def brief(self, *, going: bool = False) -> str:
-        """Return its URL, and where that leads."""
+        """Return its URL and, unless it is removed, where that leads."""
         url = f"{self.where.removesuffix(':443')}{self.mount}"
         leads = (self.target or "").removeprefix("http://").removesuffix(self.mount)
         return f"{url} ends" if going else f"{url} -> {leads}{' for the internet' if self.funnel else ''}"
 
     def interrupts(self, have: Self | None) -> str:
-        """Tell that it is closed while what it leads to changes."""
+        """Return that it is closed during the run, if it is there already and stays."""
         return "" if have is None or have is self else "nobody reaches it from the first step of this run to the last"
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read everything that the node's configuration says, and what of it the record calls ours."""
+        """Yield all routes of the node's document, those in the record with what it says of them."""
         if STATUS in outputs or READ in outputs:
             yield from cls._recognised(list(cls._said(outputs)), Record.read({True: outputs.get("owned", "")}, {}))
 
     @classmethod
     def _said(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read the node's own part, what runs in the foreground, and Services.
+        """Yield the routes of the node itself, of processes in the foreground, and of Services.
 
         Raises:
-            UnreadableError: it is no document, or nobody knows which of its names is this node's.
+            UnreadableError: the output is no Serve document, or this node's name is not known.
         """
         document, node = serve_document.found_in(outputs), _node(outputs)
         name = node.name
@@ -167,7 +167,7 @@ reply "{STATUS}" {STATUS}
 
     @classmethod
     def _recognised(cls, found: Sequence[Self], record: Record) -> Iterator[Self]:
-        """Yield the actual routes with what the record knows; what stands under a former name of the node is ours."""
+        """Yield the actual routes with what is recorded of them; one under the node's former name can be ours, too."""
         known = {each.id: each for each in found}
         for each in found:
             key = each.key.removeprefix(f"{each.other_names[0]}:") if each.other_names else ""
@@ -187,7 +187,7 @@ reply "{STATUS}" {STATUS}
     def in_the_way(
         cls, desired: Mapping[str, Resource], actual: Actual, going: Collection[str]
     ) -> Iterator[tuple[Resource, Resource | None, str]]:
-        """Yield what is not ours and would be reached by others than now, what the internet reaches first."""
+        """Yield each foreign route whose audience or port would change; first those for the internet."""
         try:
             yield from _conflicts(cls, desired, actual, going)
         except UnreadableError:
@@ -195,7 +195,7 @@ reply "{STATUS}" {STATUS}
 
     @classmethod
     def disturbed(cls, changes: Sequence[Change], actual: Actual) -> tuple[Self, ...]:
-        """Return all routes of ours where a port behind them changes hands: for a while they would lead elsewhere."""
+        """Return all recorded routes if a port behind one changes hands, since they would lead elsewhere meanwhile."""
         if not changes_hands(changes, actual):
             return ()
         ours = (have for have in actual.resources.values() if isinstance(have, cls) and have.id in actual.record.lines)
@@ -203,7 +203,7 @@ reply "{STATUS}" {STATUS}
 
     @classmethod
     def write(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Iterator[Step]:
-        """Put routes in and take routes out of the document that was found; what is not ours stays as it is."""
+        """Yield the steps that put routes into the actual document and take others out; foreign ones stay."""
         outputs = actual.outputs[cls.kind]
         text = serve_document.as_stored(cls.changed(actual, wanted, gone))
         if etag := ETAG.search(outputs.get(READ, "")):
@@ -216,13 +216,13 @@ reply "{STATUS}" {STATUS}
 
     @classmethod
     def written(cls, actual: Actual, gone: Sequence[Self]) -> Outputs:
-        """Return what would be read after these were taken out."""
+        """Return what the read commands would print after these routes were taken out."""
         now = serve_document.after(cls.changed(actual, (), gone))
         return {name: now.get(name, text) for name, text in actual.outputs[cls.kind].items()}
 
     @classmethod
     def changed(cls, actual: Actual, wanted: Sequence[Self], gone: Sequence[Self]) -> Document:
-        """Return the document with routes put in, and others taken out."""
+        """Return the actual document with ``wanted`` put in and ``gone`` taken out."""
         outputs = actual.outputs[cls.kind]
         document, name = serve_document.found_in(outputs), _node(outputs).name
         going = {route.id for route in gone}
@@ -241,7 +241,7 @@ reply "{STATUS}" {STATUS}
         return document
 
     def take_out(self, document: Document, name: str) -> None:
-        """Take it out of a document, or only the internet's way to it."""
+        """Take this route out of a document or, if it stays for the tailnet, only its Funnel."""
         if self.stays:
             (document.get("AllowFunnel") or {}).pop(f"{name}:{self.port}", None)
         elif self.key.startswith("foreground:"):
@@ -256,7 +256,7 @@ reply "{STATUS}" {STATUS}
 
     @classmethod
     def key_of(cls, each: Address, name: str) -> str:
-        """Return the key of what the document of the node ``name`` says."""
+        """Return the key of an address in the document of the node ``name``."""
         part = each.part or ("" if each.host in {"", name} or not name else each.host)
         mount = canonical(each.mount) if each.host else ""
         return f"{part}{':' if part else ''}{'' if each.host else 'tcp:'}{each.port}{mount}"
@@ -269,10 +269,10 @@ def _node(outputs: Outputs) -> Node:
 def _conflicts(
     kind: type[Serve], desired: Mapping[str, Resource], actual: Actual, leaving: Collection[str]
 ) -> Iterator[tuple[Serve, Serve | None, str]]:
-    """Yield (what was found, what is left of it, why), what the internet reaches or would reach first.
+    """Yield (foreign route, what is left of it, why); first those that the internet reaches or would reach.
 
     Raises:
-        UnreadableError: the document that was found is none.
+        UnreadableError: the output is no Serve document.
     """
     here = {name: each for name, each in actual.resources.items() if isinstance(each, kind)}
     wanted = [each for each in desired.values() if isinstance(each, kind)]
@@ -300,7 +300,7 @@ def _place(each: Address) -> tuple[str, str, str, str]:
 
 
 def _why(now: Address, then: Address | None, route: str) -> str:
-    """Say what would happen to it, for a route of ours that comes to its port; empty: nothing."""
+    """Return what ``route``, a desired one on the same port, would do to a foreign one; empty if nothing."""
     if now.part == "foreground":
         return f"a process in the foreground has port {now.port}, which {route} needs" if route else ""
     if then is None or then.scheme != now.scheme or (then.audience == "nobody" != now.audience):

@@ -1,6 +1,6 @@
-"""Serve's one JSON document: who can reach what by it, and the very bytes that tailscaled makes of it.
+"""Serve's one JSON document: who reaches what by it, and the exact bytes that tailscaled makes of it.
 
-Facts: ipn/serve.go and ipn/ipnlocal/serve.go of tailscale 1.102.5.
+Source: ipn/serve.go and ipn/ipnlocal/serve.go of tailscale 1.102.5.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from macstate.kernel.outputs import Outputs, UnreadableError
 Document = dict[str, Any]
 Audience = Literal["nobody", "tailnet", "internet"]
 Scheme = Literal["", "https", "http", "tcp", "tls"]
-"""What a port speaks: sites by HTTPS or HTTP, or a forward of what comes, ``tls`` with its TLS taken off."""
+"""What a port speaks: sites by HTTPS or HTTP, or a forward of the TCP stream, ``tls`` with its TLS taken off."""
 API = "http://local-tailscaled.sock/localapi/v0"
 URL = f"{API}/serve-config"
 SOCKET = "/var/run/tailscaled.socket"
@@ -28,13 +28,13 @@ STATUS = "tailscale serve status --json"
 ETAG = re.compile(r"(?im)^etag: *(\S+)\s*$")
 
 
-class Site(BaseModel, strict=True):
-    """What is served under one name and port."""
+class Site(BaseModel, strict=True, defer_build=True):
+    """A site: what is served under one name and port."""
 
     Handlers: dict[str, dict[str, Any] | None] | None = None
 
 
-class Part(BaseModel, strict=True):
+class Part(BaseModel, strict=True, defer_build=True):
     """What is served by the node itself, by a process in the foreground, or by a Service."""
 
     TCP: dict[str, dict[str, Any] | None] | None = None
@@ -43,7 +43,7 @@ class Part(BaseModel, strict=True):
 
 
 class Shape(Part):
-    """The document, as far as it is looked into; Go spells what is empty as null."""
+    """The document, as far as macstate reads it; Go writes an empty value as null."""
 
     Foreground: dict[str, Part | None] | None = None
     Services: dict[str, Part | None] | None = None
@@ -51,25 +51,25 @@ class Shape(Part):
 
 @dataclass(frozen=True)
 class Address:
-    """One thing that stands in the document, and whether anybody reaches it."""
+    """One mount or forward of the document, and who reaches it."""
 
     part: str
-    """Empty: the node's own; ``foreground``: of a process that holds it while it runs; else a Service's name."""
+    """Empty: the node's own; ``foreground``: a process holds it while it runs; otherwise a Service's name."""
     host: str
-    """The DNS name of a site; of a forward empty, for that goes by its port alone."""
+    """The DNS name of a site; empty for a forward, which is known by its port alone."""
     port: str
     mount: str
-    """As it is spelled; of a forward empty."""
+    """The mount as the document spells it; empty for a forward."""
     target: str
     scheme: Scheme
     audience: Audience
 
 
 def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
-    """Yield all that stands in it.
+    """Yield all addresses of a document.
 
-    ``nobody`` is what is not served: a site on a port that forwards or has no handler, and what a process in the
-    foreground covers. Funnel is on for a name's whole port, whoever has turned it on.
+    The audience is ``nobody`` if an address is not served: a site on a port that forwards or has no handler, and what
+    a process in the foreground covers. Funnel is on for a name's whole port, whoever has turned it on.
     """
     sessions = [session or {} for session in (document.get("Foreground") or {}).values()]
     public = {host for part in (*sessions, document) for host, on in (part.get("AllowFunnel") or {}).items() if on}
@@ -80,7 +80,7 @@ def addresses(document: Mapping[str, Any]) -> Iterator[Address]:
 
 
 def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[str]) -> Iterator[Address]:
-    """Yield what parts of a document have to say, of which the first one wins."""
+    """Yield the addresses of a document's parts; if two claim the same, the first part wins."""
     ports: dict[str, tuple[int, Mapping[str, Any] | None]] = {}
     for index, (_, part) in reversed(list(enumerate(parts))):
         ports |= {port: (index, handler) for port, handler in (part.get("TCP") or {}).items()}
@@ -98,7 +98,7 @@ def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[s
         for port, handler in (part.get("TCP") or {}).items():
             target, scheme = (handler or {}).get("TCPForward") or "", kind_of_port(handler)
             bare = not any(site.rpartition(":")[2] == port for site in here)
-            if target or (bare and (name or scheme != "https")):  # a port that is held, though nothing is there
+            if target or (bare and (name or scheme != "https")):  # a held port, although nothing is served there
                 hidden = scheme not in {"tcp", "tls"} or ports[port][0] != index
                 audience = "nobody" if hidden else "internet" if port in public else "tailnet"
                 yield Address(name, "", port, "", target, scheme, audience)
@@ -106,7 +106,7 @@ def _served(parts: Sequence[tuple[str, Mapping[str, Any]]], public: Collection[s
 
 
 def kind_of_port(handler: Mapping[str, Any] | None) -> Scheme:
-    """Say what a port speaks."""
+    """Return what a port with this handler speaks."""
     match handler or {}:
         case {"HTTPS": True}:
             return "https"
@@ -120,10 +120,10 @@ def kind_of_port(handler: Mapping[str, Any] | None) -> Scheme:
 
 
 def found_in(outputs: Outputs) -> Document:
-    """Read the document.
+    """Return the Serve document that was read.
 
     Raises:
-        UnreadableError: what was printed is none.
+        UnreadableError: the output is no Serve document.
     """
     body = re.split(r"\r?\n\r?\n", outputs.get(READ, ""), maxsplit=1)[1:] or [outputs.get(STATUS, "")]
     try:
@@ -142,21 +142,21 @@ def found_in(outputs: Outputs) -> Document:
 
 
 def whole(document: Document) -> Document:
-    """Leave out what is empty, as tailscaled does."""
+    """Return the document without empty values, as tailscaled stores it."""
     return {key: value for key, value in document.items() if value}
 
 
 def as_stored(document: Document, indent: int | None = None) -> str:
-    """Spell a document as tailscaled prints one whose order of keys is its own: Go's JSON."""
+    """Return a document as Go's JSON, as tailscaled prints it; the order of its keys must be tailscaled's."""
     separators = (",", ": " if indent else ":")
     text = json.dumps(whole(document), ensure_ascii=False, indent=indent, separators=separators)
     return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def after(document: Document) -> Outputs:
-    """Return what reading prints once this document was written: taking out leaves the order of keys as it is.
+    """Return what the read commands print once this document was written; taking out keeps the order of keys.
 
-    The ETag is the SHA-256 of the JSON. Where a tailscaled has another, the next write is refused, and a further run
+    The ETag is the SHA-256 of the JSON. If a tailscaled has another one, the next write is refused, and a further run
     makes it.
     """
     text = as_stored(document)

@@ -1,8 +1,8 @@
-"""What Serve's document says of a whole port: its handler, and Funnel. A route is only a part of one.
+"""What Serve's document says of a whole port, on which a route is only one part: its handler, and Funnel.
 
-What a port was before the first route of ours came to it stands in the record, as ``NAME+https+funnel``: the name under
-which our routes stand, ``https`` where the port served sites already, ``funnel`` or ``private`` where the document said
-so of Funnel. With the last of them the port becomes that again.
+The record keeps what a port was before macstate's first route there, as ``NAME+https+funnel``: the name under which
+our routes stand, ``https`` if the port served sites already, ``funnel`` or ``private`` if the document had Funnel on or
+off. When the last of our routes goes, the port becomes that again.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from collections.abc import Collection
 from macstate.kinds.serve.document import Document, kind_of_port
 
 UNKNOWN = "-"
-"""The memory of a record line that tells nothing, and of those that older versions wrote."""
+"""The memory if a record line tells nothing, as those that older versions wrote."""
 
 
 def memory(document: Document, name: str, port: str, mounts: Collection[str], *, funnel: bool) -> str:
-    """Say what a port was before routes of ours came to it: ``mounts``, which may be there, and to the internet or not.
+    """Return what a port was before our routes, as the record keeps it: its memory.
 
-    Where others have something there, it is to be reached as before once we leave.
+    ``mounts`` are our desired mounts, which may be there already; ``funnel`` is whether they are for the internet.
+    If others have routes on the port, these must be reached as before once ours are gone.
     """
     words, site, here = [name], f"{name}:{port}", copy.deepcopy(document)
     there = (((document.get("Web") or {}).get(site) or {}).get("Handlers") or {}).keys()
     if drop(here, site, mounts) and any(_spelled(each) in mounts for each in there):
-        return name  # it is ours already, and nobody else's
+        return name  # the port is ours already, and nobody else's
     if kind_of_port((document.get("TCP") or {}).get(port)) == "https":
         words.append("https")
     on, shared = (document.get("AllowFunnel") or {}).get(site), bool((here.get("Web") or {}).get(site)) and not funnel
@@ -34,18 +35,18 @@ def memory(document: Document, name: str, port: str, mounts: Collection[str], *,
 
 
 def name_in(remembered: str) -> str:
-    """Return the name under which a route was written; empty: an older version wrote the record."""
+    """Return the name under which a route was written; empty if an older version wrote the record."""
     name = remembered.partition("+")[0]
     return name if "." in name else ""
 
 
 def renamed(remembered: str, name: str) -> str:
-    """Return the same memory for a node that has another name now."""
+    """Return the same memory under the node's new name."""
     return "+".join((name, *remembered.split("+")[1:]))
 
 
 def open_port(document: Document, name: str, port: str, *, funnel: bool) -> None:
-    """Have a port serve sites by HTTPS, to the internet or not."""
+    """Make a port serve sites by HTTPS, with Funnel on or off."""
     tcp, site = document.setdefault("TCP", {}), f"{name}:{port}"
     if kind_of_port(tcp.get(port)) != "https":
         tcp[port] = {"HTTPS": True}
@@ -58,7 +59,7 @@ def open_port(document: Document, name: str, port: str, *, funnel: bool) -> None
 
 
 def leave(document: Document, name: str, port: str, remembered: str = UNKNOWN) -> None:
-    """Have a port be again as it was before the first route of ours; what others have there gets no public by that."""
+    """Make a port what it was before our first route; this opens no route of others to the internet."""
     words, site = remembered.split("+")[1:], f"{name}:{port}"
     allowed = document.get("AllowFunnel") or {}
     have = allowed.pop(site, None)
@@ -70,13 +71,13 @@ def leave(document: Document, name: str, port: str, remembered: str = UNKNOWN) -
 
 
 def close_empty(document: Document, port: str) -> None:
-    """Take a port's handler away, where no site is left on it."""
+    """Take a port's handler away if no site is left on it."""
     if not any(site.rpartition(":")[2] == port for site in document.get("Web") or {}):
         (document.get("TCP") or {}).pop(port, None)
 
 
 def drop(document: Document, site: str, mounts: Collection[str]) -> bool:
-    """Take mounts off a site, in whatever spelling; say whether nothing is left of it."""
+    """Take mounts off a site, in whatever spelling; return whether that leaves nothing of the site."""
     web = document.get("Web") or {}
     if site not in web:
         return False
@@ -93,7 +94,7 @@ def _spelled(mount: str) -> str:
 
 
 def end(sessions: dict[str, Document], port: str) -> None:
-    """Take a port from all that runs in the foreground; tailscaled ends a process that has none left."""
+    """Take a port from all processes in the foreground; tailscaled ends a process that has no port left."""
     for session, held in list(sessions.items()):
         here = {name: held.get(name) or {} for name in ("TCP", "Web", "AllowFunnel")}
         left = {

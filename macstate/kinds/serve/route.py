@@ -25,7 +25,7 @@ def _mount(value: str) -> str:
 
 
 def canonical(mount: str) -> str:
-    """Spell a mount in one way: Serve takes ``/x`` and ``/x/`` for the same (measured)."""
+    """Return a mount in its one spelling: Serve takes ``/x`` and ``/x/`` for the same (measured)."""
     return mount.rstrip("/") or "/"
 
 
@@ -43,7 +43,7 @@ class Route(Entry):
 
     @classmethod
     def instead(cls, name: str, value: object) -> str:
-        """Take a number as the HTTPS port."""
+        """Return a number alone as the HTTPS port, and a list of one text as the path."""
         del name
         if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
             return meant.mount(value[0])
@@ -51,7 +51,7 @@ class Route(Entry):
 
 
 def written_out(name: str, value: object) -> object:
-    """Read ``/path`` as short for ``{path: /path}``, true as an entry's own name, and false as nowhere."""
+    """Return the long form: ``/path`` is ``{path: /path}``, true is the entry's name as the path, false is no route."""
     if isinstance(value, bool):
         value = f"/{name}" if value else None
     return {"path": value} if isinstance(value, str) else value

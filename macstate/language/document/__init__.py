@@ -1,4 +1,4 @@
-"""A YAML file as plain data that remembers the line and column of every key and value."""
+"""Read a YAML file as plain data with the line and column of every key and value."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from macstate.errors import oneline
 from macstate.language.document.traps import TRAPS
 
 KEY = re.compile(r"\b(sk-|hf_|ghp_|tskey-)[\w-]{8,}")
-"""What providers' keys look like: one that stands where it should not is told without its value."""
+"""The form of providers' keys; a message quotes such a key without its secret part."""
 Path = tuple[str | int, ...]
 Placed = Iterator[tuple[Path, str]]
-"""What a rule says, and about which value."""
+"""What a rule yields: the path of a value, and what is wrong with it."""
 
 KINDS = ("null", "bool", "int", "float", "str", "timestamp", "merge", "value", "map", "seq")
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in KINDS}
-"""What may stand in a spec; a tag such as ``!!binary`` or ``!secret`` would give something else."""
+"""The YAML tags that a spec may use; others, such as ``!!binary`` or ``!secret``, would give another kind of value."""
 
 MOST = 10_000
-"""Keys and values of a spec, those of an alias counted at each place: 200 endpoints have some 5,000."""
+"""Most keys and values of a spec; an alias counts at each place where it is used. 200 endpoints have some 5,000."""
 DEEPEST = 50
-"""Levels of a spec; what may be typed has 8."""
+"""Most levels of nesting; a valid spec has at most 8."""
 LONGEST = 100
-"""Digits."""
+"""Most digits of a number."""
 LARGEST = 2**53
-"""Beyond any number of a spec; up to it, whoever reads JSON reads the same."""
+"""Larger than any number in a spec; every JSON reader agrees on integers up to it."""
 
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One thing to mend, and where it stands (line and column count from 1)."""
+    """One mistake to fix, and where it is (line and column count from 1)."""
 
     line: int
     column: int
     text: str
-    """One line, whatever it quotes."""
+    """One line, even if it quotes several."""
 
     def __post_init__(self) -> None:
-        """Show what cannot be printed in a line, such as a line break in a key, as YAML would spell it."""
+        """Escape what cannot be printed in a line, such as a line break in a key, as YAML would spell it."""
         object.__setattr__(self, "text", oneline(KEY.sub(r"\1…", self.text)))
 
 
 @dataclass
 class Document:
-    """Plain data, the place of every key and value, and what is wrong with the YAML itself."""
+    """Plain data, the place of every key and value, and the mistakes in the YAML itself."""
 
     data: Any = None
     places: dict[Path, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     words: dict[tuple[int, int], str] = field(default_factory=dict)
-    """What was typed for a truth or a number that may not be told from its value, by its place."""
+    """The text that was typed for each boolean or number whose value does not tell it, by its place."""
     truths: list[tuple[Path, Mistake]] = field(default_factory=list)
-    """Truths in words that YAML 1.1 knows, and what to say of each where nothing else is wrong with it."""
+    """Booleans typed as YAML 1.1's words (`yes`, `on`), with the mistake to report if the value has no other one."""
 
     def at(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """Return line and column of a value (or of its key), or of the nearest thing above it that was written."""
+        """Return line and column of a value (or of its key); if it was not written, those of the nearest parent."""
         while path:
             place = self.keys.get(path) if key else self.places.get(path)
             if place:
@@ -69,12 +69,12 @@ class Document:
         return 1, 1
 
     def is_written(self, path: Path) -> bool:
-        """Say whether a value stands in the spec itself."""
+        """Return whether a value stands in the spec itself."""
         return path in self.places
 
 
 class TooMuchError(yaml.MarkedYAMLError):
-    """It goes on where nobody's spec does."""
+    """The YAML has more keys, values or levels than any real spec."""
 
 
 def _bound(count: int, depth: int, mark: yaml.Mark) -> None:
@@ -87,7 +87,7 @@ def _bound(count: int, depth: int, mark: yaml.Mark) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's own, which is slow and recursive, and so does not go on for ever."""
+    """PyYAML's loader with bounds, since PyYAML is slow and recursive."""
 
     count = depth = 0
 
@@ -101,7 +101,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(text: str) -> Document:
-    """Read YAML text; whatever is wrong ends up in ``mistakes``, never in an exception."""
+    """Read YAML text; mistakes are returned in ``mistakes`` and never raised."""
     document = Document()
     try:
         loader = _Loader(text)
@@ -119,7 +119,7 @@ def read(text: str) -> Document:
         said = "not YAML: a tab for indentation; type blanks: `  `" if "'\\t'" in str(error.problem) else said
         said = str(error.problem) if isinstance(error, TooMuchError) else said
         document.mistakes.append(Mistake(mark.line + 1, mark.column + 1, said))
-    except (ValueError, OverflowError):  # of PyYAML's scanner: "\U00110000", or %YAML with thousands of digits
+    except (ValueError, OverflowError):  # raised by PyYAML's scanner: "\U00110000", or %YAML with thousands of digits
         mark = loader.get_mark()
         said = "not YAML: there is no such character or version; write another"
         document.mistakes.append(Mistake(mark.line + 1, mark.column + 1, said))
@@ -162,7 +162,7 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.mistake(key_node, "a key must be a plain word; remove the brackets")
                 continue
-            key = str(key_node.value)  # `8000: x` and `on: x` mean the words as typed
+            key = str(key_node.value)  # `8000: x` and `on: x`: the key is the word as typed
             if self.is_broken(key_node, key):
                 continue
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -188,7 +188,7 @@ class _Reader:
         try:
             value = self.constructor.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
-            digits = node.tag.endswith(":int") and len(text) > LONGEST  # so many are too many for Python
+            digits = node.tag.endswith(":int") and len(text) > LONGEST  # Python refuses to convert so many
             if not (digits or node.tag.endswith(":merge")):
                 self.mistake(node, f"{text!r} is no {node.tag.rpartition(':')[2]}; type it in quotes: `'{text}'`")
                 return None
@@ -210,7 +210,7 @@ class _Reader:
                     "plain": text.replace("_", "").lstrip("+-0") or "0",
                 }
                 self.mistake(node, f"{text}: {why.format(**words)}; type {instead.format(**words)}")
-                if isinstance(value, bool):  # what to type instead is told by the field
+                if isinstance(value, bool):  # the field says what to type instead
                     self.document.truths.append((path, self.document.mistakes.pop()))
                 return value
         return value

@@ -1,4 +1,4 @@
-"""What the files of other tools call it, and what to type here."""
+"""The names that other tools' files use, and what to type here instead."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "every": ("interval", "period"),
     "per_key": ("rate", "limit", "requests"),
 }
-"""A field, and the words for it."""
+"""The other tools' words for each of our fields."""
 NOWHERE = {
     "image": "no container reaches a Mac's GPU; take it out",
     "build": "no container reaches a Mac's GPU; take it out",
@@ -55,13 +55,13 @@ NOWHERE = {
     "enabled": "what stands here is on; take this out, or the whole entry to have it off",
     "api_key": "the gateway has the keys, and `require_key` asks for one; take it out",
 }
-"""What has no place here, and why."""
-SPEAKS = dict.fromkeys(("vllm", "llama.cpp", "llama-server", "lmstudio", "litellm", "sglang"), "openai")
+"""Words that have no counterpart here, and the reason."""
+SPEAKS = dict.fromkeys(("vllm", "llama.cpp", "llamacpp", "llama-server", "litellm", "sglang"), "openai")
 SPEAKS |= dict.fromkeys(("mlx_lm", "mlx-lm", "mlx_lm.server"), "mlx")
 SPEAKS |= dict.fromkeys(("a1111", "comfyui", "open-webui"), "rest")
-"""The engine of servers that are named instead."""
+"""The engine to type for the name of a server program."""
 
 
 def meant(word: str, known: list[str]) -> str:
-    """Return the field that a word of another tool means; empty: none of these."""
+    """Return the field of ``known`` that another tool's word means; empty if there is none."""
     return next((field for field in known if word in SYNONYMS.get(field, ())), "")

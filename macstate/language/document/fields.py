@@ -1,4 +1,4 @@
-"""Which fields may stand at a place of the spec, of which kind each is, and what a whole entry looks like."""
+"""Find which fields may stand at a place of the spec, their kinds, and an example of a whole entry."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import yaml
 from macstate.language.entry import Entry
 
 Loc = tuple[Any, ...]
-"""A place, as pydantic names it."""
+"""A place in the spec, in pydantic's form."""
 NAMES = {"macs": "mini", "launchd": "com.example.server", "files": "/usr/local/etc/x.conf"}
-"""What an entry might be called."""
+"""An example name for an entry, by section."""
 
 
 def model_of(model: Any, loc: Loc) -> type[Entry] | None:
-    """Return the model whose fields may stand at a place in the spec."""
+    """Return the model whose fields may stand at a place in the spec; None if there is none."""
     if isinstance(model, type) and issubclass(model, Entry):
         if not loc:
             return model
@@ -35,7 +35,7 @@ def model_of(model: Any, loc: Loc) -> type[Entry] | None:
 
 
 def kind_of(annotation: Any, field: str) -> str:
-    """Say of which kind a field is."""
+    """Return the kind of a field, such as ``int``, ``list`` or ``model``; empty if it is another."""
     if isinstance(annotation, type) and issubclass(annotation, Entry):
         return "model"
     origin = get_origin(annotation)
@@ -52,14 +52,17 @@ def kind_of(annotation: Any, field: str) -> str:
 
 
 def example(model: type[Entry] | None, name: str) -> dict[str, Any]:
-    """Return the fields of an entry of a kind, as they are typed."""
+    """Return the example fields of an entry, as they are typed."""
     text = model.sample_of(name) if model else ""
     found: dict[str, Any] = yaml.safe_load(text) if text else {}
     return found
 
 
 def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]:
-    """Return whole entries by the names, or the hosts, that stand there, each with a port of its own."""
+    """Return whole entries for the typed names (or hosts), each with its own port.
+
+    ``otherwise`` is the name to use if the value holds no usable one.
+    """
     typed: list[Any] = value if isinstance(value, list) else [value]
     names = {each if entry.section else _key(each): each for each in typed if isinstance(each, str)}
     if not names or len(names) < len(typed) or not all(re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name) for name in names):
@@ -75,10 +78,10 @@ def entries(entry: type[Entry], value: object, otherwise: str) -> dict[str, Any]
 
 
 def _key(host: str) -> str:
-    """Return the name of a Mac that is typed as its host, or as a login: the first word of the host."""
+    """Return a Mac's name from a typed host or login: the first word of the host."""
     return host.rpartition("@")[2].partition(".")[0].lower()
 
 
 def name_of(loc: Loc) -> str:
-    """Return the last key of a place."""
+    """Return the last key of a place; numbers of list items do not count."""
     return next((part for part in reversed(loc) if isinstance(part, str)), "")

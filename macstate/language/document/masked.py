@@ -1,4 +1,4 @@
-"""A value as it may be shown: what stands under the name of a key, a token, a password or a secret is left out."""
+"""Hide secrets in values that are shown: whatever is named a key, token, password or secret is left out."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ PAIR = re.compile(
     r"(?:^|\s)--?[\w-]*(?:KEY|TOKEN|PASSWORD|SECRET)[\w-]*\s+)(?!\d{1,6}(?:\s|$))[^\s,;]+",
     re.IGNORECASE,
 )
-"""``NAME=value``, ``NAME: value``, or an option and what follows it; a short number is a limit, as of tokens."""
+"""``NAME=value``, ``NAME: value``, or an option and its value; a short number is a limit, for example of tokens."""
 HARMLESS = re.compile(rf"{fetch.MEANT}|\d{{1,6}}|true|false|yes|no|on|off|always|never|funnel", re.IGNORECASE)
-"""A reference to a key, a limit, or whether one is asked for."""
+"""Values that are shown under such names: a reference to a key, a limit, or whether a key is required."""
 GATE = re.compile(r"(?=.*\d)\S{8,}")
-"""What may be a key wherever it stands in a gateway."""
+"""A text that may be a key anywhere in a gateway entry."""
 LIKE_A_KEY = re.compile(r"sk-.*|(?=.*\d)(?=.*[A-Za-z])\S{32,}")
-"""What is a key, and no name of one."""
+"""A text that is a key itself and not the name of one."""
 LEFT_OUT = "…"
 
 
 def masked(value: Any, names: tuple[Any, ...] = ()) -> Any:
-    """Return a value without its secrets; ``names``: the place where it stands."""
+    """Return a value without its secrets; ``names`` is the path of keys to the value."""
     named = any(NAMED.search(each) for each in names if isinstance(each, str))
     if isinstance(value, dict):
         return {name: masked(each, (*names, name)) for name, each in value.items()}
@@ -42,5 +42,5 @@ def masked(value: Any, names: tuple[Any, ...] = ()) -> Any:
 
 
 def _option(word: Any) -> str:
-    """Return a word that says what the next one is."""
+    """Return the word if it is an option, which names the value behind it; otherwise an empty text."""
     return word if isinstance(word, str) and re.fullmatch(r"--?[\w-]+", word) else ""

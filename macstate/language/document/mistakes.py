@@ -1,4 +1,4 @@
-"""A validation error as one clear line: what, why, what to type."""
+"""Turn a validation error into one clear line: what, why, what to type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from macstate.language.entry import Entry
 
 
 def near(word: str, words: Iterable[str]) -> str:
-    """Suggest what may have been meant."""
+    """Return a suggestion of the nearest word to append to a message; empty if no word is near."""
     matches = get_close_matches(word, list(words), n=1)
     return f"; did you mean `{matches[0]}`?" if matches else ""
 
@@ -28,7 +28,7 @@ LIKE = {
     r"^0[0-7]{3}$": "is not a file mode; type `'0644'`",
     DIGEST: "is not a digest, 12 to 64 of 0-9 and a-f; take it out, or type what `ollama list` shows",
 }
-"""What has the form of a pattern: an expression is no help to a person."""
+"""What to say instead of showing a pattern, since a regular expression does not help the user."""
 KINDS = {
     "mapping": "not a mapping",
     "names": "neither a list nor a mapping",
@@ -41,7 +41,7 @@ KINDS = {
 TYPES = {"int_type": "int", "int_from_float": "int", "bool_type": "bool", "string_type": "str", "tuple_type": "list"}
 TYPES |= {"list_type": "list", "dict_type": "mapping", "mapping_type": "mapping"}
 TYPES |= dict.fromkeys(("model_type", "model_attributes_type"), "model")
-"""What pydantic wanted."""
+"""The kind that pydantic expected, by its type of error."""
 THERE: dict[str, tuple[type, ...]] = {
     "mapping": (dict,),
     "names": (dict, list),
@@ -50,10 +50,10 @@ THERE: dict[str, tuple[type, ...]] = {
     "bool": (bool,),
     "str": (str,),
 }
-"""What Python has for it."""
+"""The Python types of each kind."""
 WHAT = ("a list", "a mapping")
 LONG, LONGEST, MANY = 40, 250, 9
-"""Characters of a value that is shown, and of a suggestion: a line has 420. Words that are listed."""
+"""Most characters of a shown value, most of a suggestion (a line has 420), and most words of a list."""
 BOUNDS = {
     "greater_than_equal": "{value} is too small; type `{ge}` or more",
     "less_than_equal": "{value} is too large; type `{le}` or less",
@@ -62,7 +62,7 @@ BOUNDS = {
 
 
 def mistakes(root: type[Entry], document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Mistake]:
-    """Say pydantic's errors in our words, one line for each cause, at the place where it was written."""
+    """Yield pydantic's errors in our words, one mistake for each cause, at the place where it was written."""
     found = list(errors)
     missing: dict[Loc, list[str]] = {}
     for error in found:
@@ -87,13 +87,13 @@ def mistakes(root: type[Entry], document: Document, errors: Iterable[ErrorDetail
 
 
 def _plain(loc: Loc) -> Loc:
-    """Leave out pydantic's "[key]", and our names of what a value may be: neither was written."""
+    """Return a place without pydantic's "[key]" and our names for variants of a value, which nobody typed."""
     return tuple(part for part in loc if not str(part).startswith("["))
 
 
 def _missing(root: type[Entry], document: Document, loc: Loc, fields: list[str]) -> Mistake:
     usual = [field for field in example(model_of(root, loc), name_of(loc)) if field not in _written(document, loc)]
-    fields = list(dict.fromkeys([*fields, *usual]))  # what would be missing next, too
+    fields = list(dict.fromkeys([*fields, *usual]))  # with those that would be reported as missing next
     hint = _added(root, loc, fields)
     if len(fields) == 1:
         return Mistake(*document.at(loc, key=bool(loc)), f"{fields[0]}: it is missing; add {hint}")
@@ -110,7 +110,7 @@ def _added(root: type[Entry], loc: Loc, fields: list[str]) -> str:
 
 
 def _unknown(root: type[Entry], document: Document, loc: Loc, value: object) -> tuple[str, str]:
-    """Return the field that was meant, if one was, and what to say."""
+    """Return the field that was probably meant (or an empty text), and the message."""
     name, model = str(loc[-1]), model_of(root, loc[:-1])
     known = list(model.model_fields) if model else []
     if text := _known_slip(model, name, value) or _nowhere(document, loc, known, value):
@@ -128,7 +128,7 @@ def _unknown(root: type[Entry], document: Document, loc: Loc, value: object) -> 
 
 
 def _known_slip(model: type[Entry] | None, name: str, value: object) -> str:
-    """Say what is known to be typed here by mistake; empty: it is not."""
+    """Return the message for a well-known slip; empty if it is none."""
     if not model:
         return ""
     if ":" in name and name.partition(":")[0] in model.model_fields:
@@ -137,7 +137,7 @@ def _known_slip(model: type[Entry] | None, name: str, value: object) -> str:
 
 
 def _nowhere(document: Document, loc: Loc, known: list[str], value: object) -> str:
-    """Say what has no place here, and what to do instead; empty: it may have one."""
+    """Return why a field has no place here and what to do instead; empty if it may have one."""
     name, beside = str(loc[-1]), _written(document, loc[:-1])
     if name == "args" and "command" in known:
         return _arguments(document, loc, value)
@@ -150,7 +150,7 @@ def _nowhere(document: Document, loc: Loc, known: list[str], value: object) -> s
 
 
 def _written(document: Document, loc: Loc) -> Mapping[str, Any]:
-    """Return the entry at a place."""
+    """Return the entry at a place; empty if there is none."""
     found: Any = document.data
     for part in loc:
         found = found.get(part) if isinstance(found, dict) else found[part] if isinstance(found, list) else None
@@ -167,9 +167,9 @@ def _arguments(document: Document, loc: Loc, value: object) -> str:
 
 
 def _converted(kind: str, field: str, value: object) -> str:
-    """Return a value in the form of another field, if it has not that form already."""
+    """Return a value in the form that a field needs; empty if it already has that form."""
     if field == "keys":
-        return "{agents: generate}"  # the value may be a key
+        return "{agents: generate}"  # the value may be a key, so it is not quoted
     if isinstance(value, str) and field == "hostname":
         bare = as_meant.bare_host(value)
         return bare if bare != value else ""
@@ -181,7 +181,7 @@ def _converted(kind: str, field: str, value: object) -> str:
 
 
 def _of(kind: str, field: str, value: object) -> str:
-    """Return a value in the form of a field."""
+    """Return a value in the form of a field of that kind; empty if there is no such form."""
     if field == "wired_limit_mb":
         return as_meant.megabytes(value)
     if field == "mode" and isinstance(value, int):
@@ -193,12 +193,12 @@ def _of(kind: str, field: str, value: object) -> str:
 
 
 def _wrong(root: type[Entry], document: Document, error: ErrorDetails) -> Mistake:
-    """Say what is wrong with one value."""
+    """Return the mistake for one invalid value."""
     loc = _plain(error["loc"])
     value = masked(error.get("input"), loc)
     at = document.at(loc, key=error["loc"][-1:] == ("[key]",))
     written = loc
-    while not document.is_written(written) and len(written) > 1:  # the long form of what was typed short
+    while not document.is_written(written) and len(written) > 1:  # a short form was typed, and its long form is checked
         written = written[:-1]
     name, context = name_of(written), error.get("ctx", {})
     shown = _as_typed(document, loc, value)
@@ -222,7 +222,7 @@ def _wrong(root: type[Entry], document: Document, error: ErrorDetails) -> Mistak
 
 
 def _other_kind(root: type[Entry], document: Document, kind: str, loc: Loc, value: object) -> str:
-    """Say that a value is of another kind."""
+    """Return the message for a value of the wrong kind."""
     shown = _as_typed(document, loc, value)
     if name_of(loc) == "digest" and not re.fullmatch(DIGEST, str(value)):
         return f"{shown} {LIKE[DIGEST]}"
@@ -233,13 +233,13 @@ def _other_kind(root: type[Entry], document: Document, kind: str, loc: Loc, valu
 
 
 def _as_typed(document: Document, loc: Loc, value: object) -> str:
-    """Show a value as it was typed, where that is not to be told from it."""
+    """Return the text that was typed for a value, if it is known; otherwise the value as text."""
     word = document.words.get(document.at(loc), "") if isinstance(value, bool | float) else ""
     return word or _shown(value)
 
 
 def _shown(value: object) -> str:
-    """Show a value, or what it is where it is long."""
+    """Return a value as text; if it is long, only what it is."""
     if isinstance(value, dict) and [*value.values()] == [None]:
         return f"{{{next(iter(value))}}}"  # a word in braces is a mapping to YAML
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -250,7 +250,7 @@ def _shown(value: object) -> str:
 
 def _literal(value: object, shown: str, expected: str) -> str:
     words = [each.strip("'") for each in expected.replace(" or ", ", ").split(", ")]
-    if isinstance(value, str) and value in words:  # a number's digits, as a text
+    if isinstance(value, str) and value in words:  # the digits of a number, as a text
         return f"{shown} is in quotes; type `{value}`"
     meant = get_close_matches(elsewhere.SPEAKS.get(str(value).lower(), str(value)).lower(), words, n=1)
     if meant:
@@ -261,7 +261,7 @@ def _literal(value: object, shown: str, expected: str) -> str:
 
 
 def _instead(root: type[Entry], document: Document, kind: str, loc: Loc, value: object) -> str:
-    """Say what to type in place of a value."""
+    """Return what to type in place of a value."""
     model = model_of(root, loc)
     text = _of("mapping" if kind == "model" else kind, name_of(loc), value)
     if kind == "str" and (word := document.words.get(document.at(loc))):

@@ -1,4 +1,4 @@
-"""What YAML 1.1 reads as something else than was typed."""
+"""Words that YAML 1.1 does not read as they were typed."""
 
 from __future__ import annotations
 

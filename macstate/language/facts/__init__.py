@@ -1,4 +1,4 @@
-"""What wishes are expanded with: the few things about a Mac that the spec cannot know."""
+"""The facts about a Mac that entries are expanded with, since the spec cannot know them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ FUNNEL_PORTS = "https://tailscale.com/cap/funnel-ports?ports="
 
 @dataclass(frozen=True)
 class Node:
-    """The Mac as a node of its tailnet: ``tailscale status --json`` on the Mac itself, and which build answers."""
+    """The Mac as a node of its tailnet, from ``tailscale status --json`` on the Mac itself, and its Tailscale build."""
 
     name: str = ""
-    """Its DNS name, without a dot at the end."""
+    """The node's DNS name, without a dot at the end."""
     problem: str = ""
-    """Why there is no name."""
+    """Why the name is not known."""
     capabilities: frozenset[str] = frozenset()
     userspace: bool = False
-    """Whether tailscaled brings its own network: then every loopback port of the Mac is open to the tailnet."""
+    """Whether tailscaled brings its own network; then the tailnet can reach every loopback port of the Mac."""
     variant: str = "open-source"
-    """``open-source``, ``Standalone`` or ``App Store``."""
+    """The build of Tailscale: ``open-source``, ``Standalone`` or ``App Store``."""
 
     @classmethod
     def read(cls, status: str, errors: str = "", variant: str = "open-source") -> Node:
-        """Read what the tailscale command printed; the app's can print an error with exit status 0."""
+        """Read the output of the tailscale command; the app's command can print an error with exit status 0."""
         try:
             found = json.loads(status)
             state, own = found.get("BackendState", ""), found.get("Self") or {}
@@ -46,10 +46,10 @@ class Node:
         )
 
     def check_serve(self, funnel: int | None = None) -> None:
-        """Refuse routes that could not answer; ``funnel`` is the HTTPS port of one for the internet.
+        """Refuse routes that could not answer; ``funnel`` is the HTTPS port of a route for the internet.
 
         Raises:
-            MacstateError: tailscaled does not run or is not logged in, the tailnet gives no certificates, or no Funnel.
+            MacstateError: tailscaled does not run or is not logged in, or the tailnet lacks certificates or Funnel.
         """
         if not self.name:
             raise MacstateError(
@@ -74,10 +74,10 @@ class Node:
         return any(int(first) <= port <= int(last or first) for first, last in found)
 
     def check_ssh(self) -> None:
-        """Refuse to turn on what this build of Tailscale has not.
+        """Refuse Tailscale SSH on a build of Tailscale without an SSH server.
 
         Raises:
-            MacstateError: it is one of the apps, which have no SSH server (measured).
+            MacstateError: the build is one of the apps, which have no SSH server (measured).
         """
         if self.variant != "open-source":
             raise MacstateError(
@@ -88,19 +88,19 @@ class Node:
 
 @dataclass(frozen=True)
 class Laptop:
-    """The machine that macstate runs on, where the spec is about it too."""
+    """The machine that macstate runs on, if the spec has entries for it."""
 
     system: str = ""
-    """What `uname` says: ``Darwin`` or ``Linux``."""
+    """The output of `uname`: ``Darwin`` or ``Linux``."""
     own: Mapping[str, str] = field(default_factory=dict)
-    """Lines of the user's own files that could get into each other's way with ours, as ``NUMBER:TEXT``, by path."""
+    """Lines of the user's own files that could conflict with ours, as ``NUMBER:TEXT``, by path."""
     host_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """SSH host keys of the nodes that its tailnet shows, by DNS name; empty where it is in none."""
+    """SSH host keys of the nodes that the laptop's tailnet shows, by DNS name; empty if it is in no tailnet."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Read by the probe, in the same remote command as everything else."""
+    """Facts about a Mac, read by the probe in the same remote command as everything else."""
 
     user: str = ""
     uid: int = 501
@@ -115,10 +115,10 @@ class Facts:
     machine: Machine = field(default_factory=Machine)
     laptop: Laptop = Laptop()
     recorded: Mapping[str, str] = field(default_factory=dict)
-    """What macstate made here: the fingerprint of what it wrote last, by id."""
+    """The record: the fingerprint of what macstate wrote last, by the resource's id."""
     programs: Mapping[str, str] = field(default_factory=dict)
-    """What servers said of themselves, by path: version and modules; what is missing could not be run."""
+    """What server programs say of themselves (version and modules), by path; without those that could not be run."""
 
     def home_of(self, user: str) -> str:
-        """Return a user's home folder: the SSH user's as the Mac says, another's at macOS' usual place."""
+        """Return a user's home folder: for the SSH user as the Mac reports it, for others macOS' usual place."""
         return self.home if user == self.user else "/var/root" if user == "root" else f"/Users/{user}"

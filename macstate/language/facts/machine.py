@@ -1,4 +1,4 @@
-"""The machine below the services: clock, memory, disk, FileVault, and who listens where."""
+"""The machine below the services: clock, memory, disk, FileVault, and which processes listen."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LISTENING = re.compile(
     r"(?:\s+\d+){2,4}?\s+(?:(?P<name>(?!\d+\s)\S.*?):(?P<new>\d{1,18})|(?P<old>\d{1,18})\s+\d+)\s+0(?:x[0-9a-f]+|[0-9a-f]{4})\s",
     re.MULTILINE,
 )
-"""`netstat -anv -p tcp`: newer ones print ``process:pid`` (the name may hold blanks), older ones the number alone."""
+"""`netstat -anv -p tcp`: newer versions print ``process:pid`` (the name may hold blanks), older ones the pid alone."""
 MEGABYTE, GIGABYTE = 1024**2, 1024**3
 DEFAULT_SHARE = 0.75
-"""What macOS lends to the GPU of a large Mac: between 2/3 and 3/4 of its memory (observed)."""
+"""The share of memory that macOS lends to the GPU of a large Mac: observed between 2/3 and 3/4."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Listener:
     """``127.0.0.1``, ``::1``, or ``*`` for every address."""
     pid: int
     group: int
-    """Its process group: launchd makes one for each job, numbered as the job's own process."""
+    """Its process group: launchd makes one for each job, with the number of the job's own process."""
     program: str
 
     @property
     def on_loopback(self) -> bool:
-        """Whether only the Mac itself reaches it."""
+        """Whether only the Mac itself can reach it."""
         return self.host in {"127.0.0.1", "::1", "localhost"}
 
     def __str__(self) -> str:
@@ -40,41 +40,41 @@ class Listener:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the probe saw; None is unknown."""
+    """The state of the machine as the probe read it; None means unknown."""
 
     clock: int | None = None
-    """Seconds since 1970."""
+    """The Mac's time, in seconds since 1970."""
     memory: int | None = None
-    """Bytes."""
+    """Main memory, in bytes."""
     wired_limit: int | None = None
-    """Bytes that the GPU may take; 0 is macOS' own choice."""
+    """The bytes that the GPU may take; 0 means macOS' own choice."""
     filevault: bool | None = None
     free: Mapping[str, int] | None = None
-    """Bytes on the disk that can be had, by folder."""
+    """Available bytes of the disk that holds a folder, by folder."""
     mounts: Mapping[str, str] = field(default_factory=dict)
-    """The mount point of the disk that a folder lies on, or would lie on, by folder."""
+    """The mount point of the disk that holds, or would hold, a folder, by folder."""
     links: frozenset[str] = frozenset()
-    """What is a link below ``/Volumes``, as the start disk is there."""
+    """Paths below ``/Volumes`` that are links; the start disk is one of them."""
     missing: frozenset[str] = frozenset()
-    """Programs that are not there, or cannot be run."""
+    """Programs that do not exist or cannot be run."""
     no_folders: frozenset[str] = frozenset()
-    """Folders that jobs need, and that are not there."""
+    """Folders that jobs need and that do not exist."""
     no_users: frozenset[str] = frozenset()
-    """Users that jobs shall run as, and that this Mac does not have."""
+    """Users that jobs shall run as and that do not exist on this Mac."""
     autologin: bool | None = None
-    """Whether somebody is logged in at the screen by the Mac itself."""
+    """Whether the Mac logs somebody in at the screen by itself."""
     listeners: tuple[Listener, ...] = ()
     ways: Mapping[str, str] = field(default_factory=dict)
-    """Who could change what a path means: ``0`` is root alone, empty is several."""
+    """The user who could change what a path means, by path: ``0`` is root alone, empty is several users."""
 
     def is_away(self, path: str) -> bool:
-        """Say whether a path is on an external disk that is not mounted."""
+        """Return whether a path is on an external disk that is not mounted."""
         volume = "/".join(path.split("/")[:3])
         mount = self.mounts.get(volume, self.mounts.get(path))
         return path.startswith("/Volumes/") and mount not in {None, volume} and volume not in self.links
 
     def gpu_memory(self, wanted: int | None = None) -> int | None:
-        """Return the bytes that models can take, under the limit as it is or as it is wished to be."""
+        """Return the bytes that models can take under the limit ``wanted`` (in bytes; None: the actual limit)."""
         limit = self.wired_limit if wanted is None else wanted
         if not self.memory:
             return limit or None
@@ -82,7 +82,7 @@ class Machine:
 
     @classmethod
     def read(cls, outputs: Mapping[str, str], lacking: Mapping[str, frozenset[str]]) -> Machine:
-        """Read the sections that were printed; one that is missing or says something else leaves its field unknown."""
+        """Read the printed sections; a missing or unreadable section leaves its field unknown."""
         sysctl = dict(re.findall(r"^([\w.]+): ([0-9]{1,18})$", outputs.get("sysctl", ""), re.MULTILINE))
         wired = sysctl.get("iogpu.wired_limit_mb")
         vault = re.search(r"FileVault is (On|Off)", outputs.get("fdesetup status", ""))
@@ -103,12 +103,12 @@ class Machine:
         )
 
     def at(self, port: int) -> list[Listener]:
-        """Return whoever listens on a port."""
+        """Return the listeners on a port."""
         return [listener for listener in self.listeners if listener.port == port]
 
 
 def _disks(outputs: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
-    """Yield (folder, bytes that can be had, mount point) of each `df -Pk`."""
+    """Yield (folder, available bytes, mount point) for each `df -Pk`."""
     for name, text in outputs.items():
         row = re.search(r"^\S.*?\s\d+\s+\d+\s+(\d{1,18})\s+\d+%\s+(/.*)$", text, re.MULTILINE)
         if name.startswith("df ") and row:

@@ -1,4 +1,4 @@
-"""Keys: the spec holds references, the laptop resolves them once a run, and nobody ever sees a value."""
+"""Keys: the spec holds references, the laptop resolves each once a run, and no value is ever shown."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from macstate.errors import MacstateError
 from macstate.language.secrets import fetch
 
 SHORTEST = 20
-"""Characters of a key; fewer could be guessed."""
+"""Fewest characters of a key; a shorter one could be guessed."""
 LONGEST = 1024
-"""Characters; twice as many, as all may need an escape, are a word that nginx still reads (its words end at 4,096)."""
+"""Most characters of a key; with each escaped they are twice as many, which nginx still reads (words end at 4,096)."""
 ENOUGH = 65_536
-"""Bytes; whatever prints or holds more is something else than a key."""
+"""Most bytes to read; a longer file or output is not a key."""
 ALLOWED = r"[A-Za-z0-9._~+/=-]+"
-"""What a bearer token is made of (RFC 6750, 2.1)."""
+"""The characters of a bearer token (RFC 6750, 2.1)."""
 TIMEOUT = 60
-"""Seconds for a tool that asks its owner for a finger or a password."""
+"""Seconds to wait for a tool that asks its owner for a fingerprint or a password."""
 
 
 class Secret:
-    """A value that shows itself to nobody who has not asked for it by name."""
+    """A value that is shown only by ``reveal``."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -64,7 +64,7 @@ def _reference(value: str) -> str:
         raise ValueError(r"no file, variable or command has a NUL (\0) in it; take it out")
     if re.fullmatch(fetch.SHAPE, value, re.DOTALL):
         return value
-    if re.fullmatch(r"\S{16,}|sk-\S+", value):  # told without the value
+    if re.fullmatch(r"\S{16,}|sk-\S+", value):  # the message does not quote the value
         raise ValueError(
             f"this looks like a key itself, and the spec is no place for one; type a reference: {fetch.TYPED}"
         )
@@ -72,23 +72,23 @@ def _reference(value: str) -> str:
 
 
 Reference = Annotated[str, AfterValidator(_reference)]
-"""Where a key is to be had from."""
+"""A reference to a key: where to get it."""
 
 
 MADE: dict[Path, Secret] = {}
-"""Keys that this run has made and not kept yet, by the file that will hold each."""
+"""Keys that this run has made and not yet kept, by the path of the file that will hold them."""
 
 
 def source(reference: str, name: str) -> str:
-    """Say where a key comes from, for the record on the Mac, which everybody there can read: a short digest."""
+    """Return a short digest of where a key comes from, for the record on the Mac, which every user there can read."""
     return hashlib.sha256(f"{name} {reference}".encode()).hexdigest()[:12]
 
 
 def is_to_be_made(reference: str, name: str, folder: Path) -> bool:
-    """Say whether a reference's key is one that macstate makes, and has not.
+    """Return whether macstate makes the key of this reference and has not made it yet.
 
     Raises:
-        MacstateError: the folder for the keys is closed to us.
+        MacstateError: the folder with the keys is closed to us.
     """
     if reference != "generate":
         return False
@@ -100,12 +100,12 @@ def is_to_be_made(reference: str, name: str, folder: Path) -> bool:
 
 @cache
 def resolve(reference: str, name: str, folder: Path) -> Secret:
-    """Return the key that a reference of the field ``name`` leads to; ``generate`` keeps its keys in ``folder``.
+    """Return the key of a reference for the field ``name``; keys of ``generate`` are kept in ``folder``.
 
-    One that is not there yet is made now and kept by ``keep``, so that a run which is refused leaves nothing.
+    A key of ``generate`` that does not exist is made now, but written only by ``keep``: a refused run leaves nothing.
 
     Raises:
-        MacstateError: it cannot be had, or would keep nobody out.
+        MacstateError: the key cannot be read, or is too weak to keep anybody out.
     """
     scheme, _, rest = reference.partition(":")
     if scheme not in fetch.SCHEMES:
@@ -121,7 +121,7 @@ def resolve(reference: str, name: str, folder: Path) -> Secret:
         case "file":
             value = _file(Path(os.path.expanduser(rest)), name)  # noqa: PTH111 - pathlib's fails where a user is unknown
         case _ if wanted not in {"", sys.platform}:
-            _fail(name, "there is a keychain only where the laptop is a Mac; use another reference")
+            _fail(name, f"there is a {scheme} only where the laptop is a Mac; use another reference")
         case _:
             value = _tool(name, *fetch.of(reference, folder / name))
     return _checked(value.removesuffix("\n"), name)
@@ -164,15 +164,15 @@ def _decoded(content: bytes, name: str, who: str) -> str:
 
 
 def keep(folder: Path, say: Callable[[str], None]) -> None:
-    """Write the keys that this run has made for this folder, before anything is sent that holds them.
+    """Write the keys that this run has made for this folder; called before anything that holds them is sent.
 
     Raises:
-        MacstateError: it cannot be written, or another run has made one of that name meanwhile.
+        MacstateError: a key cannot be written, or another run has made a key of that name in the meantime.
     """
     for path in [path for path in MADE if path.parent == folder]:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            files.write(path, f"{MADE[path].reveal()}\n", anew=True)  # never over a key that another run has made
+            files.write(path, f"{MADE[path].reveal()}\n", anew=True)  # never over another run's key
         except OSError as error:
             if error.errno == errno.EEXIST and path.is_file():
                 _fail(path.name, "another run made this key in the meantime; run again")
@@ -200,7 +200,7 @@ def _tool(name: str, *words: str) -> str:
 
 
 def _run(words: tuple[str, ...]) -> tuple[bytes, int | None]:
-    """Return a tool's output, as far as it can matter, and its status; None: it did not end in time."""
+    """Return a tool's output, cut soon after ``ENOUGH`` bytes, and its exit status; None if it did not end in time."""
     said, end = b"", time.monotonic() + TIMEOUT
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         pipe = process.stdout.fileno() if process.stdout else -1

@@ -1,4 +1,4 @@
-"""The schemes of references to keys, and the command that prints a key: for macstate, and for a laptop's shells."""
+"""The schemes of references to keys, and the commands that print a key for macstate and for a laptop's shell."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Scheme:
     """One way to say where a key is."""
 
     typed: str
-    """How a reference of it is typed, for people."""
+    """How a reference of this scheme is typed, for people."""
     shape: str
-    """The same as a regular expression."""
+    """A regular expression for a reference."""
     words: Callable[[str, tuple[str, ...]], tuple[str, ...]]
-    """Gives the command that prints the key, by what stands behind the colon and where a key of ours is kept."""
+    """Returns the command that prints the key, from the text behind the colon and the files of a generated key."""
     told: str = ""
-    """What the guide says of where a key is; empty: the reference itself."""
+    """What the guide says about where the key is; empty: the reference itself."""
     private: bool = False
-    """Whether its command may hold what is nobody else's business."""
+    """Whether the command may hold something that others must not see."""
     system: str = ""
-    """The only ``sys.platform`` that has its tool; empty: any may."""
+    """The only ``sys.platform`` that has the tool; empty: any."""
 
 
 def _keychain(rest: str, kept: tuple[str, ...]) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ SCHEMES: Mapping[str, Scheme] = {
         "cmd:COMMAND", "cmd:.+", lambda rest, _: ("sh", "-c", rest), "printed by a command in the YAML", private=True
     ),
 }
-"""By what stands before the colon."""
+"""The schemes, by the text before the colon."""
 SHAPE = "|".join(scheme.shape for scheme in SCHEMES.values())
 MEANT = "|".join(name if scheme.shape == name else f"{name}:.*" for name, scheme in SCHEMES.items())
 """What was meant as a reference, as a regular expression: one that is not whole is no key either."""
@@ -63,22 +63,25 @@ TYPED = " or ".join(", ".join(scheme.typed for scheme in SCHEMES.values()).rspli
 
 
 def scheme_of(reference: str) -> Scheme:
-    """Return the scheme of a reference that was read from a spec."""
+    """Return the scheme of a valid reference."""
     return SCHEMES[reference.partition(":")[0]]
 
 
 def of(reference: str, generated: Path) -> tuple[str, ...]:
-    """Return the command that prints a reference's key; ``generated`` is where macstate keeps the one that it made."""
+    """Return the command that prints a reference's key; ``generated`` is the file of a generated key."""
     return tuple(map(os.path.expanduser, _words(reference, str(generated))))
 
 
 def for_any_laptop(reference: str, name: str) -> str:
-    """Return the same for the guide, as a line of shell; ``~`` is whoever types it, ``name`` that of a made key."""
+    """Return the same command as a line of shell for the guide; empty if the command is private.
+
+    ``~`` stays for whoever types the line; ``name`` is the name of a generated key.
+    """
     if scheme_of(reference).private:
         return ""
     kept = (f"~/{folder}/macstate/keys/{name}" for folder in (".config", "Library/Application Support"))
     line = " ".join(map(_quoted, _words(reference, *kept)))
-    return f"{line} 2>/dev/null" if reference == "generate" else line  # of its two places one is there
+    return f"{line} 2>/dev/null" if reference == "generate" else line  # the key is in one of the two places
 
 
 def _quoted(word: str) -> str:

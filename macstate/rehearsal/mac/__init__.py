@@ -1,5 +1,5 @@
-"""The simulated tools of the rehearsal Mac: they print what the real ones print, and they remember.
+"""The simulated tools of the rehearsal Mac: they print what the real tools print, and keep the Mac's state.
 
-A folder run as a program (``python -I -S …/mac TOOL WORD…``) with the standard library alone, so that any local user
-can run it. What they say is held against recordings of the real tools in ``tests/test_recordings.py``.
+This folder runs as a program (``python -I -S …/mac TOOL WORD…``) with the standard library alone, so that any local
+user can run it. ``tests/test_recordings.py`` compares its output with recordings of the real tools.
 """

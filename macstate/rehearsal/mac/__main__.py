@@ -1,6 +1,6 @@
 """Run one simulated tool: ``python -I -S …/macstate/rehearsal/mac/__main__.py TOOL WORD…``.
 
-A tool is run often, so what it needs at its start is little: no pathlib, no re, no json (see test_mac_tools.py).
+Tools run often, so their start loads little: no pathlib, no re, no json (see test_mac_tools.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sys
 
 
 def main() -> int:
-    """Play the tool named by the first word."""
-    # -I keeps the script's own folder out, whose modules must not stand in for the standard library's
+    """Play the tool that the first word names; return its exit status."""
+    # -I leaves out the script's own folder, whose modules must not replace those of the standard library
     folder = os.path.dirname(os.path.abspath(__file__))
     sys.path.append(os.path.dirname(folder))
     tool, *words = sys.argv[1:]
@@ -21,4 +21,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    os._exit(code)  # everything is written by now; a tidy end costs 2 ms
+    os._exit(code)  # all output is written by now; a regular exit costs 2 ms

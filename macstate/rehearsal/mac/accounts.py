@@ -1,4 +1,4 @@
-"""`id`, `whoami`, `who`, `dscl` and `sysadminctl`: who there is, and who is at the console."""
+"""`id`, `whoami`, `who`, `dscl` and `sysadminctl`: the users, and who is at the console."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def _dscl(mac: Mac, words: list[str]) -> int:
 
 
 def _sysadminctl(mac: Mac, words: list[str]) -> int:
-    # everything on standard error (measured)
+    # it prints everything on standard error (measured)
     if words[:2] == ["-autologin", "set"]:
-        err("SACSetAutoLoginPassword error:22")  # so over SSH (measured)
+        err("SACSetAutoLoginPassword error:22")  # over SSH (measured)
     elif words[:2] == ["-autologin", "off"]:
         mac.state["autologin"] = None
     elif words[:2] == ["-autologin", "status"]:

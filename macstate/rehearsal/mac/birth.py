@@ -1,4 +1,4 @@
-"""Make a fresh rehearsal Mac, and keep its tools in step with this version of macstate."""
+"""Make a new rehearsal Mac, and update its tools to this version of macstate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
-"""What makes up the PATH on the Mac: non-interactive SSH's, and the home of what an owner installs."""
+"""The PATH on the Mac: that of non-interactive SSH, and the folder of what an owner installs."""
 
 FOLDERS = (
     "Applications Library/LaunchAgents Library/LaunchDaemons Library/Logs Library/Preferences "
@@ -26,7 +26,7 @@ FOLDERS = (
     "private/var/log private/var/root private/var/run sbin usr/bin usr/libexec usr/local/bin usr/local/etc usr/sbin"
 )
 OPEN = {"Users/Shared": 0o1777, "private/tmp": 0o1777}
-"""Folders in which everybody may make files."""
+"""Folders in which every user may make files."""
 LINKS = {"etc": "private/etc", "tmp": "private/tmp", "var": "private/var"}
 HOME_FOLDERS = (
     ".ssh",
@@ -52,18 +52,18 @@ SSH = {
 TAILSCALED = {"Label": "com.tailscale.tailscaled", "ProgramArguments": ["/usr/local/bin/tailscaled"], "RunAtLoad": True}
 
 LARGEST = 20_000_000
-"""Bytes of a Mac's memory; it grows with its jobs, models and lists, to some 100 KB."""
+"""Most bytes of the state file; with jobs, models and lists it grows to some 100 KB."""
 
 
 class DamagedError(ValueError):
-    """A folder that is no rehearsal any more."""
+    """The folder is not a rehearsal any more."""
 
 
 def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> None:
-    """Make a fresh Mac in a folder that does not exist or is empty: whole, or not at all.
+    """Make a new Mac in a folder that is empty or does not exist, whole or not at all.
 
     Raises:
-        DamagedError: something else is in it.
+        DamagedError: the folder holds something else.
     """
     root = root.absolute()
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def create(root: Path, *, user: str, dns_name: str, programs: Iterable[str]) -> 
 def _fill(draft: Path, user: str, dns_name: str, programs: Iterable[str]) -> None:
     for folder in (*FOLDERS.split(), ".mac", *(f"Users/{user}/{name}" for name in HOME_FOLDERS)):
         (draft / folder).mkdir(parents=True)
-    for each in [draft, *draft.rglob("*")]:  # whatever the laptop's umask is
+    for each in [draft, *draft.rglob("*")]:  # independent of the laptop's umask
         each.chmod(OPEN.get(str(each.relative_to(draft)), 0o755))
     for name, target in LINKS.items():
         (draft / name).symlink_to(target)
@@ -90,7 +90,7 @@ def _fill(draft: Path, user: str, dns_name: str, programs: Iterable[str]) -> Non
     _write_json(draft, state)
     _plist(draft, "System/Library/LaunchDaemons/com.apple.screensharing.plist", SCREEN_SHARING, 0o644)
     _plist(draft, "System/Library/LaunchDaemons/ssh.plist", SSH, 0o644)
-    # `tailscaled install-system-daemon` writes it so that only root can read it
+    # `tailscaled install-system-daemon` makes it readable for root alone
     _plist(draft, "Library/LaunchDaemons/com.tailscale.tailscaled.plist", TAILSCALED, 0o700)
     (draft / "private/var/run/tailscaled.socket").touch()
     for path in [*fresh_parts.FIREWALL, "/usr/local/bin/tailscaled"]:
@@ -102,10 +102,10 @@ def _fill(draft: Path, user: str, dns_name: str, programs: Iterable[str]) -> Non
 
 
 def check(root: Path) -> None:
-    """Look whether the tools can read what the Mac remembers.
+    """Check that the tools can read the Mac's state.
 
     Raises:
-        DamagedError: it is cut, empty, or something else.
+        DamagedError: the state file is cut off, empty, or something else.
     """
     file = root / ".mac/state.json"
     if not file.is_file() or file.stat().st_size > LARGEST:
@@ -119,7 +119,7 @@ def check(root: Path) -> None:
 
 
 def _is_like(found: Any, new: Any, levels: int = 2) -> bool:
-    """Say whether a memory has the parts that a new Mac's has; what else is in them, only their tools know."""
+    """Return whether a state has the parts of a new Mac's state; details inside them are the tools' own matter."""
     if not isinstance(new, (dict, list, str)):
         return True
     if not isinstance(found, type(new)):
@@ -129,9 +129,9 @@ def _is_like(found: Any, new: Any, levels: int = 2) -> bool:
 
 
 def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str, int] | None = None) -> None:
-    """Write what differs of the tools, and install programs that are newly named; what was removed by hand stays so.
+    """Write tools that differ, and install programs that the spec newly names; removed programs stay removed.
 
-    ``ports``: where the jobs of these labels listen that do not say so in their command.
+    ``ports`` are the ports, by label, of jobs whose command does not tell them.
     """
     for place, text in launchers.scripts(python):
         _script(root / place, text)
@@ -151,7 +151,7 @@ def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Return the environment of a command that a user runs over SSH: nothing of the laptop's own."""
+    """Return the environment of a command that a user runs over SSH, without anything of the laptop's."""
     root = root.resolve()
     user = json.loads((root / ".mac/state.json").read_text())["user"]
     return {

@@ -1,4 +1,4 @@
-"""`caffeinate`: no sleep for a while, or as long as a process or a command lives."""
+"""`caffeinate`: prevent sleep for a time, or as long as a process or a command lives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL = 0.2
-"""Seconds between two looks at the process that it waits for, and at the folder of the Mac: it may be deleted."""
+"""Seconds between two checks of the awaited process and of the Mac's folder, which may be deleted."""
 USAGE = "usage: caffeinate [-disu] [-t timeout] [-w Process ID] [command arguments...]"
 ASSERTIONS = {
     "d": "PreventUserIdleDisplaySleep",
@@ -74,7 +74,7 @@ def _lives(pid: int) -> bool:
 
 
 def holders(mac: Mac) -> list[tuple[int, list[str]]]:
-    """Return the process and the assertions of each that runs, and of each made-up job that would have started one."""
+    """Return process id and assertions of each running caffeinate, and of each made-up job that would start one."""
     folder = f"{mac.root}/.mac/awake"
     names = sorted(name.partition(".") for name in (os.listdir(folder) if os.path.isdir(folder) else ()))
     alive = ((int(pid), letters) for pid, _, letters in names if processes.began(int(pid)))

@@ -1,4 +1,4 @@
-"""`curl`: its options, and what it makes of an answer."""
+"""`curl`: its options, and what it prints for an answer."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _body(options: dict[str, list[str]]) -> str | None:
         return None
     return (
         sys.stdin.read() if given[-1] == "@-" else given[-1]
-    )  # before the first look at the state, which takes the lock
+    )  # before the first use of the state, which takes the lock
 
 
 def _put(mac: Mac, target: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""A tool that outlives its caller: nobody's child, without a terminal, and holding nothing of the caller's open."""
+"""Start a tool that outlives its caller: no parent, no terminal, and none of the caller's files open."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def start(root: str, words: list[str]) -> int:
-    """Start one of the Mac's own tools, and give its process id. What it says goes to .mac/jobs.log."""
+    """Start one of the Mac's own tools, and return its process id; its output goes to .mac/jobs.log."""
     readable, writable = os.pipe()
     child = os.fork()
     if not child:

@@ -1,4 +1,4 @@
-"""`df`: the one disk that a Mac's data lies on."""
+"""`df`: the disk that holds a Mac's data, and external ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOTAL = 2 * library.DISK
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Play `df -Pk PATH`, in the layout of BSD's df and of public captures; no recording."""
+    """Play `df -Pk PATH` in the layout of BSD's df, as in public captures; no recording."""
     paths = [word for word in words if not word.startswith("-")]
     for path in paths:
         if not mac.file(path).exists():
@@ -35,7 +35,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 def mount(mac: Mac, words: list[str]) -> None:
-    """Connect an external disk with so many bytes free."""
+    """Connect an external disk; the second word is its free bytes."""
     name, free = [*words, str(library.DISK)][:2]
     mac.file("/Volumes").mkdir(exist_ok=True)
     away = mac.file(f"/private/.unmounted-{name}")
@@ -45,7 +45,7 @@ def mount(mac: Mac, words: list[str]) -> None:
 
 
 def unmount(mac: Mac, words: list[str]) -> None:
-    """Take it away, with what is on it; macOS takes its folder away too."""
+    """Disconnect an external disk with its content; macOS removes its folder too."""
     mac.state.get("volumes", {}).pop(f"/Volumes/{words[0]}", None)
     place = mac.file(f"/Volumes/{words[0]}")
     if place.exists():

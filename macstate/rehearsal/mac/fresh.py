@@ -1,4 +1,4 @@
-"""What a Mac Studio out of the box remembers."""
+"""The state of a Mac Studio out of the box."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 FIRST_PID = 5_000_000
-"""Beyond every real process id (Linux: 4194304, macOS: 99999): a `kill` of a made-up process must hit nobody."""
+"""Larger than every real process id (Linux: 4194304, macOS: 99999): a `kill` of a made-up process hits nobody."""
 
 
 def state(user: str, dns_name: str) -> dict[str, Any]:
-    """Return the memory of a new Mac: macOS 26, sleep 1, firewall off, nobody at the console, tailscaled logged in."""
+    """Return the state of a new Mac: macOS 26, sleep 1, firewall off, nobody at the console, tailscaled logged in."""
     name = dns_name.partition(".")[0]
     return {
         "born": int(time.time()),

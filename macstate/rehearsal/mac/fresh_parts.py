@@ -1,4 +1,4 @@
-"""What is in a new Mac: its power profile, its firewall's list, its tailnet preferences."""
+"""Parts of a new Mac's state: its power profile, its firewall's list, its tailnet preferences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AC_POWER = {
 """The keys of a Mac Studio on 26.5.2 (measured), with Apple silicon's defaults (IOPMEnergyPrefs.c)."""
 
 UPS_POWER = {**AC_POWER, "displaysleep": 2, "womp": 0}
-"""A UPS brings a profile of its own, with `sleep 1` (recorded by system_profiler)."""
+"""A UPS adds its own profile, with `sleep 1` (recorded by system_profiler)."""
 
 FIREWALL = {
     "/usr/libexec/sshd-session": "Block",
@@ -37,7 +37,7 @@ FIREWALL = {
     "/usr/libexec/sshd-keygen-wrapper": "Allow",
     "/usr/sbin/smbd": "Allow",
 }
-"""What a fresh macOS 26 lists (recorded)."""
+"""The list of a new macOS 26 (recorded)."""
 
 CAPS = (
     "debug-disable-upnp",

@@ -1,4 +1,4 @@
-"""`launchctl`: its subcommands, their exit codes and their bad manners."""
+"""`launchctl`: its subcommands, their exit codes and their quirks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from . import launchctl_legacy, launchctl_load, launchctl_print, launchd
 from .machine import Failure, Mac, out
 
 USAGE = "Usage: launchctl <subcommand> ... | help [subcommand]"
-"""Exit 64 (EX_USAGE) after it: launchctl.c; the list of subcommands that follows is left out here."""
+"""Printed before exit 64 (EX_USAGE, launchctl.c); the real tool lists the subcommands after it."""
 
 
 HANGS = 300
-"""Seconds that a kickstart of a job in launchd's penalty box takes here; nobody has seen its end."""
+"""Seconds that a kickstart of a job in launchd's penalty box takes here; nobody has seen a real one end."""
 RELOADS = {("nginx", "SIGHUP"), ("caddy", "SIGUSR1")}
-"""Signals that these programs take for a reload; any other would end a made-up process."""
+"""Signals that reload these programs; any other signal ends a made-up process."""
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
@@ -43,7 +43,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 def target_of(mac: Mac, word: str) -> tuple[str, str]:
-    """Split a service target into its domain and label."""
+    """Return domain and label of a service target."""
     parts = word.split("/", 1 if word.startswith("system") else 2)
     if len(parts) < (2 if parts[0] == "system" else 3) or parts[0] not in {"system", "gui", "user"}:
         raise Failure(64, f'Unrecognized target specifier: "{word}"')
@@ -52,7 +52,7 @@ def target_of(mac: Mac, word: str) -> tuple[str, str]:
 
 
 def _override(mac: Mac, words: list[str]) -> int:
-    # neither loads nor starts; unknown labels are welcome; exit 0 when it is so already
+    # an override neither loads nor starts; an unknown label is accepted; exit 0 if nothing changes
     verb, target = words[0], [*words, ""][1]
     domain, label = target_of(mac, target)
     if not mac.as_root and domain not in {f"gui/{mac.uid}", f"user/{mac.uid}"}:
@@ -77,8 +77,8 @@ def _kickstart(mac: Mac, words: list[str]) -> int:
     if not targets:
         raise Failure(64, "Usage: launchctl kickstart [-k] [-p] <service-target>")
     job = _job(mac, targets[0], "kickstart")
-    if job.get("penalty"):  # it hangs, with -k too; only bootout and bootstrap help (others' word, no recording)
-        mac.save()  # the lock must not be held asleep
+    if job.get("penalty"):  # it hangs, with -k too; only bootout and bootstrap help (others say so, no recording)
+        mac.save()  # do not hold the lock while asleep
         time.sleep(HANGS)
         return 0
     if job["pid"] is None or "k" in options:
@@ -100,7 +100,7 @@ def _kill(mac: Mac, words: list[str]) -> int:
 
 
 def _managername(mac: Mac, _words: list[str]) -> int:
-    out("System" if mac.as_root else "Background")  # over SSH never Aqua (measured)
+    out("System" if mac.as_root else "Background")  # never Aqua over SSH (measured)
     return 0
 
 

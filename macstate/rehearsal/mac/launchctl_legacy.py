@@ -17,14 +17,14 @@ FAILED = "{} failed: 5: Input/output error\nTry running `launchctl {}` as root f
 
 
 def domain_of(mac: Mac) -> str:
-    """Return the caller's own domain: over SSH that is not gui/UID, unless the user is at the console as well."""
+    """Return the caller's own domain: over SSH it is not gui/UID, unless the user is at the console as well."""
     if mac.as_root:
         return "system"
     return f"{'user' if mac.state['console'] is None else 'gui'}/{mac.uid}"
 
 
 def load(mac: Mac, words: list[str]) -> int:
-    """Load a plist. Like many releases, exit 0 whatever comes of it."""
+    """Load a plist; like many releases, exit with 0 even if that fails."""
     domain = domain_of(mac)
     path = words[-1]
     plist = launchctl_load.read(mac, path)
@@ -83,7 +83,7 @@ def show(mac: Mac, words: list[str]) -> int:
 
 def _exit_status(job: launchd.Job) -> int:
     name, _, number = (job["signal"] or "").rpartition(": ")
-    if name:  # it really ran
+    if name:  # it was a real process
         return -int(number)
     return 0 if job["last_exit"] == launchd.NEVER else int(job["last_exit"].partition(":")[0])
 

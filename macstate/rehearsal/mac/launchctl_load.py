@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 RICHER = "\nTry re-running the command as root for richer errors."
-"""Printed to everybody but root since macOS 12.3 (recorded)."""
+"""Printed for all users but root since macOS 12.3 (recorded)."""
 
 
 def bootstrap(mac: Mac, words: list[str]) -> int:
-    """Load the plists named into a domain."""
+    """Load the named plists into a domain."""
     domain, paths = [*words, ""][1], words[2:]
     if not domain or not paths:
         raise Failure(64, "Usage: launchctl bootstrap <domain-target> [service-path, service-path2, ...]")
@@ -36,17 +36,17 @@ def _bootstrap_one(mac: Mac, domain: str, path: str) -> None:
         raise failed
     if domain.startswith("user/") and "Background" not in plist.get("LimitLoadToSessionType", "Aqua"):
         raise Failure(134, "Service cannot load in requested session")
-    if is_disallowed(mac, plist):  # the status is others' word (no recording)
+    if is_disallowed(mac, plist):  # others report this status (no recording)
         raise failed
     if launchd.is_disabled(mac, domain, plist):
         raise Failure(119, "Bootstrap failed: 119: Service is disabled")
-    if f"{domain}/{plist['Label']}" in launchd.settle(mac):  # loaded, or not gone yet: the same answer
+    if f"{domain}/{plist['Label']}" in launchd.settle(mac):  # still loaded, or not yet gone: the same answer
         raise failed
     launchd.load(mac, domain, mac.absolute(path), plist)
 
 
 def read(mac: Mac, path: str) -> dict[str, Any] | None:
-    """Read a job's plist; None where launchd could make nothing of it."""
+    """Return a job's plist; None if launchd could not use it."""
     import plistlib  # noqa: PLC0415 - slow to load, and seldom needed
     from xml.parsers.expat import ExpatError  # noqa: PLC0415 - the same
 
@@ -65,12 +65,12 @@ def read(mac: Mac, path: str) -> dict[str, Any] | None:
 
 
 def is_disallowed(mac: Mac, plist: dict[str, Any]) -> bool:
-    """Say whether a job was switched off in System Settings: no `launchctl enable` changes that."""
+    """Return whether a job was switched off in System Settings, which no `launchctl enable` changes."""
     return plist["Label"] in mac.state["launchd"].get("disallowed", ())
 
 
 def bad_ownership(mac: Mac, domain: str, path: str) -> bool:
-    """Say whether launchd refuses a file: a daemon's belongs to root, and nobody else may write to it."""
+    """Return whether launchd refuses a file for its owner or mode: only root may own or write a daemon's plist."""
     file = mac.place(path)
     owner, _ = owners.of(mac, file)
     wanted = {0} if domain == "system" else {0, mac.state["uid"]}
@@ -78,7 +78,7 @@ def bad_ownership(mac: Mac, domain: str, path: str) -> bool:
 
 
 def bootout(mac: Mac, words: list[str]) -> int:
-    """Unload a job, named by its label or by its plist."""
+    """Unload a job, named by its label or its plist."""
     wait = "--wait" in words
     domain, *rest = [word for word in words[1:] if word != "--wait"] or [""]
     if not domain or not (rest or "/" in domain):
@@ -86,7 +86,7 @@ def bootout(mac: Mac, words: list[str]) -> int:
             64, "Usage: launchctl bootout <domain-target> [service-path1, service-path2, ...] | <service-target>"
         )
     target = _target_of_file(mac, domain, rest[0]) if rest else domain
-    if target.startswith("system") and not mac.as_root:  # the same whether or not it is loaded (measured)
+    if target.startswith("system") and not mac.as_root:  # the same for a job that is not loaded (measured)
         raise Failure(1, "Boot-out failed: 1: Operation not permitted")
     job = launchd.settle(mac).get(target)
     if job is None:
@@ -99,7 +99,7 @@ def bootout(mac: Mac, words: list[str]) -> int:
         raise Failure(36, "Boot-out failed: 36: Operation now in progress")
     launchd.unload(mac, job)
     while wait and target in launchd.settle(mac):
-        mac.save()  # the lock must not be held asleep
+        mac.save()  # do not hold the lock while asleep
         time.sleep(0.02)
     return 0
 

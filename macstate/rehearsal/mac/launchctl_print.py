@@ -14,13 +14,13 @@ PROPERTIES = {"KeepAlive": "keepalive", "RunAtLoad": "runatload"}
 
 
 def not_found(domain: str, label: str) -> str:
-    """Say that a service is not loaded; older releases leave the first line out."""
+    """Return the message that a service is not loaded; older releases leave out the first line."""
     name, _, uid = domain.partition("/")
     return f'Bad request.\nCould not find service "{label}" in domain for {f"user {name}: {uid}" if uid else name}'
 
 
 def show(mac: Mac, words: list[str]) -> int:
-    """Print a domain or a job. Reading needs no root."""
+    """Print a domain or a job; reading does not need root."""
     word = [*words, ""][1]
     name, *rest = word.split("/", 1 if word.startswith("system") else 2)
     domain, label = (name, rest) if name == "system" else ("/".join([name, *rest[:1]]), rest[1:])
@@ -125,7 +125,7 @@ def _run_lines(job: launchd.Job) -> Iterator[str]:
     yield "\tchecked allocations flags = 0x0"
     if job["signal"]:
         yield f"\tlast terminating signal = {job['signal']}"
-    # of a program that really ran the real tool shows one or the other
+    # for a program that really ran, the real tool shows only one of the two
     yield "" if ": " in (job["signal"] or "") else f"\tlast exit code = {job['last_exit']}\n"
     if "StartInterval" in job["plist"]:
         yield f"\trun interval = {job['plist']['StartInterval']} seconds\n"

@@ -1,4 +1,4 @@
-"""What launchd knows: its domains, its jobs, and how they come and go."""
+"""The state of launchd: its domains, its jobs, and how jobs come and go."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 NEVER = "(never exited)"
 THROTTLE = 10
-"""Seconds between two starts of a job, where its plist says nothing; so launchd's own `print` says."""
+"""Seconds between two starts of a job unless its plist says otherwise, as in launchd's own `print`."""
 TRIGGERS = {"StartInterval", "StartCalendarInterval", "WatchPaths"}
-"""What starts a job now and then."""
+"""The plist's keys that start a job from time to time."""
 ERRANDS = {"/usr/sbin/sysctl"}
-"""Programs that are done at once, without an interval too."""
+"""Programs that end at once, even without an interval."""
 EXIT_TIMEOUT = 5
-"""Seconds from SIGTERM to SIGKILL, the same."""
+"""Seconds from SIGTERM to SIGKILL unless the plist says otherwise."""
 
 
 def settle(mac: Mac) -> dict[str, Job]:
-    """Forget the jobs that have had their time to stop, and give the others by target."""
+    """Return the jobs by target, without those that have had their time to stop."""
     real.settle(mac)
     crashes.go_on(mac, THROTTLE)
     jobs: dict[str, Job] = mac.state["launchd"]["jobs"]
@@ -40,33 +40,33 @@ def settle(mac: Mac) -> dict[str, Job]:
 
 
 def _has_come(mac: Mac, job: Job) -> bool:
-    """Say whether the path that a job waits for is there now, such as an external disk."""
+    """Return whether the path that a job waits for exists now, such as an external disk."""
     keep = job["plist"].get("KeepAlive")
     return isinstance(keep, dict) and "PathState" in keep and is_wanted(mac, job["plist"])
 
 
 def has_domain(mac: Mac, domain: str) -> bool:
-    """Say whether a domain is there: gui/UID only while that user is at the console; user/UID after any login."""
+    """Return whether a domain exists: gui/UID only while that user is at the console; user/UID after any login."""
     if domain.startswith("gui/"):
         return domain == f"gui/{mac.state['uid']}" and mac.state["console"] is not None
     return domain in {"system", "user/0", f"user/{mac.state['uid']}"}
 
 
 def overrides(mac: Mac, domain: str) -> dict[str, str]:
-    """Return the labels enabled or disabled by hand; gui/UID and user/UID share theirs (disabled.UID.plist)."""
+    """Return the labels that were enabled or disabled by hand; gui/UID and user/UID share them (disabled.UID.plist)."""
     key = domain.replace("gui/", "user/")
     found: dict[str, str] = mac.state["launchd"]["overrides"].setdefault(key, {})
     return found
 
 
 def is_disabled(mac: Mac, domain: str, plist: dict[str, Any]) -> bool:
-    """Say whether a job may not be loaded: an override wins over the plist's own word."""
+    """Return whether a job must not be loaded; an override wins over the plist."""
     word = overrides(mac, domain).get(plist["Label"])
     return word == "disabled" or (word is None and bool(plist.get("Disabled")))
 
 
 def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> None:
-    """Take in a COPY of the plist: a file that changes later changes no loaded job."""
+    """Load a COPY of the plist: a later change to the file does not change the loaded job."""
     launchd = mac.state["launchd"]
     launchd["coalition"] += 2
     job: Job = {
@@ -86,7 +86,7 @@ def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> None:
     }
     settle(mac)[f"{domain}/{plist['Label']}"] = job
     at_load, agent = is_wanted(mac, plist), domain.startswith("gui/")
-    if at_load and agent:  # from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
+    if at_load and agent:  # loaded from SSH, not from the console: launchd pends the spawn (measured on a Mac Studio)
         job["pended"] = "speculative"
     if at_load and not agent:
         spawn(mac, job)
@@ -95,7 +95,7 @@ def load(mac: Mac, domain: str, path: str, plist: dict[str, Any]) -> None:
 
 
 def is_wanted(mac: Mac, plist: dict[str, Any]) -> bool:
-    """Say whether a job that was just loaded, or whose path has come, is to be started (launchd.plist(5))."""
+    """Return whether launchd starts a job that was just loaded, or whose path has appeared (launchd.plist(5))."""
     keep = plist.get("KeepAlive")
     if not isinstance(keep, dict):
         return bool(plist.get("RunAtLoad") or keep)
@@ -111,7 +111,7 @@ def program(job: Job) -> str:
 
 
 def can_start(mac: Mac, job: Job) -> bool:
-    """Say whether nothing is missing that a job's program needs."""
+    """Return whether everything exists that a job's program needs."""
     # launchd opens the log files itself, before the program
     logs = [job["plist"].get(key) for key in ("StandardOutPath", "StandardErrorPath")]
     if not all(os.path.isdir(mac.place(os.path.dirname(log))) for log in logs if log):
@@ -121,7 +121,7 @@ def can_start(mac: Mac, job: Job) -> bool:
 
 
 def spawn(mac: Mac, job: Job) -> None:
-    """Start a job's program: a made-up process, or the state of a program that cannot be started."""
+    """Start a job's program: as a made-up process, or with the state of a program that cannot start."""
     if real.is_on(mac):
         real.start(mac, job)
         return
@@ -133,19 +133,19 @@ def spawn(mac: Mac, job: Job) -> None:
         job["state"], job["last_exit"] = "spawn scheduled", "78: EX_CONFIG"
     elif ports.taken(mac, job) or crashes.is_expected(mac, job):
         crashes.happen(job)
-    elif TRIGGERS & set(job["plist"]) or program(job) in ERRANDS:  # done at once
+    elif TRIGGERS & set(job["plist"]) or program(job) in ERRANDS:  # it ends at once
         job["state"], job["last_exit"] = "not running", "0"
     else:
         job["state"], job["pid"], job["began"] = "running", next_pid(mac), time.time()
 
 
 def crash(job: Job) -> None:
-    """Let a running program end with status 1, and stay down."""
+    """Let a running program end with status 1 and stay down."""
     job["state"], job["pid"], job["last_exit"] = "not running", None, "1"
 
 
 def kill(mac: Mac, job: Job, signal: str) -> None:
-    """End a running program by a signal; launchd starts it again where KeepAlive says so."""
+    """End a running program with a signal; launchd starts it again if KeepAlive says so."""
     if job.get("supervisor"):
         real.kill(job, signal)
         return
@@ -155,7 +155,7 @@ def kill(mac: Mac, job: Job, signal: str) -> None:
 
 
 def unload(mac: Mac, job: Job) -> None:
-    """Let a job go. A running one takes its time: bootout returns when launchd has accepted, not when it is gone."""
+    """Unload a job; a running one takes time, and bootout returns when launchd has accepted, not when it is gone."""
     if job.get("supervisor"):
         real.unload(mac, job)
     elif job["pid"] is None:
@@ -165,6 +165,6 @@ def unload(mac: Mac, job: Job) -> None:
 
 
 def next_pid(mac: Mac) -> int:
-    """Make up a process id that no real process of this machine can have: a `kill` of it must hit nobody."""
+    """Return a process id that no real process of this machine can have, so that a `kill` hits nobody."""
     mac.state["launchd"]["pid"] += 1
     return int(mac.state["launchd"]["pid"])

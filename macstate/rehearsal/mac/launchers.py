@@ -1,4 +1,4 @@
-"""The small scripts that stand in a rehearsal Mac's folders: one for each tool."""
+"""The small scripts in a rehearsal Mac's folders, one for each tool."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ PATHS = (
     "cat ls mkdir rmdir rm mv cp ln chmod touch head tail sort uniq wc cut base64 cksum basename dirname tee find diff "
     "readlink mktemp xargs test [ od dd cmp env du gzip"
 )
-"""The laptop's own tools whose words are paths: these get the rehearsal folder in front."""
+"""The laptop's own tools whose words are paths; the rehearsal's folder is put in front of these."""
 
 PERHAPS_PATHS = "grep sed awk"
-"""Tools whose words may begin with / and be no paths: only what lies in a folder of the Mac is one."""
+"""Tools whose words may begin with / and not be paths; only a word that lies in a folder of the Mac is one."""
 
 PLAIN = "tr sleep date printf true false kill ps expr echo pwd tty sh"
-"""Tools that take no paths, or get them from a script that knows where it is."""
+"""Tools that take no paths, or get them from a script that knows the folder."""
 
 PROGRAMS = {"ollama", "nginx", "caddy"}
-"""Programs that a spec may name and that say something; any other is silent."""
+"""Programs that a spec may name and that print something; any other program is silent."""
 
 READERS = "cat head tail sort uniq wc cut base64 cksum cp cmp diff od dd grep sed awk"
-"""Tools that read what they are given."""
+"""Tools that read files."""
 
 GUARD = """\
   # tailscaled writes its plist with mode 0700: on a Mac only root reads that
@@ -72,7 +72,7 @@ else
   exec {tool} "$@"
 fi
 """,
-    # made-up processes are in no process list, and Linux refuses a list with a 0 in it
+    # no real process list has the made-up processes, and Linux refuses a list with a 0 in it
     "ps": """\
 #!/bin/sh
 case "$*" in
@@ -84,18 +84,18 @@ exec {tool} "$@"
 
 
 def quoted(text: str) -> str:
-    """Quote for sh."""
+    """Return a text quoted for sh."""
     return "'" + text.replace("'", "'\\''") + "'"
 
 
 def simulated(python: str, name: str) -> str:
-    """Return the launcher of a simulated tool."""
+    """Return the script that starts a simulated tool."""
     return f'#!/bin/sh\nexec {command(python, name)} "$@"\n'
 
 
 def command(python: str, name: str) -> str:
     """Return the command that plays a tool."""
-    main = Path(__file__).resolve().with_name("__main__.py")  # the folder itself would need runpy, which costs 5 ms
+    main = Path(__file__).resolve().with_name("__main__.py")  # the folder itself would need runpy: 5 ms
     return f"{quoted(python)} -I -S {quoted(str(main))} {name}"
 
 
@@ -119,10 +119,10 @@ def scripts(python: str) -> Iterator[tuple[str, str]]:
 
 
 BIN = "cat ls mkdir rmdir rm mv cp ln chmod test [ dd date echo kill ps pwd sh sleep expr"
-"""What a Mac has in /bin; the rest is in /usr/bin."""
+"""The tools in a Mac's /bin; the others are in /usr/bin."""
 
 
 def program(python: str, path: str) -> str:
-    """Return the stand-in of an installed program."""
+    """Return the script that stands in for an installed program."""
     name = path.rpartition("/")[2]
     return simulated(python, name) if name in PROGRAMS else "#!/bin/sh\nexit 0\n"

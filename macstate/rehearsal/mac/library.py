@@ -1,4 +1,4 @@
-"""The library of models: what its registry has, how large it is, and how a pull of it goes."""
+"""The library of models: which models the registry has, their sizes, and how a pull goes."""
 
 from __future__ import annotations
 
@@ -29,55 +29,55 @@ LIBRARY = {
 }  # fmt: skip
 """Some models of the official library, with their tags and gigabytes."""
 SMALL = {"license": 1084, "template": 148, "params": 78}
-"""The layers of a model beside its weights, and their usual bytes."""
+"""The layers of a model beside its weights, with their usual bytes."""
 CONFIG = 483
 UNKNOWN = "pull model manifest: file does not exist"
 DROPPED = "max retries exceeded: unexpected EOF"
 """Ollama's own words (no recording)."""
 TICK = 0.1
-"""Seconds between two lines of progress, where a rate is set."""
+"""Seconds between two lines of progress, if a rate is set."""
 PIECES = 10
 AT_ONCE = 0.3
-"""Seconds for a whole model, where no rate is set."""
+"""Seconds for a whole model, if no rate is set."""
 DISK = 4000 * GB
 
 
 def full(name: str) -> str:
-    """Return a name as the server lists it: with its tag, and without what all of the library's have in common."""
+    """Return a name as the server lists it: with its tag, and without the prefix that the library's names share."""
     name = re.sub(r"^library/(?=[^/]+$)", "", re.sub(r"^registry\.ollama\.ai/(?=[^/]+/)", "", name))
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def digest(text: str) -> str:
-    """Return a digest."""
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def version(name: str) -> str:
-    """Return the digest that a server lists for a model: its manifest's."""
+    """Return the digest that a server lists for a model: that of its manifest."""
     return digest(manifest(name)[1] if size(name) else name)
 
 
 def size(name: str) -> int | None:
-    """Say how many bytes the library's model has; None where it has none of that name."""
+    """Return the bytes of the library's model; None if the library has no such model."""
     model, _, tag = full(name).partition(":")
     gigabytes = LIBRARY.get(model, {}).get(tag)
     return None if gigabytes is None else int(gigabytes * GB)
 
 
 def free(mac: Mac) -> int:
-    """Say how many bytes the disk has left."""
+    """Return the free bytes of the disk."""
     return max(0, int(mac.state.get("disk", DISK)) - used(mac))
 
 
 def used(mac: Mac) -> int:
-    """Say how many bytes the models take."""
+    """Return the bytes that the models take."""
     found: int = sum(mac.state["models"].values()) + sum(mac.state.get("partial", {}).values())
     return found
 
 
 def layers(name: str, total: int) -> list[dict[str, Any]]:
-    """Return the layers of a model, the weights first, as its manifest does."""
+    """Return the layers of a model, the weights first, as in its manifest."""
     sizes = {"model": total - sum(SMALL.values()) - CONFIG, **SMALL}
     return [
         {
@@ -90,13 +90,13 @@ def layers(name: str, total: int) -> list[dict[str, Any]]:
 
 
 def config(name: str) -> dict[str, Any]:
-    """Return what stands beside the layers in a manifest, and is pulled last."""
+    """Return the part of a manifest beside the layers, which is pulled last."""
     kind = "application/vnd.docker.container.image.v1+json"
     return {"mediaType": kind, "digest": f"sha256:{digest(f'{full(name)} config')}", "size": CONFIG}
 
 
 def manifest(name: str) -> tuple[int, str]:
-    """Answer as registry.ollama.ai does."""
+    """Return status and body that registry.ollama.ai answers for a manifest."""
     total = size(name)
     if total is None:
         return 404, json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]})
@@ -106,7 +106,7 @@ def manifest(name: str) -> tuple[int, str]:
 
 
 def pull(mac: Mac, name: str) -> Iterator[dict[str, Any]]:
-    """Pull a model, as the lines of `/api/pull`: a failure is a last line, never a status. What came stays."""
+    """Yield the lines of `/api/pull`; a failure is the last line, never a status, and what was pulled stays."""
     name = full(name)
     yield {"status": "pulling manifest"}
     total = size(name)
@@ -146,6 +146,6 @@ def _here(mac: Mac, name: str, total: int) -> int:
 def _fetch(mac: Mac, name: str, done: int, wanted: int, total: int) -> None:
     rate = mac.state.get("pull_rate", 0)
     count = min(wanted, max(1, int(rate * TICK)) if rate else -(-total // PIECES))
-    mac.save()  # the lock must not be held asleep
+    mac.save()  # do not hold the lock while asleep
     time.sleep(count / rate if rate else AT_ONCE * count / total)
     mac.state.setdefault("partial", {})[name] = done + count

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body: str) -> Answer:
-    """Answer a request for the Serve document, or for the preferences."""
+    """Return the answer to a request for the Serve document or the preferences."""
     socket = options["--unix-socket"][-1]
     gui = mac.state["tailscale"]["variant"] != "oss"  # the app builds have no such socket
     if mac.absolute(socket) != tailnet.SOCKET or gui or not tailnet.is_running(mac):
@@ -28,7 +28,7 @@ def answer(mac: Mac, options: dict[str, list[str]], method: str, path: str, body
 
 
 def _serve(mac: Mac, options: dict[str, list[str]], method: str, body: str) -> Answer:
-    # null before the first write (measured)
+    # it is null before the first write (measured)
     text = tailnet.spelled(tailnet.config(mac) or mac.state["tailscale"]["serve"])
     etag = hashlib.sha256(text.encode()).hexdigest()
     if method == "GET":
@@ -43,18 +43,18 @@ def _serve(mac: Mac, options: dict[str, list[str]], method: str, body: str) -> A
     if wanted and wanted[0] != etag:
         return 412, {}, "etag mismatch\n"
     try:
-        wished = tailnet.parse(body)
+        document = tailnet.parse(body)
     except Failure as failure:
         return 400, {}, f"{failure.text}\n"
     try:
-        tailnet.take(mac, wished)
+        tailnet.take(mac, document)
     except Failure as failure:
         return 500, {}, json.dumps({"error": failure.text.removeprefix("sending serve config: ")})
     return 200, {}, ""
 
 
 def _prefs(mac: Mac, _options: dict[str, list[str]], method: str, body: str) -> Answer:
-    """Change what is named, each beside its switch ``NAMESet`` (recorded of tailscaled 1.102.5)."""
+    """Change the preferences that a ``NAMESet`` switch names, and return all (recorded of tailscaled 1.102.5)."""
     prefs = mac.state["tailscale"]["prefs"]
     if method == "PATCH":
         if not mac.as_root:

@@ -1,4 +1,4 @@
-"""The Mac's memory: one JSON file behind one lock; and its file system, which lies under one folder."""
+"""The Mac's state, one JSON file behind one lock; and its file system, which lies under one folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_LINKS = 32
-"""So many symbolic links in one path are a loop (sys/param.h MAXSYMLINKS)."""
+"""More symbolic links than this in one path are a loop (sys/param.h MAXSYMLINKS)."""
 LINES = ",\n"
-"""Between two items of the state: people read it too, and an indent would take the package's slow encoder."""
+"""The text between two items of the state file: people read it, and an indent would need json's slow encoder."""
 
 
-class Failure(Exception):  # noqa: N818 - not an error of ours: what the real tool says
+class Failure(Exception):  # noqa: N818 - not an error of ours: the words of the real tool
     """A tool's refusal: its exit status and its text."""
 
     def __init__(self, code: int, text: str, *, stdout: bool = False) -> None:
@@ -38,11 +38,11 @@ class Mac:
         self.lock = -1
         self.found = ""
         self.read: dict[str, Any] | None = None
-        self.checked: dict[str, Any] | None = None  # the state in which the real jobs were looked after
+        self.checked: dict[str, Any] | None = None  # the state for which the real jobs were checked
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the Mac remembers. The first look takes the lock: whoever waits for input reads that first."""
+        """The Mac's state. The first use takes the lock, so a tool that reads standard input must do so before."""
         if self.read is None:
             self.lock = os.open(f"{self.root}/.mac/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -52,8 +52,8 @@ class Mac:
         return self.read
 
     def save(self) -> None:
-        """Write what has changed, let the lock go, and read anew at the next look."""
-        if self.read is None:  # it was not looked at, or could not be read
+        """Write the state if it has changed, release the lock, and read the state anew at the next use."""
+        if self.read is None:  # it was not used, or could not be read
             return
         text = quick_json.dumps(self.read, LINES)
         if text != self.found:
@@ -67,28 +67,28 @@ class Mac:
 
     @property
     def user(self) -> str:
-        """Whoever runs the tool."""
+        """The name of the user who runs the tool."""
         return "root" if self.as_root else str(self.state["user"])
 
     @property
     def uid(self) -> int:
-        """The number of whoever runs the tool."""
+        """The number of the user who runs the tool."""
         return 0 if self.as_root else int(self.state["uid"])
 
     def outside(self, path: str | Path) -> str:
-        """Return a path as the Mac's owner would say it."""
+        """Return a path as it is on the Mac, without the rehearsal's folder."""
         text, root = str(path), self.root
         return text[len(root) :] or "/" if text == root or text.startswith(f"{root}/") else text
 
     def absolute(self, path: str) -> str:
-        """Return a path from the Mac's own /."""
+        """Return an absolute path on the Mac."""
         if path.startswith("/"):
             return self.outside(path)
         parts = [part for part in path.split("/") if part not in {"", "."}]
         return self.outside("/".join([os.getcwd().rstrip("/"), *parts]))
 
     def real(self, path: str) -> str:
-        """Resolve links as in a chroot: a target that begins with / begins at the rehearsal folder."""
+        """Return a path with its links resolved as in a chroot: a target that begins with / is in the Mac's folder."""
         todo = self.absolute(path).split("/")[::-1]
         done: list[str] = []
         links = 0
@@ -107,11 +107,11 @@ class Mac:
         return "/" + "/".join(done)
 
     def place(self, path: str) -> str:
-        """Say where a file of the Mac lies on this machine."""
+        """Return where a file of the Mac lies on this machine."""
         return self.root + self.real(path)
 
     def file(self, path: str) -> Path:
-        """Return that as a path, for tools that are seldom run."""
+        """Return the same place as a Path, for tools that seldom run."""
         from pathlib import Path  # noqa: PLC0415 - slow to load: it costs as much as a whole small tool
 
         return Path(self.place(path))
@@ -123,6 +123,6 @@ def out(text: str) -> None:
 
 
 def err(text: str) -> None:
-    """Print a line on standard error, after whatever was printed before."""
+    """Print a line on standard error, after everything that was printed before."""
     sys.stdout.flush()
     sys.stderr.write(f"{text}\n")

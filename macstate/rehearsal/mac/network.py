@@ -1,4 +1,4 @@
-"""`lsof` and `netstat`: who listens where."""
+"""`lsof` and `netstat`: which processes listen where."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ COLUMNS = (
     "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)          rxbytes      txbytes  rhiwat  "
     "shiwat          process:pid    state  options           gencnt    flags   flags1 usecnt rtncnt fltrs"
 )
-"""In public captures of 2025 and 2026 (no recording); others of those years have `pid   epid` for `process:pid`."""
+"""As in public captures of 2025 and 2026 (no recording); others of these years have `pid   epid`, not `process:pid`."""
 ADDRESSES = {"0.0.0.0": "*", "::": "*", "localhost": "127.0.0.1"}  # noqa: S104 - shown, not bound
 WIDTH = 9
-"""lsof cuts the name of a program here (recorded)."""
+"""lsof cuts a program's name to this length (recorded)."""
 
 
 def main(mac: Mac, tool: str, words: list[str]) -> int:
@@ -31,7 +31,7 @@ def main(mac: Mac, tool: str, words: list[str]) -> int:
         raise Failure(1, "lsof: the simulated one knows -iTCP[:PORT] only")
     port = wanted[0].rpartition(":")[2] if ":" in wanted[0] else ""
     rows = [row for row in rows if not port or str(row[4]) == port]
-    rows = [row for row in rows if mac.as_root or row[2] == mac.user]  # others' are not shown to a user (measured)
+    rows = [row for row in rows if mac.as_root or row[2] == mac.user]  # a user sees no others' (measured)
     if not rows:
         return 1
     fields = next((word[2:] for word in words if word.startswith("-F")), None)

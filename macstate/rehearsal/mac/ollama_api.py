@@ -1,4 +1,4 @@
-"""The API of a running Ollama, but for its pulls."""
+"""The API of a running Ollama, without pulls."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SPEAKING = ("/api/generate", "/api/chat", "/v1/chat/completions")
 KEEP_ALIVE = 300
 """Seconds that a model stays loaded after a request."""
 DETAILS = {"parent_model": "", "format": "gguf", "family": "llama", "families": ["llama"]}
-"""A part of what the real one tells."""
+"""Some of the details that a real server tells."""
 
 
 def api(mac: Mac, method: str, path: str, body: str) -> tuple[int, str]:
-    """Answer a request, as (status, body)."""
+    """Return the answer to a request, as (status, body)."""
     known = {"/": "GET", "/api/version": "GET", "/api/status": "GET", "/api/tags": "GET", "/api/ps": "GET"}
     known |= {
         "/v1/models": "GET",
@@ -68,7 +68,7 @@ def _read(mac: Mac, path: str) -> tuple[int, Any]:
 
 
 def _delete(mac: Mac, body: str) -> tuple[int, Any]:
-    # what is loaded stays so (measured)
+    # a loaded model stays loaded (measured)
     if mac.state["models"].pop(library.full(named(body)), None) is None:
         return 404, {"error": f"model '{named(body)}' not found"}
     for kept in ("pulled_at", "copies"):
@@ -84,7 +84,7 @@ def _copy(mac: Mac, body: str) -> tuple[int, Any]:
 
 
 def copy(mac: Mac, source: str, name: str) -> bool:
-    """Return a model another name, over whatever has that (measured); say whether it is here."""
+    """Give a model another name, even if that is taken (measured); return whether the model exists."""
     if source not in mac.state["models"]:
         return False
     copies = mac.state.setdefault("copies", {})
@@ -94,7 +94,7 @@ def copy(mac: Mac, source: str, name: str) -> bool:
 
 
 def version(mac: Mac, name: str) -> str:
-    """Return the digest of what has a name."""
+    """Return the digest of the model that has this name."""
     return library.version(mac.state.get("copies", {}).get(name, name))
 
 
@@ -121,10 +121,10 @@ def _speak(mac: Mac, path: str, body: str) -> tuple[int, Any]:
 
 
 def named(body: str, field: str = "model") -> str:
-    """Say which model a request is about."""
+    """Return the model that a request is about."""
     try:
-        wished = json.loads(body or "{}")
-        return str(wished.get(field, wished.get("name", "")))
+        wanted = json.loads(body or "{}")
+        return str(wanted.get(field, wanted.get("name", "")))
     except (ValueError, AttributeError):
         return ""
 

@@ -1,4 +1,4 @@
-"""Who owns a file: kept in the Mac's memory, for nobody but root can give files away on the machine below."""
+"""Owners of files, kept in the Mac's state, since only root can give files away on the real machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUPS = {"wheel": 0, "staff": 20, "admin": 80, "_www": 70, "nobody": -2}
 
 
 def entry(mac: Mac, word: str, *, follow: bool) -> str:
-    """Return the file itself, or what it leads to, through links of the folders above."""
+    """Return a file's place on this machine, with links in the folders above resolved, and its own with ``follow``."""
     if follow:
         return mac.place(word)
     folder, _, name = mac.absolute(word).rpartition("/")
@@ -22,18 +22,18 @@ def entry(mac: Mac, word: str, *, follow: bool) -> str:
 
 
 def of(mac: Mac, file: str) -> tuple[int, int]:
-    """Return the owner and group of a file: as recorded by chown, else by the folder it lies in.
+    """Return the owner and group of a file: as recorded by chown, otherwise by the folder that it lies in.
 
-    A record goes with the file when that is renamed (same inode, same time of change), and with the whole Mac when its
-    folder is copied (same path, same time); it does not pass to a new file.
+    A record follows the file when it is renamed (same inode, same time of change), and when the Mac's whole folder is
+    copied (same path, same time); it does not pass to a new file.
     """
     found, path = os.lstat(file), mac.outside(file)
     for key, (owner, group, changed, place) in reversed(mac.state["owners"].items()):
         itself = key.startswith(f"{found.st_ino} ") and (changed == found.st_mtime_ns or place == path)
-        renamed = changed == found.st_mtime_ns and place.startswith(path)  # to this, after it was given away
+        renamed = changed == found.st_mtime_ns and place.startswith(path)  # renamed to this after chown
         if itself or renamed:
             return owner, group
-    theirs = {f"/Users/{mac.state['user']}/": 20, "/opt/homebrew/": 80}  # Homebrew's are its owner's: who installed it
+    theirs = {f"/Users/{mac.state['user']}/": 20, "/opt/homebrew/": 80}  # Homebrew belongs to who installed it
     return next(((mac.state["uid"], group) for top, group in theirs.items() if f"{path}/".startswith(top)), (0, 0))
 
 
@@ -43,13 +43,13 @@ def give(mac: Mac, file: str, owner: int | None, group: int | None) -> None:
     found = os.lstat(file)
     new = (old_owner if owner is None else owner, old_group if group is None else group)
     path, given = mac.outside(file), mac.state["owners"]
-    key = f"{found.st_ino} {found.st_mtime_ns} {path}"  # in a copy of the Mac, the number may be another file's
+    key = f"{found.st_ino} {found.st_mtime_ns} {path}"  # in a copy of the Mac, another file may have the number
     given.pop(key, None)
     given[key] = [*new, found.st_mtime_ns, path]
 
 
 def may_read(mac: Mac, file: str) -> bool:
-    """Say whether the caller may read a file: its mode is real, its owner is recorded."""
+    """Return whether the caller may read a file: its mode is real, its owner is recorded."""
     if mac.as_root or not os.path.exists(file):
         return True
     owner, group = of(mac, file)
@@ -58,12 +58,12 @@ def may_read(mac: Mac, file: str) -> bool:
 
 
 def user_name(mac: Mac, number: int) -> str:
-    """Name a user."""
+    """Return the name of a user."""
     return _name({**USERS, mac.state["user"]: mac.state["uid"]}, number)
 
 
 def group_name(number: int) -> str:
-    """Name a group."""
+    """Return the name of a group."""
     return _name(GROUPS, number)
 
 

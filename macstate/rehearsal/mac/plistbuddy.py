@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Carry out the commands one after the other; save when one has changed something."""
+    """Carry out the commands one after the other; write the file if one has changed something."""
     commands = [words[index + 1] for index, word in enumerate(words[:-1]) if word == "-c"]
     if not commands:
         raise Failure(1, "Usage: PlistBuddy [-cxh] <file.plist>")

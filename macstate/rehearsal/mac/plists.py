@@ -1,4 +1,4 @@
-"""Reading property lists, with the complaints of Apple's parser, and showing their values."""
+"""Read property lists, with the complaints of Apple's parser, and show their values."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ COMPLAINTS = (
     (r"mismatched tag: line (\d+)", "Encountered mismatched tag on line {}"),  # no recording
     (r"line (\d+)", "Encountered unexpected character on line {}"),  # no recording
 )
-"""What plistlib says, and what CoreFoundation says of the same."""
+"""plistlib's complaints, and CoreFoundation's words for the same."""
 UNREADABLE = "file does not exist or is not readable or is not a regular file"
 
 
 class BadPlist(Exception):  # noqa: N818 - the reason is another tool's text
-    """A file that is no property list, and why."""
+    """A file is no property list; the text says why."""
 
 
 def read(mac: Mac, name: str) -> Any:
-    """Read a property list in any form, JSON too."""
+    """Return the content of a property list in any form, JSON too."""
     file = mac.place(name)
     if not os.path.isfile(file) or not owners.may_read(mac, file):
         raise BadPlist(UNREADABLE)
@@ -40,7 +40,7 @@ def read(mac: Mac, name: str) -> Any:
 
 
 def parse(content: bytes) -> Any:
-    """Read a property list in any form, JSON too: launchd takes less."""
+    """Return the content of a property list in any form, JSON too, although launchd accepts fewer forms."""
     if content.lstrip()[:1] in {b"{", b"["}:
         try:
             return json.loads(content)
@@ -62,7 +62,7 @@ def write(file: Path, content: Any, form: str = "xml1") -> None:
 
 
 def dumps(content: Any, form: str) -> bytes:
-    """Serialise a property list; JSON has no dates and no data."""
+    """Return a property list as bytes; JSON has neither dates nor data."""
     if form == "json":
         try:
             return json.dumps(content, separators=(",", ":"), sort_keys=True).replace("/", "\\/").encode()
@@ -72,7 +72,7 @@ def dumps(content: Any, form: str) -> bytes:
 
 
 def step(content: Any, key: str) -> Any:
-    """Go one key or index down; KeyError where there is nothing."""
+    """Return the value of one key or index; KeyError if there is none."""
     if isinstance(content, list) and key.isdigit() and int(key) < len(content):
         return content[int(key)]
     if isinstance(content, dict) and key in content:
@@ -81,7 +81,7 @@ def step(content: Any, key: str) -> Any:
 
 
 def typed(kind: str, text: str) -> Any:
-    """Read a value given on a command line as `-bool YES`, `:key integer 5` and the like."""
+    """Return a value given on a command line, such as `-bool YES` or `:key integer 5`."""
     try:
         if kind in {"bool", "boolean"}:
             return text.lower() in {"yes", "true", "1"}

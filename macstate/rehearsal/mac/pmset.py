@@ -1,4 +1,4 @@
-"""`pmset`: arguments first, root second (pmset.m), and an exit status that says little."""
+"""`pmset`: it checks arguments first and root second (pmset.m), and its exit status says little."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SWITCHES = {
 }  # fmt: skip
 NUMBERS = {"hibernatemode", "standbydelay", "standbydelaylow", "standbydelayhigh", "highstandbythreshold", "powermode"}
 SYSTEM = {"disablesleep": "SleepDisabled"}
-"""Written to SystemPowerSettings, whatever the profile."""
+"""Settings that go to SystemPowerSettings, whatever the profile."""
 LAG = 0.5
-"""powerd hears of a write by notification: for so long the first read may give the old values (measured up to 5 s)."""
+"""Seconds in which a read may give the old values: powerd is notified of a write (measured up to 5 s)."""
 TCPKEEPALIVE = (
     "Warning: This option disables TCP Keep Alive mechanism when sytem is sleeping. This will result in some critical "
     "features like 'Find My Mac' not to function properly."
@@ -44,16 +44,16 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         return pmset_schedule.repeat(mac, words[1:])
     if words[:1] == ["schedule"]:
         return pmset_schedule.schedule(mac, words[1:])
-    wishes, system = _parse(words)
-    if wishes:
-        _write_profiles(mac, wishes)
+    settings, system = _parse(words)
+    if settings:
+        _write_profiles(mac, settings)
     if system:
         _write_system(mac, system)
     return 0
 
 
 def _parse(words: list[str]) -> tuple[list[tuple[str, str, int]], dict[str, int]]:
-    wishes: list[tuple[str, str, int]] = []
+    settings: list[tuple[str, str, int]] = []
     system: dict[str, int] = {}
     scope = "-a"
     rest = iter(words)
@@ -67,14 +67,14 @@ def _parse(words: list[str]) -> tuple[list[tuple[str, str, int]], dict[str, int]
         if word in SYSTEM:
             system[SYSTEM[word]] = int(number > 0)
         else:
-            wishes.append((scope, TIMERS.get(word, word), int(number > 0) if word in SWITCHES else number))
-    if not wishes and not system:
+            settings.append((scope, TIMERS.get(word, word), int(number > 0) if word in SWITCHES else number))
+    if not settings and not system:
         raise Failure(1, USAGE, stdout=True)
-    return wishes, system
+    return settings, system
 
 
 def _number(word: str) -> int | None:
-    # strtol with base 0: 010 is 8
+    # as strtol with base 0: 010 is 8
     octal = word.startswith("0") and word.isdigit()
     try:
         number = int(word, 8 if octal else 0)
@@ -92,7 +92,7 @@ def _write_profiles(mac: Mac, desired: list[tuple[str, str, int]]) -> None:
         # -b on a desktop: the apply mask stays 0, nothing changes, exit 0 (pmset.m)
         for name in [name for name in PROFILES.get(scope, list(power["profiles"])) if name in power["profiles"]]:
             profile = power["profiles"][name]
-            if key in profile:  # what the machine does not support is accepted, and never read back
+            if key in profile:  # an unsupported setting is accepted and never read back
                 profile[key] = value
                 touched.add(name)
             if key == "powernap":
@@ -106,7 +106,7 @@ def _write_profiles(mac: Mac, desired: list[tuple[str, str, int]]) -> None:
 
 
 def _write_system(mac: Mac, system: dict[str, int]) -> None:
-    # the branch lacks an exit: status 0 for both refusals (pmset.m, measured)
+    # this branch of pmset.m does not exit: status 0 for both refusals (pmset.m, measured)
     if not mac.as_root:
         out(NOT_ROOT)
     elif mac.state["pmset_refuses"]:

@@ -1,4 +1,4 @@
-"""`pmset repeat`, `pmset schedule` and what `pmset -g sched` shows of them."""
+"""`pmset repeat`, `pmset schedule`, and `pmset -g sched`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES = {
     "restart": "restart",
     "wakeorpoweron": "wakepoweron",
 }
-"""The argument, and how the listing spells it."""
+"""How the listing spells each argument."""
 DAYS = {
     "MTWRFSU": "every day",
     "MTWRF": "weekdays only",
@@ -35,7 +35,7 @@ DAYS = {
 
 
 def repeat(mac: Mac, words: list[str]) -> int:
-    """Replace the whole pair of repeating events."""
+    """Replace both repeating events."""
     events = []
     for start in range(0, 0 if words == ["cancel"] else max(len(words), 1), 3):
         kind, days, at = [*words[start : start + 3], "", "", ""][:3]

@@ -16,16 +16,16 @@ CAPABILITIES = (
     "displaysleep disksleep sleep womp autorestart standby powernap ttyskeepawake tcpkeepalive networkoversleep "
     "lowpowermode autorestartatconnect"
 )
-"""The first five as recorded on an M4 Mac mini; the rest is what `-g custom` shows there."""
+"""The order of the settings: the first five as recorded on an M4 Mac mini, then what `-g custom` shows there."""
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Play `ioreg -r -c IOPMrootDomain -d 1`, with the lines that were recorded: it is live."""
+    """Play `ioreg -r -c IOPMrootDomain -d 1` with recorded lines; it shows the live state."""
     if "IOPMrootDomain" not in words:
         return 0
     out("    +-o AppleARMPE  <class IOPMrootDomain, id 0x100000278, registered, matched>")
     out('        "IOPMSystemSleepType" = 3')
-    if "SleepDisabled" in mac.state["power"]["system"]:  # absent where it was never set (measured)
+    if "SleepDisabled" in mac.state["power"]["system"]:  # the line is absent if it was never set (measured)
         out(f'        "SleepDisabled" = {"Yes" if mac.state["power"]["system"]["SleepDisabled"] else "No"}')
     out('        "IOSleepSupported" = Yes')
     return 0
@@ -60,7 +60,7 @@ def _lagging(power: dict[str, Any]) -> dict[str, Any]:
 
 
 def _profile(profile: dict[str, Any], notes: dict[str, str]) -> None:
-    for key in sorted(profile, key=hash):  # hash order, as on a Mac: no two calls need agree
+    for key in sorted(profile, key=hash):  # hash order, as on a Mac: two calls may differ
         out(f" {key:<20} {profile[key]}{notes.get(key, '')}")
 
 

@@ -1,4 +1,4 @@
-"""Who listens where: read from what a job's program is told, for no program really runs."""
+"""Who listens where, derived from the commands of jobs, since no program really runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from .machine import Mac
 
 SOCKETS = {"com.apple.screensharing": 5900, "com.openssh.sshd": 22}
-"""Apple's socket-activated jobs: launchd itself listens for them."""
+"""Apple's socket-activated jobs, for which launchd itself listens."""
 NGINX = "/opt/homebrew/etc/nginx/nginx.conf"
-"""What Homebrew's nginx reads when no other file is named."""
+"""The file that Homebrew's nginx reads if no other is named."""
 
 
 def of(mac: Mac, job: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Yield the addresses that a job's program would listen on."""
+    """Yield (host, port) for each address that a job's program would listen on."""
     words = [str(word) for word in job["plist"].get("ProgramArguments", [])]
     environment = job["plist"].get("EnvironmentVariables", {})
     command = " ".join(words)
@@ -49,13 +49,13 @@ def _configured(mac: Mac, path: str) -> Iterator[tuple[str, int]]:
 
 
 def listeners(mac: Mac) -> Iterator[tuple[int, str, str, str, int]]:
-    """Yield (pid, command, user, host, port) of everything that listens."""
+    """Yield (pid, command, user, host, port) for everything that listens."""
     for job in mac.state["launchd"]["jobs"].values():
         if job["pid"] is not None:
             default = "root" if job["domain"] == "system" else mac.state["user"]
             user = str(job["plist"].get("UserName", default))
             words = job["plist"].get("ProgramArguments", [])
-            # the shell that keeps the Mac awake becomes the program that it is given as its fifth word
+            # the shell that keeps the Mac awake becomes its fifth word, the program
             place = 4 if words[1:2] == ["-c"] and "caffeinate" in words[2] else 0
             program = str(job["plist"].get("Program") or words[place])
             for host, port in of(mac, job):
@@ -67,6 +67,6 @@ def listeners(mac: Mac) -> Iterator[tuple[int, str, str, str, int]]:
 
 
 def taken(mac: Mac, job: dict[str, Any]) -> bool:
-    """Say whether somebody else holds a port that this job needs."""
+    """Return whether something else holds a port that this job needs."""
     wanted = {port for _, port in of(mac, job)}
     return any(port in wanted for _, _, _, _, port in listeners(mac))

@@ -1,4 +1,4 @@
-"""`nginx` and `caddy` as a terminal sees them: what they were built with, and whether a configuration is there."""
+"""`nginx` and `caddy` on a terminal: their build options, and whether a configuration exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MODULES = (
 
 
 def main(mac: Mac, tool: str, words: list[str]) -> int:
-    """Play the program. No recordings: the texts are those of the programs on any system."""
+    """Play the program. There are no recordings: the texts are the same on every system."""
     return (_nginx if tool == "nginx" else _caddy)(mac, words)
 
 

@@ -1,4 +1,4 @@
-"""`ps` for made-up processes, which the laptop's own ps does not know: it is asked about all others."""
+"""`ps` for made-up processes, which the laptop's own ps does not know; that one is asked about all others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REAL = "/bin/ps"
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Play `ps -o pid=,pgid=,comm= -p PIDS`; of other columns a made-up process has none (no recording)."""
+    """Play `ps -o pid=,pgid=,comm= -p PIDS`; a made-up process has no other columns (no recording)."""
     columns = [part for word in _after(words, "-o") for part in word.split(",")]
     pids = [int(pid) for word in _after(words, "-p") for pid in word.split(",") if pid.isdigit()]
     known = programs(mac)
@@ -34,7 +34,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         names = [column.rstrip("=") for column in columns]
         out(" ".join(f"{values[name]:>{WIDTHS[name] or 1}}" for name in names))
     sys.stdout.flush()
-    others = [pid for pid in pids if 0 < pid < FIRST_PID]  # Linux would refuse the whole list for another
+    others = [pid for pid in pids if 0 < pid < FIRST_PID]  # with a larger one Linux would refuse the whole list
     formats = [word for column in columns for word in ("-o", column)]
     if others:
         asked = [REAL, *formats, "-p", ",".join(map(str, others))]
@@ -47,7 +47,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 def clock(since: float) -> str:
-    """Say for how long something runs, as [[DD-]HH:]MM:SS."""
+    """Return how long something has run, as [[DD-]HH:]MM:SS."""
     minutes, seconds = divmod(max(0, int(time.time() - since)), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -56,7 +56,7 @@ def clock(since: float) -> str:
 
 
 def programs(mac: Mac) -> dict[int, str]:
-    """Return the program of each made-up process."""
+    """Return the program of each made-up process, by process id."""
     jobs = [job for job in launchd.settle(mac).values() if job["pid"] is not None and not job.get("supervisor")]
     return {
         **{job["pid"]: launchd.program(job) for job in jobs},

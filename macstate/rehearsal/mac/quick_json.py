@@ -1,4 +1,4 @@
-"""JSON by the interpreter's own C functions: the json package imports re and enum, half of what a small tool costs."""
+"""JSON by the interpreter's C functions: the json package imports re and enum, half the cost of a small tool."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ if TYPE_CHECKING:
 
 
 class _Plainly:
-    """How the package itself reads, where nothing is asked for."""
+    """The defaults of the json package's decoder."""
 
     strict = True
     object_hook = object_pairs_hook = None
     parse_int = int
-    parse_float = parse_constant = float  # NaN and the infinities are names of floats
+    parse_float = parse_constant = float  # NaN and the infinities are valid texts for float
 
 
 def loads(text: str) -> Any:
-    """Read JSON."""
+    """Return the value of a JSON text."""
     try:
         from _json import make_scanner  # noqa: PLC0415 - private: another Python may lack it
 
-        found, end = make_scanner(_Plainly)(text, 0)  # type: ignore[arg-type] # it asks for these names alone
+        found, end = make_scanner(_Plainly)(text, 0)  # type: ignore[arg-type] # it uses these attributes alone
         if end == len(text):
             return found
-    except Exception:  # noqa: BLE001, S110 - the package says what is wrong, and does what a later Python does otherwise
+    except Exception:  # noqa: BLE001, S110 - the package then reports the error, or does what a later Python needs
         pass
     import json  # noqa: PLC0415 - slow to load
 
@@ -32,7 +32,7 @@ def loads(text: str) -> Any:
 
 
 def dumps(value: Any, between: str = ", ") -> str:
-    """Write JSON, with this text between any two items."""
+    """Return a value as JSON, with ``between`` between any two items."""
     try:
         from _json import encode_basestring_ascii, make_encoder  # noqa: PLC0415
 

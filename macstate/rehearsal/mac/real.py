@@ -1,6 +1,6 @@
 """Jobs that really run: a tool leaves an order in the state and wakes the job's supervisor, which carries it out.
 
-The orders: ``start``; ``restart``; ``stop`` and be gone; ``end`` soon, and stay loaded.
+The orders: ``start``; ``restart``; ``stop`` and unload; ``end`` soon, and stay loaded.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     Job = dict[str, Any]
 
 PAUSE = 0.02
-"""Seconds between two looks at whether an order was carried out."""
+"""Seconds between two checks whether an order was carried out."""
 WAKE = "CHLD"
-"""A supervisor waits for it anyway, and it hurts nobody who does not listen yet."""
+"""The signal that wakes a supervisor: it waits for CHLD anyway, and CHLD does no harm before it listens."""
 
 
 def is_on(mac: Mac) -> bool:
-    """Say whether jobs really run."""
+    """Return whether jobs really run."""
     return bool(mac.state["launchd"].get("real"))
 
 
 def ask(mac: Mac, words: list[str]) -> None:
-    """Be the laptop's own curl where jobs really run, and so really answer; else return."""
+    """Become the laptop's own curl if jobs really run, since they really answer; otherwise return."""
     on = is_on(mac)
-    mac.save()  # the lock must not be held while somebody answers
+    mac.save()  # do not hold the lock while a server answers
     if on:
         os.execvpe("curl", ["curl", *words], {**os.environ, "PATH": "/bin:/usr/bin"})  # noqa: S606 - a command
 
 
 def switch(mac: Mac, words: list[str]) -> None:
-    """Have jobs really run from their next start on, or end those that do and go back to made-up ones."""
+    """Let jobs really run from their next start on, or end those that do and return to made-up ones."""
     if words not in (["on"], ["off"]):
         raise Failure(64, "rehearse: run-jobs on | off")
     mac.state["launchd"]["real"] = words == ["on"]
@@ -49,7 +49,7 @@ def switch(mac: Mac, words: list[str]) -> None:
 
 
 def end(mac: Mac, jobs: list[Job]) -> None:
-    """End the programs of jobs that really run, which stay loaded."""
+    """End the programs of jobs that really run; the jobs stay loaded."""
     for job in jobs:
         job["order"] = "end"
         processes.send(**job["supervisor"], name=WAKE)
@@ -60,7 +60,7 @@ def end(mac: Mac, jobs: list[Job]) -> None:
 
 
 def settle(mac: Mac) -> None:
-    """Count a job whose supervisor has died as not running, and end the program that it left behind."""
+    """Mark jobs whose supervisor has died as not running, and end the programs left behind."""
     if mac.checked is mac.state:
         return
     mac.checked = mac.state
@@ -73,7 +73,7 @@ def settle(mac: Mac) -> None:
 
 
 def start(mac: Mac, job: Job) -> None:
-    """Start a job's program, or end it and start it again; return when that is done or cannot be done."""
+    """Start or restart a job's program; return when that is done or has failed."""
     if job["gone_at"]:
         raise Failure(37, "Could not kickstart service: 37: Operation already in progress")  # no recording
     begin(mac, job, "restart" if job.get("supervisor") and job["pid"] is not None else "start")
@@ -81,7 +81,7 @@ def start(mac: Mac, job: Job) -> None:
 
 
 def begin(mac: Mac, job: Job, order: str | None = None) -> None:
-    """Return a job its supervisor, if it has none, and the supervisor its order."""
+    """Give a job a supervisor, if it has none, and the supervisor an order."""
     job["order"] = order
     if job.get("supervisor"):
         processes.send(**job["supervisor"], name=WAKE)
@@ -94,7 +94,7 @@ def begin(mac: Mac, job: Job, order: str | None = None) -> None:
 
 
 def unload(mac: Mac, job: Job) -> None:
-    """Let a job go: at once where nothing runs, else whenever its program has ended."""
+    """Unload a job: at once if nothing runs, otherwise when its program has ended."""
     job["gone_at"] = time.time()
     begin(mac, job, "end" if job["order"] == "end" else "stop")
     if job["pid"] is None:
@@ -111,7 +111,7 @@ def kill(job: Job, name: str) -> None:
 
 
 def crash(mac: Mac, job: Job) -> None:
-    """Kill a job's program, and wait until that was noticed."""
+    """Kill a job's program, and wait until its supervisor has noticed."""
     pid, target = job["pid"], _target(job)
     kill(job, "KILL")
     while mac.state["launchd"]["jobs"].get(target, {}).get("pid") == pid:
@@ -125,7 +125,7 @@ def _wait(mac: Mac, job: Job) -> None:
 
 
 def _sleep(mac: Mac) -> None:
-    mac.save()  # the lock must not be held asleep
+    mac.save()  # do not hold the lock while asleep
     time.sleep(PAUSE)
     settle(mac)
 

@@ -1,4 +1,4 @@
-"""`rehearse`: the knobs of a rehearsal Mac, for what no tool of a Mac can do."""
+"""`rehearse`: the knobs of a rehearsal Mac, for changes that no tool of a Mac can make."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 def _login(mac: Mac, words: list[str]) -> None:
     mac.state["console"] = words[0] if words else None
-    if not words:  # the session's jobs end with it
+    if not words:  # the session's jobs end with the session
         for target in [target for target in launchd.settle(mac) if target.startswith("gui/")]:
             jobs = launchd.settle(mac)
             if jobs.get(target, {}).get("supervisor"):

@@ -1,4 +1,4 @@
-"""What `rehearse --help` prints."""
+"""The text of `rehearse --help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes for a rehearsal: what somebody did to this Mac before macstate came."""
+"""Scenes for a rehearsal: what others did to this Mac before macstate came."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WATCHDOG = (
     "curl -fs http://127.0.0.1:11434/v1/models >/dev/null || launchctl kickstart -k gui/$(id -u)/com.ollama.server"
 )
 SESSIONS = ["Aqua", "Background", "LoginWindow", "StandardIO", "System"]
-"""Where Homebrew lets its services load."""
+"""The sessions in which Homebrew's services may load."""
 NGINX = """\
 worker_processes  1;
 events {
@@ -38,7 +38,7 @@ http {
 
 
 def old_guide(mac: Mac, _words: list[str]) -> None:
-    """Leave the Mac as the hand-written guide does: agents, a public route, a rule, and no sleep at all."""
+    """Set the Mac up as the hand-written guide does: agents, a public route, a firewall rule, and no sleep at all."""
     mac.state["console"] = mac.state["user"]
     _install(mac, OLLAMA)
     server = {
@@ -65,7 +65,7 @@ def old_guide(mac: Mac, _words: list[str]) -> None:
 
 
 def brew_service(mac: Mac, words: list[str]) -> None:
-    """Have Homebrew run a formula: `sh.brew.FORMULA` since 2026, `homebrew.mxcl.FORMULA` before."""
+    """Let Homebrew run a formula's service: `sh.brew.FORMULA` since 2026, `homebrew.mxcl.FORMULA` before."""
     formula, prefix = [*words, "sh.brew"][:2]
     if formula not in {"ollama", "nginx"}:
         raise Failure(64, "rehearse: brew-service ollama | nginx [PREFIX]")
@@ -105,7 +105,7 @@ def _agent(mac: Mac, plist: dict[str, Any]) -> None:
     owners.give(mac, str(file), mac.state["uid"], 20)
     if target not in launchd.settle(mac):
         launchd.load(mac, domain, path, plist)
-    if plist.get("KeepAlive"):  # loaded at the screen, not over SSH: it runs
+    if plist.get("KeepAlive"):  # it was loaded at the screen, not over SSH, so it runs
         launchd.spawn(mac, launchd.settle(mac)[target])
 
 

@@ -1,4 +1,4 @@
-"""Who answers `curl` over TCP: the servers on loopback, and of the internet Ollama's registry alone."""
+"""The servers that `curl` reaches over TCP: those on loopback, and Ollama's registry as the only one outside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MANIFEST = re.compile(r"https://registry\.ollama\.ai/v2/library/([^/]+)/manifest
 
 
 def registry(url: str) -> Answer:
-    """Answer for registry.ollama.ai; no other host is known in a rehearsal."""
+    """Return the answer of registry.ollama.ai; a rehearsal knows no other host."""
     host = url.split("/")[2].partition(":")[0]
     if host != "registry.ollama.ai":
         raise Failure(6, f"curl: (6) Could not resolve host: {host}")
@@ -34,7 +34,7 @@ def registry(url: str) -> Answer:
 
 
 def loopback(mac: Mac, url: re.Match[str], method: str, body: str, options: dict[str, list[str]]) -> Answer:
-    """Answer for whatever listens on a port."""
+    """Return the answer of whatever listens on a port."""
     launchd.settle(mac)
     port, path = int(url[2] or 80), url[3] or "/"
     found = _listener(mac, port)
@@ -56,7 +56,7 @@ def _listener(mac: Mac, port: int) -> tuple[int, str] | None:
 
 
 def _served(mac: Mac, port: int) -> list[dict[str, Any]]:
-    # vLLM's `serve MODEL`, and what others call `--model MODEL`
+    # vLLM's `serve MODEL`, and `--model MODEL` of others
     for job in mac.state["launchd"]["jobs"].values():
         words = [str(word) for word in job["plist"].get("ProgramArguments", [])]
         if port in {number for _, number in ports.of(mac, job)}:
@@ -65,7 +65,7 @@ def _served(mac: Mac, port: int) -> list[dict[str, Any]]:
 
 
 def _gate(mac: Mac, port: int, options: dict[str, list[str]]) -> Answer:
-    """Answer for the gateway where it asks for a key and leads to no server."""
+    """Return the gateway's answer at the path where it only checks the key."""
     given = {value.strip() for _, _, value in (each.partition(":") for each in options.get("--header", []))}
     for job in mac.state["launchd"]["jobs"].values():
         if port in {number for _, number in ports.of(mac, job)}:
@@ -79,7 +79,7 @@ def _gate(mac: Mac, port: int, options: dict[str, list[str]]) -> Answer:
 
 
 def _pull(mac: Mac, port: int, body: str, options: dict[str, list[str]]) -> Answer:
-    """Print the lines of a pull as they come; with curl, or with the server, the pull ends."""
+    """Print the lines of a pull as they come; the pull ends when curl or the server ends."""
     began, seconds = time.monotonic(), float((options.get("--max-time") or ["inf"])[-1])
     server, kept, count = _listener(mac, port), "", 0
     target = (options.get("--output") or ["-"])[-1]

@@ -19,7 +19,7 @@ def main(mac: Mac, tool: str, words: list[str]) -> int:
 
 def _systemsetup(mac: Mac, words: list[str]) -> int:
     option, value = ([*words, "", ""])[:2]
-    if not mac.as_root:  # even to read
+    if not mac.as_root:  # even for reading
         raise Failure(1, "You need administrator access to run this tool... exiting!", stdout=True)
     power = mac.state["power"]["profiles"]["AC Power"]
     overrides = launchd.overrides(mac, "system")
@@ -49,11 +49,11 @@ def _fdesetup(mac: Mac, words: list[str]) -> int:
     if words == ["status"]:
         out(f"FileVault is {'On' if mac.state['filevault'] else 'Off'}.")
     elif words == ["supportsauthrestart"]:
-        out("true")  # so on Mac Studio
+        out("true")  # as on a Mac Studio
     elif words == ["isactive"]:
         out(str(mac.state["filevault"]).lower())
     else:
-        raise Failure(11, "Error: FileVault could not be changed in a rehearsal.")  # needs a person anyway
+        raise Failure(11, "Error: FileVault could not be changed in a rehearsal.")  # a real Mac needs a person for it
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`sfltool dumpbtm`: what System Settings > Login Items knows of the jobs that lie in launchd's folders."""
+"""`sfltool dumpbtm`: what System Settings > Login Items knows about the jobs in launchd's folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LINE = 24 * "="
 SYSTEM = "FFFFEEEE-DDDD-CCCC-BBBB-AAAAFFFFFFFE"
 BARE = 27
-"""The first macOS that prints a path where older ones print a URL."""
+"""The first macOS that prints a path; older ones print a URL."""
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:

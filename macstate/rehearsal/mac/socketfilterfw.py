@@ -1,4 +1,4 @@
-"""`socketfilterfw`: the application firewall. Reading needs no root (measured), the rest does."""
+"""`socketfilterfw`: the application firewall; reading does not need root (measured), everything else does."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _read(mac: Mac, firewall: dict[str, Any], option: str, value: str) -> str:
             f"Automatically allow downloaded signed software {'ENABLED' if firewall['signed_app'] else 'DISABLED'}."
         ),
         "listapps": _list(firewall["apps"]),
-        # "permitted" for applications without any rule as well (measured)
+        # "permitted" also for applications without a rule (measured)
         "getappblocked": f"Incoming connection to {value} is "
         + ("blocked." if firewall["apps"].get(mac.real(value)) == "Block" else "permitted."),
     }
@@ -80,7 +80,7 @@ def _list(apps: dict[str, str]) -> str:
 
 def _rule(mac: Mac, firewall: dict[str, Any], option: str, value: str) -> str:
     apps = firewall["apps"]
-    path = mac.real(value)  # of a symbolic link, what it leads to
+    path = mac.real(value)  # for a symbolic link, its target
     if option == "add":
         if not mac.file(path).exists():
             return "The file path you specified does not exist"

@@ -1,4 +1,4 @@
-"""`stat` in its BSD form, with the Mac's own owners."""
+"""`stat` in its BSD form, with the owners from the Mac's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TYPES = {modes.S_IFDIR: "Directory", modes.S_IFREG: "Regular File", modes.S_IFLNK: "Symbolic Link"}
 DEFAULT = '%d %i %Sp %l %Su %Sg %r %z "%Sa" "%Sm" "%Sc" "%SB" %k %b %f %N'
-"""The one line without options (recorded)."""
+"""The format without options: one line (recorded)."""
 USAGE = "usage: stat [-FLnq] [-f format | -l | -r | -s | -x] [-t timefmt] [file ...]"
 
 
@@ -50,7 +50,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 def _console(mac: Mac, form: str) -> str:
-    user = mac.state["console"] or "root"  # its owner is who is logged in there
+    user = mac.state["console"] or "root"  # the owner of the console is the user who is logged in there
     uid = str(mac.state["uid"] if mac.state["console"] else 0)
     return form.replace("%Su", user).replace("%u", uid).replace("%N", "/dev/console")
 

@@ -1,4 +1,4 @@
-"""`sudo`: free by default; with `rehearse sudo-password` it asks, and never remembers."""
+"""`sudo`: without a password by default; after `rehearse sudo-password` it asks each time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TRIES = 3
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Run a command as root, or as the user named."""
+    """Run a command as root, or as the named user."""
     options, user, prompt, rest = _options(words)
     password = mac.state["sudo_password"]
-    mac.save()  # the command, and the input, may take their time
+    mac.save()  # release the lock: the command and the input may take long
     if password is not None and not mac.as_root:
         _ask(options, password, prompt)
     if not rest:
@@ -26,7 +26,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
         variable, _, value = rest.pop(0).partition("=")
         os.environ[variable] = value
     home = _become(mac, user)
-    if "H" in options:  # else a Mac's sudoers keep it
+    if "H" in options:  # otherwise a Mac's sudoers keeps HOME
         os.environ["HOME"] = f"{root}{home}"
     mac.save()
     command = rest[0]
@@ -39,7 +39,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 def _become(mac: Mac, user: str) -> str:
-    """Change to a user; give the home folder."""
+    """Change to a user; return the user's home folder."""
     name = mac.state["user"]
     if user in {"root", "#0"}:
         os.environ.update(MACSTATE_AS="root", USER="root", LOGNAME="root")
@@ -92,7 +92,7 @@ def _ask(options: set[str], password: str, prompt: str) -> None:
 
 
 def _line() -> str | None:
-    # byte by byte: what follows the line belongs to the command
+    # byte by byte, since what follows the line belongs to the command
     line = b""
     while byte := os.read(0, 1):
         if byte == b"\n":

@@ -1,4 +1,4 @@
-"""``supervise``: stays with one job that really runs, for as long as there is something to wait for."""
+"""``supervise``: stay with one job that really runs, as long as there is something to wait for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .real import Job
 
 HEARTBEAT = 2.0
-"""Seconds between two looks at whether the Mac is still there: its folder may have been deleted."""
+"""Seconds between two checks that the Mac's folder still exists, since it may be deleted."""
 CONFIG = 78
 
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
-    """Carry out what the state orders, whenever woken."""
+    """Carry out the state's orders, each time it is woken."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)  # the caller may have ignored it, and the program would inherit that
+        signal.signal(number, signal.SIG_DFL)  # the caller may ignore it, which the program would inherit
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     readable, writable = os.pipe()
     for end in (readable, writable):
@@ -41,7 +41,7 @@ def main(mac: Mac, _tool: str, words: list[str]) -> int:
 
 
 class Supervisor:
-    """One job's."""
+    """The supervisor of one job."""
 
     def __init__(self, mac: Mac, target: str) -> None:
         self.mac = mac
@@ -49,20 +49,20 @@ class Supervisor:
         self.child: subprocess.Popen[bytes] | None = None
         self.started = 0.0
         self.asked: float | None = None
-        """When the program was sent SIGTERM."""
+        """When SIGTERM was sent to the program; None: it was not."""
         self.again: float | None = None
-        """When KeepAlive starts it again."""
+        """When KeepAlive starts the program again; None: never."""
         self.interval = float(mac.state["launchd"]["jobs"].get(target, {}).get("plist", {}).get("StartInterval", 0))
         self.tick = time.monotonic() + self.interval if self.interval else None
 
     def step(self) -> float | None:
-        """Do what is to be done, and say how long there is nothing more to do; None if there never will be."""
+        """Do what is due; return the seconds until more may be due, or None if nothing ever will be."""
         try:
             job: Job | None = self.mac.state["launchd"]["jobs"].get(self.target)
         except OSError:
             self._end()
             raise
-        if not job or (job.get("supervisor") or {}).get("pid") != os.getpid():  # another's by now
+        if not job or (job.get("supervisor") or {}).get("pid") != os.getpid():  # another supervisor has the job
             self._end()
             return None
         pause = self._manage(job, time.monotonic())
@@ -128,7 +128,7 @@ class Supervisor:
 
     def _note(self, job: Job, code: int) -> None:
         again = keepalive.wants_again(job, code)
-        if again and job["domain"].startswith("gui/"):  # measured: loaded over SSH, it stays down after a crash
+        if again and job["domain"].startswith("gui/"):  # measured: a job loaded over SSH stays down after a crash
             again, job["pended"] = False, "speculative"
         self.again = self.started + keepalive.throttle(job) if again else None
         job.update(pid=None, since=None, signal=None, state="spawn scheduled" if again else "not running")
@@ -141,5 +141,5 @@ class Supervisor:
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return child.poll() is not None
-    # it is not buried yet: until then nobody else gets its number, and its process group can be ended
+    # the program is still a zombie: nobody else gets its number yet, and its process group can be ended
     return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

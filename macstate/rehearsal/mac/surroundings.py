@@ -1,4 +1,4 @@
-"""What the program of a job that really runs finds: its environment, folder, output, limits and user."""
+"""The surroundings of a job's program that really runs: environment, folder, output, limits and user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAFFEINATE = "/usr/bin/caffeinate"
 
 
 def start(mac: Mac, job: Job) -> subprocess.Popen[bytes] | None:
-    """Start the program of a job; None where something that it needs is missing."""
+    """Start the program of a job; return None if something that it needs is missing."""
     plist = job["plist"]
     account = _account(plist.get("UserName", ""))
     _limit_files(plist.get("SoftResourceLimits", {}).get("NumberOfFiles"))
@@ -57,7 +57,7 @@ def start(mac: Mac, job: Job) -> subprocess.Popen[bytes] | None:
 
 
 def environment(mac: Mac, job: Job) -> dict[str, str]:
-    """Return what launchd gives, and what the plist says; folders of the Mac are those below its own."""
+    """Return launchd's environment and the plist's; folders of the Mac lie below the Mac's folder."""
     plist, root = job["plist"], job["domain"] == "system"
     user = str(plist.get("UserName") or ("root" if root else mac.state["user"]))
     found = {
@@ -75,7 +75,7 @@ def environment(mac: Mac, job: Job) -> dict[str, str]:
 
 
 def _words(mac: Mac, first: str, *rest: str) -> list[str]:
-    if rest[:1] == ("-c",) and CAFFEINATE in rest[1]:  # a shell that starts it, and then becomes the program
+    if rest[:1] == ("-c",) and CAFFEINATE in rest[1]:  # a shell that starts caffeinate and then becomes the program
         script = rest[1].replace(CAFFEINATE, shlex.quote(_below(mac, CAFFEINATE)))
         rest = ("-c", script, *(_below(mac, word) if index == 1 else word for index, word in enumerate(rest[2:])))
     return [_below(mac, first), *rest]
@@ -91,13 +91,13 @@ def _account(name: str) -> pwd.struct_passwd | None:
         return None
     try:
         account = pwd.getpwnam(name)
-    except KeyError:  # one of the Mac's users, whom this machine does not know
+    except KeyError:  # a user of the simulated Mac whom this machine lacks
         return None
     return account if account.pw_uid else None
 
 
 def _limit_files(wanted: int | None) -> None:
-    # the program inherits it; more than the hard limit, or nonsense, cannot be had
+    # the program inherits the limit; a value above the hard limit, or an invalid one, is ignored
     if wanted:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         with suppress(ValueError, OSError):

@@ -1,4 +1,4 @@
-"""`sw_vers`, `uname`, `hostname`, `scutil`, `sysctl` and `logger`: which machine this is."""
+"""`sw_vers`, `uname`, `hostname`, `scutil`, `sysctl` and `logger`: facts about the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tailscaled is and holds: whether it runs, its serve configuration, and who may write."""
+"""tailscaled's state: whether it runs, its serve configuration, and who may change it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOCKET = "/var/run/tailscaled.socket"
 LABEL = "system/com.tailscale.tailscaled"
 IPS = ("100.64.0.1", "fd7a:115c:a1e0:ab12:4843:cd96:6240:1")
 SESSION = "0000"
-"""How the session of a process begins, whose number it is; others' are as `set-raw` took them."""
+"""The prefix of sessions that belong to a process, followed by its number; `set-raw` can bring others."""
 REFUSED = "sending serve config: updating config: "
 SANDBOXED = "The Tailscale SSH server does not run in sandboxed Tailscale GUI builds."
 KNOWN: dict[str, Any] = {
@@ -27,11 +27,11 @@ KNOWN: dict[str, Any] = {
     "AllowFunnel": None,
     "Foreground": None,
 }
-"""The fields of ipn.ServeConfig: any other is dropped in silence (measured)."""
+"""The fields of ipn.ServeConfig; any other field is dropped silently (measured)."""
 
 
 def spelled(document: Any, indent: int | None = None) -> str:
-    """Spell a document as Go's JSON does: letters as they are, and what HTML takes for its own escaped (measured)."""
+    """Return a document as Go's JSON: plain letters, but characters that HTML reserves are escaped (measured)."""
     text = json.dumps(document, ensure_ascii=False, indent=indent, separators=(",", ": " if indent else ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -39,7 +39,7 @@ def spelled(document: Any, indent: int | None = None) -> str:
 
 
 def is_running(mac: Mac) -> bool:
-    """Say whether somebody answers: the open-source daemon is a job of launchd, the app builds bring their own."""
+    """Return whether tailscaled answers: the open-source one is a job of launchd, the apps bring their own."""
     tailscale = mac.state["tailscale"]
     if tailscale["stopped"]:
         return False
@@ -48,7 +48,7 @@ def is_running(mac: Mac) -> bool:
 
 
 def need_root(mac: Mac, words: list[str], denied: str) -> None:
-    """Refuse a write by anybody but root and the operator; the app belongs to whoever has started it (inferred)."""
+    """Refuse a write by anyone but root and the operator; the app belongs to whoever started it (inferred)."""
     gui = mac.state["tailscale"]["variant"] != "oss"
     if not gui and not mac.as_root and mac.state["tailscale"]["prefs"].get("OperatorUser") != mac.user:
         raise Failure(
@@ -59,7 +59,7 @@ def need_root(mac: Mac, words: list[str], denied: str) -> None:
 
 
 def config(mac: Mac) -> dict[str, Any]:
-    """Return the whole serve configuration; what a process had in the foreground has ended with it."""
+    """Return the whole serve configuration; a foreground session ends with its process."""
     found: dict[str, Any] = mac.state["tailscale"]["serve"] or {}
     sessions = found.get("Foreground", {})
     for session in [each for each in sessions if each.startswith(SESSION) and not processes.began(int(each, 16))]:
@@ -69,22 +69,22 @@ def config(mac: Mac) -> dict[str, Any]:
     return found
 
 
-def take(mac: Mac, wished: dict[str, Any]) -> None:
-    """Take in a serve configuration, or refuse it (validateServeConfigUpdate in ipn/ipnlocal/serve.go of 1.102.5)."""
+def take(mac: Mac, wanted: dict[str, Any]) -> None:
+    """Store a serve configuration, or refuse it (validateServeConfigUpdate in ipn/ipnlocal/serve.go of 1.102.5)."""
     here, sessions = config(mac), config(mac).get("Foreground", {})
     held = {port: handler for each in sessions.values() for port, handler in each.get("TCP", {}).items()}
     known = here.get("TCP", {}) | held
-    for session, part in wished.get("Foreground", {}).items():
+    for session, part in wanted.get("Foreground", {}).items():
         taken = [port for port in part.get("TCP", {}) if session not in sessions and port in known]
         if taken:
             raise Failure(1, f"{REFUSED}listener already exists for port {taken[0]}")
-    for port, handler in (wished.get("TCP") or {}).items():
+    for port, handler in (wanted.get("TCP") or {}).items():
         if port in held:
             raise Failure(1, f"{REFUSED}foreground listener already exists for port {port}")
         was, now = _serve_type(known.get(port, handler)), _serve_type(handler)
         if was != now:
             raise Failure(1, f'{REFUSED}want to serve "{now}", but port {port} is already serving "{was}"')
-    store(mac, wished)
+    store(mac, wanted)
 
 
 def _serve_type(handler: dict[str, Any]) -> str:
@@ -93,9 +93,9 @@ def _serve_type(handler: dict[str, Any]) -> str:
     return "tls-terminated-tcp" if handler.get("TerminateTLS") else "tcp"
 
 
-def store(mac: Mac, wished: dict[str, Any]) -> None:
-    """Keep a serve configuration: unknown fields and empty ones are gone afterwards."""
-    known = _known(wished, KNOWN)
+def store(mac: Mac, wanted: dict[str, Any]) -> None:
+    """Store a serve configuration without unknown and empty fields."""
+    known = _known(wanted, KNOWN)
     mac.state["tailscale"]["serve"] = {key: known[key] for key in KNOWN if known.get(key)}
 
 
@@ -110,7 +110,7 @@ def _known(value: Any, fields: dict[str, Any] | None) -> Any:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read JSON; complain in the words of Go's encoding/json."""
+    """Return a JSON object; errors have the words of Go's encoding/json."""
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
@@ -132,7 +132,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def install(mac: Mac, variant: str) -> None:
-    """Put the files of a build in place, and take the others' away: a socket, an app, the receipt of Apple's shop."""
+    """Put the files of a build in place and remove those of others: a socket, an app, the App Store's receipt."""
     app = mac.file("/Applications/Tailscale.app/Contents")
     receipt = app / "_MASReceipt"
     socket = mac.file(SOCKET)

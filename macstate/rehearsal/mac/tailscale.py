@@ -12,7 +12,7 @@ VERSION = "1.102.5"
 
 def main(mac: Mac, _tool: str, words: list[str]) -> int:
     """Play `tailscale`."""
-    text = sys.stdin.read() if "set-raw" in words else ""  # before the first look at the state, which takes the lock
+    text = sys.stdin.read() if "set-raw" in words else ""  # before the first use of the state, which takes the lock
     socket = tailnet.SOCKET
     words = list(words)
     while words and words[0].startswith("--socket"):

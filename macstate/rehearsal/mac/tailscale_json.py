@@ -1,4 +1,4 @@
-"""`tailscale status --json`: every field that the test control server's nodes were seen to have."""
+"""`tailscale status --json`: every field that was seen for the nodes of the test control server."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ FLAGS = {
     "shields-up": ("ShieldsUp", False),
     "login-server": ("ControlURL", "https://controlplane.tailscale.com"),
 }
-"""Flags, their preference and its default."""
+"""The preference and its default, by flag."""
 ALL_FLAGS = (
     "Error: changing settings via 'tailscale up' requires mentioning all\n"
     "non-default flags. To proceed, either re-run your command with --reset or\n"
@@ -39,40 +39,40 @@ DENIED = "Access denied: prefs write access denied"
 
 
 def change(mac: Mac, words: list[str]) -> int:
-    """Play `tailscale set`: only what is named changes."""
+    """Play `tailscale set`: only the named preferences change."""
     accepted = "--accept-risk=lose-ssh" in words
-    wished = _flags([word for word in words if not word.startswith("--accept-risk=")])
-    _refuse_sandboxed(mac, wished, "")
+    wanted = _flags([word for word in words if not word.startswith("--accept-risk=")])
+    _refuse_sandboxed(mac, wanted, "")
     if not accepted:
-        _warn(mac, wished)
+        _warn(mac, wanted)
     tailnet.need_root(mac, words, DENIED)
-    _store(mac, wished)
+    _store(mac, wanted)
     return 0
 
 
-def _warn(mac: Mac, wished: dict[str, Any]) -> None:
-    # it would ask on a terminal, and there is none; it looks at the address that the session came from
+def _warn(mac: Mac, wanted: dict[str, Any]) -> None:
+    # without a terminal it cannot ask; it checks the address that the session came from
     has = mac.state["tailscale"]["prefs"]["RunSSH"]
-    if wished.get("ssh", has) != has and os.environ.get("SSH_CLIENT", "").startswith("100."):
+    if wanted.get("ssh", has) != has and os.environ.get("SSH_CLIENT", "").startswith("100."):
         out(RISK.format(TURN_OFF if has else TURN_ON))
         raise Failure(1, "aborted, no changes made")
 
 
 def up(mac: Mac, words: list[str]) -> int:
-    """Play `tailscale up`, which wants to hear of everything that is not at its default."""
-    wished = _flags([word for word in words if word != "--reset"])
+    """Play `tailscale up`, which requires a flag for everything that is not at its default."""
+    wanted = _flags([word for word in words if word != "--reset"])
     prefs = mac.state["tailscale"]["prefs"]
-    _refuse_sandboxed(mac, wished, "2026/11/23 12:00:00 ")  # the program's own log line
+    _refuse_sandboxed(mac, wanted, "2026/11/23 12:00:00 ")  # the program's own log line
     missing = {
         flag: prefs[name]
         for flag, (name, default) in FLAGS.items()
-        if flag not in wished and prefs.get(name, default) != default
+        if flag not in wanted and prefs.get(name, default) != default
     }
     if missing and "--reset" not in words:
-        shown = [*sorted(wished.items()), *sorted(missing.items())]
+        shown = [*sorted(wanted.items()), *sorted(missing.items())]
         raise Failure(1, ALL_FLAGS.format(" ".join(_flag(flag, value) for flag, value in shown)))
     tailnet.need_root(mac, words, DENIED)
-    _store(mac, {flag: default for flag, (_, default) in FLAGS.items()} | wished)
+    _store(mac, {flag: default for flag, (_, default) in FLAGS.items()} | wanted)
     prefs["WantRunning"], prefs["LoggedOut"] = True, False
     return 0
 
@@ -103,11 +103,11 @@ def _flags(words: list[str]) -> dict[str, Any]:
     return found
 
 
-def _store(mac: Mac, wished: dict[str, Any]) -> None:
-    for flag, value in wished.items():
+def _store(mac: Mac, wanted: dict[str, Any]) -> None:
+    for flag, value in wanted.items():
         mac.state["tailscale"]["prefs"][FLAGS[flag][0]] = value
 
 
-def _refuse_sandboxed(mac: Mac, wished: dict[str, Any], prefix: str) -> None:
-    if wished.get("ssh") and mac.state["tailscale"]["variant"] != "oss":
+def _refuse_sandboxed(mac: Mac, wanted: dict[str, Any], prefix: str) -> None:
+    if wanted.get("ssh") and mac.state["tailscale"]["variant"] != "oss":
         raise Failure(1, f"{prefix}{tailnet.SANDBOXED}")

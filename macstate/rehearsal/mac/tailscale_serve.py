@@ -1,4 +1,4 @@
-"""`tailscale serve` and `funnel`: the writing subcommands, as cmd/tailscale/cli/serve_v2.go of 1.102.5 has them."""
+"""`tailscale serve` and `funnel`: the writing subcommands, as in cmd/tailscale/cli/serve_v2.go of 1.102.5."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ PATHS_REFUSED = (
 DENIED = "sending serve config: Access denied: serve config denied"
 SCHEMES = ("https", "http", "tcp", "tls-terminated-tcp")
 POLL = 0.2
-"""Seconds between two looks of a `serve` in the foreground at its session, and at the folder of the Mac."""
+"""Seconds between two checks of a foreground `serve` for its session and for the Mac's folder."""
 
 
 def reset(mac: Mac, words: list[str]) -> int:
-    """Take everything off."""
+    """Remove the whole configuration."""
     tailnet.need_root(mac, words, DENIED)
     tailnet.store(mac, {})
     return 0
 
 
 def set_raw(mac: Mac, words: list[str]) -> int:
-    """Take the whole configuration as JSON; what came on standard input is the last word."""
-    wished = tailnet.parse(words[-1])
+    """Replace the whole configuration with JSON; the last word is what came on standard input."""
+    wanted = tailnet.parse(words[-1])
     tailnet.need_root(mac, words[:-1], DENIED)
-    tailnet.take(mac, wished)
+    tailnet.take(mac, wanted)
     return 0
 
 
 def serve(mac: Mac, words: list[str]) -> int:
-    """Serve one target, or stop."""
+    """Serve one target, or stop serving it."""
     asked, removed = _arguments(words), ""
-    config = quick_json.loads(quick_json.dumps(tailnet.config(mac)))  # a copy: what is refused changes nothing
+    config = quick_json.loads(quick_json.dumps(tailnet.config(mac)))  # a copy: a refused command changes nothing
     part = {} if asked.foreground else config
     try:
         if asked.target == "off":
@@ -61,19 +61,19 @@ def serve(mac: Mac, words: list[str]) -> int:
 
 
 class Asked:
-    """What was typed."""
+    """The arguments that were typed."""
 
     def __init__(self) -> None:
         self.scheme, self.port, self.path, self.target, self.background = "https", 443, "", "", False
 
     @property
     def foreground(self) -> bool:
-        """Whether it ends with its command."""
+        """Whether the route ends with its command."""
         return not self.background and self.target != "off"
 
     @property
     def mount(self) -> str:
-        """Return the path, from the root."""
+        """The path, from the root."""
         return "/" + self.path.lstrip("/")
 
 
@@ -118,7 +118,7 @@ def _usage(command: str, text: str = "") -> None:
 
 
 def _on(mac: Mac, part: dict[str, Any], command: str, asked: Asked) -> str:
-    """Put a target in; give what is to be said of Funnel."""
+    """Add a target; return what to print about Funnel."""
     name, port = mac.state["dns_name"], str(asked.port)
     site, here = f"{name}:{port}", part.get("TCP", {}).get(port, {})
     if asked.scheme in {"https", "http"}:
@@ -178,7 +178,7 @@ def _forward(target: str) -> str:
 
 
 def _expanded(target: str, schemes: str, usual: str) -> str:
-    """Return a target as a URL; ValueError in the words of ipn.ExpandProxyTargetValue."""
+    """Return a target as a URL; raise ValueError in the words of ipn.ExpandProxyTargetValue."""
     if target.isdigit() and int(target) < 65536:  # noqa: PLR2004 - a port
         return f"{usual}://127.0.0.1:{target}"
     if target.startswith("unix:"):
@@ -211,7 +211,7 @@ def _off(config: dict[str, Any], name: str, asked: Asked) -> None:
     if here and here.get("TCPForward"):
         raise Failure(1, "failed to remove web serve: cannot remove web handler; currently serving TCP")
     handlers = config.get("Web", {}).get(site, {}).get("Handlers", {})
-    # without --set-path every handler of the port goes; a mount goes by its very spelling
+    # without --set-path all handlers of the port are removed; with it, the mount of exactly that spelling
     gone = [path for path in handlers if asked.path in {"", path} or asked.mount == path]
     if not gone:
         raise Failure(1, "failed to remove web serve: handler does not exist")
@@ -253,7 +253,7 @@ def _report(mac: Mac, command: str, asked: Asked, part: dict[str, Any]) -> None:
 
 
 def _hold(mac: Mac) -> int:
-    """Stay as long as the session does; whoever is killed ends it too, for tailscaled looks at the connection."""
+    """Stay as long as the session; killing the process ends the session too, as tailscaled watches its connection."""
     import time  # noqa: PLC0415 - seldom needed
 
     sys.stdout.flush()

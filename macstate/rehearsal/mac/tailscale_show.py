@@ -1,4 +1,4 @@
-"""`tailscale status`, and what `tailscale serve` and `funnel` show."""
+"""`tailscale status`, and the output of `tailscale serve` and `funnel`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def serve_status(mac: Mac, words: list[str]) -> int:
-    """Play `serve status` and `funnel status`: both show everything. Any user may read."""
+    """Play `serve status` and `funnel status`, which both show everything; any user may read."""
     config = tailnet.config(mac)
     if "--json" in words:
         out(tailnet.spelled(config, 2))
@@ -26,7 +26,7 @@ def serve_status(mac: Mac, words: list[str]) -> int:
 
 
 def get_config(_mac: Mac, _words: list[str]) -> int:
-    """Play `serve get-config`: Services only, never the node's own routes (measured)."""
+    """Play `serve get-config`, which shows Services only and never the node's own routes (measured)."""
     out('{\n  "version": "0.0.1"\n}')
     return 0
 

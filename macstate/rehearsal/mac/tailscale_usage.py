@@ -1,4 +1,4 @@
-"""The help of `tailscale serve`, which it prints after a mistake."""
+"""The help of `tailscale serve`, printed after a mistake."""
 
 SERVE = """\
 Serve content and local servers on your tailnet
@@ -70,7 +70,7 @@ _ONLY_SERVE = {"--accept-app-caps", "--http", "--service", "--tun,"}
 
 
 def _funnel() -> str:
-    """Say the same of `tailscale funnel`, which has fewer flags and subcommands."""
+    """Return the help of `tailscale funnel`, which has fewer flags and subcommands."""
     text = SERVE.replace("tailscale serve", "tailscale funnel").replace(
         "Serve content and local servers on your tailnet", "Serve content and local servers on the internet"
     )

@@ -1,4 +1,4 @@
-"""The simulated tools, and how one is played."""
+"""The simulated tools, and how to play one."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ MODULES = {
     "rehearse": "rehearse",
     "supervise": "supervisor",
 }
-"""Each simulated tool, and the module that plays it."""
+"""The module that plays each simulated tool."""
 DAMAGED = 70
-"""Exit status of a tool that cannot make sense of the Mac's memory (sysexits.h: EX_SOFTWARE)."""
+"""The exit status of a tool that cannot read the Mac's state (sysexits.h: EX_SOFTWARE)."""
 
 
 def play(tool: str, words: list[str]) -> int:
-    """Run a tool as a process of the Mac that the environment names, and note the call."""
+    """Run a tool as a process of the Mac that the environment names, log the call, and return the exit status."""
     module = __import__(f"{__package__}.{MODULES[tool]}", fromlist=["main"])  # importlib would cost 1 ms
     mac = Mac(os.environ["MACSTATE_ROOT"], as_root=os.environ.get("MACSTATE_AS") == "root")
     try:

@@ -1,4 +1,4 @@
-"""Does every endpoint answer? What the guide's health commands ask, asked of all at once."""
+"""Does every endpoint answer? All are asked at once, as the guide's health commands ask one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVER_ERROR = 500
 
 @dataclass(frozen=True)
 class Health:
-    """How one endpoint is."""
+    """The health of one endpoint."""
 
     name: str
     state: str
@@ -31,7 +31,7 @@ class Health:
     label: str = ""
     """The launchd label of its job."""
     missing: frozenset[str] = frozenset()
-    """The ids of models that it does not serve, where only these are wrong."""
+    """The ids of the models that it does not serve, if nothing else is wrong."""
 
     @property
     def fine(self) -> bool:
@@ -40,9 +40,9 @@ class Health:
 
 
 def lists(declared: Declared, *, usage: bool = False) -> Iterator[tuple[str, str]]:
-    """Have the probe ask every endpoint, as ``NAME PORT PATH TARGET``, and for its models where that tells none.
+    """Yield what the probe is to ask: each endpoint's health, as ``NAME PORT PATH TARGET``, and its engine's questions.
 
-    ``usage``: also for what is in memory, and for what the gateway has answered.
+    With ``usage``, also what is in memory, and what the gateway has answered.
     """
     for name, entry in _endpoints(declared):
         if entry.is_off:
@@ -51,11 +51,11 @@ def lists(declared: Declared, *, usage: bool = False) -> Iterator[tuple[str, str
         yield from entry.made_by.questions(name, entry, usage=usage)
     if usage and (labels := [entry.label for _, entry in declared.entries if isinstance(entry, Gateway)]):
         yield from (("requests", label) for label in labels)
-        yield from (("counted", server.counted) for server in SERVERS.values())  # its log may be older than the server
+        yield from (("counted", server.counted) for server in SERVERS.values())  # the log may be another server's
 
 
 def healths(declared: Declared, actual: Actual) -> list[Health]:
-    """Judge every endpoint."""
+    """Return the health of every endpoint of the run."""
     off = Health("", "off", "enabled: false")
     judged = (
         (replace(off, name=name) if entry.is_off else _judge(name, entry, actual), entry.job_label(name))
@@ -90,7 +90,7 @@ def _judge(name: str, endpoint: Endpoint, actual: Actual) -> Health:
 
 
 def running(name: str, actual: Actual) -> int | None:
-    """Say for how many seconds an endpoint's process runs; None: it does not, or that is not known."""
+    """Return for how many seconds an endpoint's process has run; None if it does not run, or that is not known."""
     return _seconds(actual.answers.get(f"age {name}", ""))
 
 
@@ -105,7 +105,7 @@ def _stopped(name: str, waits_for: str | None, job: Launchd | None, actual: Actu
 
 
 def ill_gateway(declared: Declared, actual: Actual) -> Health | None:
-    """Say what is wrong with the gateway, where it does not run."""
+    """Return the health of a gateway that does not run; None if it runs, or there is none."""
     scope = declared.scope(actual.facts)
     gateway = scope.one(Gateway)
     if gateway is None or (declared.only and "gateway" not in declared.only):
@@ -140,7 +140,7 @@ def _jobs(actual: Actual) -> Iterator[Launchd]:
 
 
 def _seconds(text: str) -> int | None:
-    """Read ``ps -o etime=``: [[DD-]HH:]MM:SS."""
+    """Return the seconds that ``ps -o etime=`` prints as [[DD-]HH:]MM:SS; None for any other text."""
     parts = re.fullmatch(r"\s*(?:(?:([0-9]{1,9})-)?([0-9]{1,9}):)?([0-9]{1,9}):([0-9]{1,9})\s*", text)
     if parts is None:
         return None

@@ -1,4 +1,4 @@
-"""Do the routes of Serve answer, asked from this laptop as any client asks?"""
+"""Do the routes of Serve answer this laptop as they answer any client?"""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from macstate.review.health import SERVER_ERROR, healths
 from macstate.spec.declared import Declared
 
 PATIENCE = 10
-"""Seconds for a route's answer; its first one may wait for a certificate."""
+"""Seconds for a route's answer; the first one may have to wait for a certificate."""
 
 
 @dataclass(frozen=True)
 class RouteHealth:
-    """One URL, and what came of asking for it."""
+    """The URL of one route, and what it answered."""
 
     url: str
     state: str
@@ -34,15 +34,15 @@ class RouteHealth:
     text: str
     """The HTTP status, or why there is none."""
     endpoint: str = ""
-    """Whose it is; empty: the spec has no endpoint for it."""
+    """The endpoint to which it belongs; empty if the spec has none for it."""
     public: bool = False
     """Whether the internet reaches it."""
     stray: bool = False
-    """Whether nothing in the spec asks for it."""
+    """Whether nothing in the spec stands for it."""
 
 
 def known(declared: Declared, actual: Actual) -> list[RouteHealth]:
-    """Return every route that macstate made, and those of the spec that are not there, without asking."""
+    """Return every route that macstate made, and the declared ones that are missing, without asking them."""
     name = actual.facts.node.name
     here = {have.key: have for have in _mine(declared, actual)}
     guide = _guide(declared, actual)
@@ -63,7 +63,7 @@ def known(declared: Declared, actual: Actual) -> list[RouteHealth]:
 
 
 def reached(declared: Declared, actual: Actual) -> list[RouteHealth]:
-    """Ask for every route that macstate made, all at once."""
+    """Return the same routes as ``known``, with their answers; all are asked at once."""
     starting = {each.name for each in healths(declared, actual) if each.state == "starting"}
     open_ones = {
         _url(actual.facts.node.name, key): entry.open_path for key, (_, entry, _) in _endpoints(declared).items()
@@ -78,7 +78,7 @@ def reached(declared: Declared, actual: Actual) -> list[RouteHealth]:
 
 
 def _endpoints(declared: Declared) -> dict[str, tuple[str, Endpoint, bool]]:
-    """Return (name, entry, whether it is for the internet) by the key of each route that the spec has."""
+    """Return (name, endpoint, whether it is for the internet) by the key of each declared route."""
     return {
         f"{route.https}{route.path}": (name, entry, field == "funnel")
         for name, entry in declared.all(Endpoint).items()
@@ -102,7 +102,7 @@ def _mine(declared: Declared, actual: Actual) -> list[Serve]:
 
 
 def ill(declared: Declared, actual: Actual, left: Collection[str], *, ask: bool) -> Iterator[str]:
-    """Say what is not well, and with ``ask`` routes too; not of endpoints whose job or whose models are ``left``."""
+    """Yield what is not healthy, with ``ask`` also silent routes; not endpoints whose job or models are ``left``."""
     labels = {identifier.rpartition("/")[2] for identifier in left}
     for each in healths(declared, actual):
         if not (each.fine or each.label in labels or (each.missing and each.missing <= {*left})):
@@ -117,7 +117,7 @@ def _url(name: str, key: str) -> str:
 
 
 def _ask(route: RouteHealth, path: str, *, young: bool) -> RouteHealth:
-    """Ask for what the gateway lets through to the server: it answers for all else itself."""
+    """Return the route with the answer of a path that the gateway lets through; it answers all others itself."""
     state, text = _answer(route.url, path, young=young)
     return replace(route, state=state, text=text)
 
@@ -128,7 +128,7 @@ def _answer(url: str, path: str, *, young: bool) -> tuple[str, str]:
         with urllib.request.urlopen(where, timeout=PATIENCE) as answer:  # noqa: S310 - https, made above
             return "answers", str(answer.status)
     except urllib.error.HTTPError as error:
-        if error.code < SERVER_ERROR:  # 401 is the gateway that asks for a key
+        if error.code < SERVER_ERROR:  # 401: the gateway asks for a key
             return "answers", str(error.code)
         return "starting" if young else "silent", f"HTTP {error.code}"
     except (OSError, ValueError, HTTPException) as error:

@@ -1,4 +1,4 @@
-"""What endpoints do now: for how long they run, what is in memory, and how much was asked of them."""
+"""What endpoints do: for how long they have run, and how many of their requests the gateway has answered."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from macstate.review.health import running
 from macstate.spec.declared import Declared
 
 COUNTED = re.compile(r" *([0-9]{1,9}) ([0-9T:+-]{8,22}) ([a-z]+/[0-9]{1,5}) (/\S*)")
-"""How often, when (to the minute of nginx, to the 100 seconds of Caddy), by which door, and what."""
+"""How often, when (as ``Server.counted`` prints it), by which door, and which path."""
 
 
 def since(name: str, actual: Actual) -> str:
-    """Say for how long an endpoint runs."""
+    """Return for how long an endpoint has run, in one unit; empty if that is not known."""
     age = running(name, actual)
     if age is None:
         return ""
@@ -26,7 +26,7 @@ def since(name: str, actual: Actual) -> str:
 
 
 def answered(declared: Declared, actual: Actual) -> dict[str, str]:
-    """Say how many requests the gateway has answered for each endpoint since that runs, as the end of its log tells."""
+    """Return how many requests the gateway has answered for each endpoint since its start, by the end of the log."""
     told = actual.answers.get("requests")
     if told is None:
         return {}
@@ -55,7 +55,7 @@ def answered(declared: Declared, actual: Actual) -> dict[str, str]:
 
 
 def moment(text: str) -> float | None:
-    """Return the end of the time that was counted together, in seconds since 1970."""
+    """Return the end of the span of time that a line counts, in seconds since 1970; None if it is no time."""
     if text.isdecimal():
         return int(text) * 100 + 99
     try:

@@ -1,4 +1,4 @@
-"""Why what is wished cannot work on this Mac, told beforehand. Errors stop a run, warnings do not."""
+"""Check before a run what keeps the spec from working on this Mac. An error stops its part, a warning nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from macstate.review.preflight.finding import Finding, Flight
 from macstate.spec.declared import Declared
 
 OLDEST = 14
-"""The first macOS with a GPU memory limit, and the oldest whose tools' texts are known here."""
+"""The first macOS with a GPU memory limit, and the oldest whose tools' texts macstate knows."""
 CLOCK = 60
-"""Seconds by which the Mac's clock may differ: certificates and tailnet keys are checked against it."""
+"""Seconds by which the Mac's clock may be wrong: certificates and tailnet keys are checked against it."""
 
 
 def findings(declared: Declared, actual: Actual, plan: Plan) -> list[Finding]:
-    """Look at everything."""
+    """Return the findings of all rules."""
     if declared.laptop:
         scope = declared.scope(actual.facts)
         clients = declared.all(Client).items()
@@ -31,7 +31,7 @@ def findings(declared: Declared, actual: Actual, plan: Plan) -> list[Finding]:
 
 
 def _named(finding: Finding, declared: Declared) -> Finding:
-    """Have a warning say its name, or nothing where the spec accepts it."""
+    """Return a finding; a warning has its name added, or is ``accepted`` if the spec accepts it."""
     if finding.level != "warning":
         return finding
     if finding.name in declared.accept:
@@ -40,7 +40,7 @@ def _named(finding: Finding, declared: Declared) -> Finding:
 
 
 def version(flight: Flight) -> Iterator[Finding]:
-    """A macOS whose tools are known."""
+    """Check that the version of macOS is one whose tools are known."""
     found = flight.actual.facts.version
     major = found.partition(".")[0]
     if not re.fullmatch("[0-9]{1,4}", major) or int(major) < OLDEST:
@@ -55,7 +55,7 @@ def version(flight: Flight) -> Iterator[Finding]:
 
 
 def filevault(flight: Flight) -> Iterator[Finding]:
-    """A Mac that starts by itself after a power cut."""
+    """Check that the Mac starts by itself after a power cut."""
     if flight.actual.facts.machine.filevault:
         yield Finding(
             "FileVault",
@@ -69,7 +69,7 @@ def filevault(flight: Flight) -> Iterator[Finding]:
 
 
 def clock(flight: Flight) -> Iterator[Finding]:
-    """A clock that is right."""
+    """Check that the Mac's clock is right."""
     there, (begun, ended) = flight.actual.facts.machine.clock, flight.actual.asked_at
     off = 0 if there is None else round(min(there - begun, 0) + max(there - ended, 0))
     if abs(off) > CLOCK:
@@ -81,14 +81,14 @@ def clock(flight: Flight) -> Iterator[Finding]:
 
 
 def sudo(flight: Flight) -> Iterator[Finding]:
-    """How root is had."""
+    """Tell whether sudo asks for a password."""
     facts = flight.actual.facts
     how = "without a password" if facts.sudo else "asks for a password, once a run"
     yield Finding("sudo", how)
 
 
 def record(flight: Flight) -> Iterator[Finding]:
-    """A record whose lines are all ours."""
+    """Check that no line of the record is damaged."""
     for where in flight.actual.record.damaged:
         text = "a line is damaged: what it stood for is no longer macstate's, and stays; "
         hint = "`--data allow=adopt` takes it back where it matches the spec"
@@ -96,7 +96,7 @@ def record(flight: Flight) -> Iterator[Finding]:
 
 
 def tailscale(flight: Flight) -> Iterator[Finding]:
-    """A node of a tailnet."""
+    """Check that the Mac is a node of a tailnet."""
     node = flight.actual.facts.node
     if node.name:
         yield Finding("Tailscale", f"{node.name}, {node.variant} build")

@@ -1,4 +1,4 @@
-"""Is there what the wished services need: programs, ports, memory, disk?"""
+"""Does the Mac have what the declared services need: programs, ports, memory, disk?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from macstate.review.preflight.finding import Finding, Flight
 
 HOMEBREW = "/opt/homebrew/bin"
 SPARE = 5368709120
-"""Bytes that a pull leaves free (pull.sh)."""
+"""Bytes that a pull must leave free (pull.sh)."""
 LITTLE = 20
 """Gigabytes that should stay free."""
 BREW = {
@@ -30,20 +30,20 @@ BREW = {
     "llama-server": "llama.cpp",
     "tailscale": "tailscale",
 }
-"""Programs, and the Homebrew formula that brings each."""
+"""Programs, and the Homebrew formula that installs each."""
 AIRPLAY_PORTS = {5000, 7000}
 AIRPLAY = "it is AirPlay Receiver: switch that off in System Settings > General > AirDrop & Handoff"
 OVERHEAD = 1.2
-"""Memory that a model takes, as a multiple of its file: context and buffers come on top (a rule of thumb)."""
+"""The memory of a model as a multiple of its file, for context and buffers, too (a rule of thumb)."""
 
 
 def programs(flight: Flight) -> Iterator[Finding]:
-    """Programs that are there."""
+    """Check that programs are there."""
     machine = flight.actual.facts.machine
     missing = machine.missing
     for where, entry in flight.all(Job).items():
         program = entry.executable
-        if program not in missing or machine.is_away(program):  # a disk that is not mounted is told as that
+        if program not in missing or machine.is_away(program):  # another rule tells of a disk that is not mounted
             continue
         yield Finding(where, f"{program} is not on this Mac, or cannot be run; {_install(program)}", "error")
     for firewall in flight.all(FirewallEntry).values():
@@ -62,7 +62,7 @@ def _install(program: str) -> str:
 
 
 def ports(flight: Flight) -> Iterator[Finding]:
-    """Ports that nobody else holds."""
+    """Check that nobody else holds the ports."""
     mine = {
         have.pid for have in flight.actual.resources.values() if isinstance(have, Launchd) and have.id in _ours(flight)
     }
@@ -96,7 +96,7 @@ def _ours(flight: Flight) -> set[str]:
 
 
 def memory(flight: Flight) -> Iterator[Finding]:
-    """Memory for the models that are meant to be loaded together, under the limit that this run sets."""
+    """Check the memory for the models that are to be loaded together, under the limit that this run sets."""
     machine = flight.actual.facts.machine
     wanted = next((entry.wired_limit_mb * MEGABYTE for entry in flight.all(GpuMemory).values()), None)
     budget = machine.gpu_memory(wanted)
@@ -133,7 +133,7 @@ def _sizes(actual: Actual) -> Mapping[str, int]:
 
 
 def downloads(flight: Flight) -> Iterator[Finding]:
-    """What models are to be downloaded, and the room that is left then."""
+    """Tell how much the models to download take, and the room that is left then."""
     coming = [change.want for change in flight.plan.changes if isinstance(change.want, Model)]
     if not coming:
         return
@@ -156,7 +156,7 @@ def downloads(flight: Flight) -> Iterator[Finding]:
 
 
 def fetched(flight: Flight) -> Iterator[Finding]:
-    """What a server downloads by itself; macstate neither pulls nor measures it."""
+    """Tell what a server downloads by itself, which macstate neither pulls nor measures."""
     coming = {change.id for change in flight.plan.changes if change.action == "create"}
     for where, entry in flight.all(Endpoint).items():
         job = f"launchd/system/{entry.job_label(where.partition('.')[2])}"
@@ -165,33 +165,33 @@ def fetched(flight: Flight) -> Iterator[Finding]:
 
 
 def _free(machine: Machine, folder: str) -> int | None:
-    """Return what is free on the disk of a folder: every home lies on one disk."""
+    """Return the free bytes on the disk of a folder; None if they are not known. All homes are on one disk."""
     if machine.is_away(folder):
         return None
     return (machine.free or {}).get(_disk(machine, folder))
 
 
 def _disk(machine: Machine, folder: str) -> str:
-    """Return the folder by which the disk of another one is known."""
+    """Return the folder by which the disk of a folder is known."""
     return folder if folder in (machine.free or {}) else "/Users"
 
 
 def disk(flight: Flight) -> Iterator[Finding]:
-    """Room on the disk."""
+    """Check the room on the disks."""
     machine = flight.actual.facts.machine
     models = (change.want for change in flight.plan.changes if isinstance(change.want, Model))
     coming = {want.folder for want in models if not machine.is_away(want.folder)}
     for folder, free in (machine.free or {}).items():
         if machine.is_away(folder):
-            continue  # its disk is not mounted, and what is free elsewhere is no answer
+            continue  # its disk is not mounted, and room elsewhere is no answer
         if free >= LITTLE * 10**9 and any(folder == _disk(machine, each) for each in coming):
-            continue  # told with what is to be downloaded
+            continue  # ``downloads`` tells it
         level = "warning" if free < LITTLE * 10**9 else "ok"
         yield Finding("disk", f"{size(free)} free below {folder}", level, "disk")
 
 
 def ways(flight: Flight) -> Iterator[Finding]:
-    """Files that root writes, and programs that it runs, where nobody else could put others in their place."""
+    """Check that nobody but root can replace the files that root writes, and the programs that it runs."""
     known = flight.actual.facts.machine.ways
     for where in flight.all(FileEntry):
         if known.get(where.partition(".")[2], "0") != "0":

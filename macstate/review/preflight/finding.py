@@ -1,4 +1,4 @@
-"""What the checks before a run look at, and how they say what they found."""
+"""What the checks before a run look at, and their findings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ D = TypeVar("D", bound=Declaration)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of looking at one thing."""
 
     about: str
     text: str
     level: str = "ok"
-    """``ok``, ``note`` (the plan tells it too), ``accepted``, ``warning``, ``error``: it cannot be done now."""
+    """``ok``, ``note`` (the plan tells it, too), ``accepted``, ``warning``, or ``error`` (it cannot be done now)."""
     name: Warned | None = None
-    """What a warning is called; `accept` in the spec silences it by that."""
+    """The name of a warning, by which `accept` in the spec silences it."""
 
     def __str__(self) -> str:
         return f"{self.about}: {self.text}"
@@ -38,7 +38,7 @@ class Flight:
     plan: Plan
 
     def all(self, kind: type[D]) -> dict[str, D]:
-        """Return the spec's entries of a kind by where they stand in it, without those that are off."""
+        """Return the entries of a kind for this run by their place in the spec, without those that are off."""
         return {
             location(name, entry): entry
             for name, entry in self.declared.entries

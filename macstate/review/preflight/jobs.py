@@ -1,4 +1,4 @@
-"""Is there what launchd needs before a job's own program even starts: its user, its folders, its disk, a login?"""
+"""Does the Mac have what launchd needs before a job's program starts: its user, its folders, its disk, a login?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EX_CONFIG = "launchd would end it with 78 (EX_CONFIG), again and again"
 
 
 def settings(flight: Flight) -> Iterator[Finding]:
-    """Users and folders that are there."""
+    """Check that users and folders are there."""
     machine = flight.actual.facts.machine
     for where, job in flight.all(Job).items():
         if job.user in machine.no_users:
@@ -27,7 +27,7 @@ def settings(flight: Flight) -> Iterator[Finding]:
 
 
 def volumes(flight: Flight) -> Iterator[Finding]:
-    """External disks that are there; a job that waits for its disk may wait."""
+    """Check that external disks are there; a job that waits for its disk may wait."""
     for where, job in flight.all(Job).items():
         for volume, what in job.volumes.items():
             if not flight.actual.facts.machine.is_away(volume):
@@ -40,7 +40,7 @@ def volumes(flight: Flight) -> Iterator[Finding]:
 
 
 def logins(flight: Flight) -> Iterator[Finding]:
-    """A login at the screen, for what needs one."""
+    """Check that somebody is logged in automatically at the screen, if a job or Tailscale's app needs that."""
     gui = [where for where, job in flight.all(Job).items() if job.domain == "gui"]
     app = flight.actual.facts.node.variant != "open-source" and flight.actual.facts.node.name
     needs = [*gui, *(["Tailscale's app"] if app else [])]
@@ -52,7 +52,7 @@ def logins(flight: Flight) -> Iterator[Finding]:
 
 
 def name(flight: Flight) -> Iterator[Finding]:
-    """The name in the spec, and the node's own."""
+    """Check that the name in the spec is the node's own."""
     node, (mac,) = flight.actual.facts.node, flight.declared.macs
     wanted = mac.entry.hostname.rstrip(".").lower()
     if node.name and wanted.endswith(".ts.net") and wanted != node.name.lower():
@@ -62,7 +62,7 @@ def name(flight: Flight) -> Iterator[Finding]:
 
 
 def twins(flight: Flight) -> Iterator[Finding]:
-    """Nobody else who sets the GPU's limit: at boot, whoever runs last wins."""
+    """Check that no foreign job sets the GPU's limit: at boot, whichever job runs last wins."""
     ours = {*flight.actual.record.lines, *(want.id for want in flight.plan.stays)}
     ours |= {change.id for change in flight.plan.changes if not change.foreign}
     for where in flight.all(GpuMemory):

@@ -1,4 +1,4 @@
-"""Does what was made run? What `macstate doctor` says of it, with the way to its log."""
+"""Does what macstate made run? What `macstate doctor` says about it, with the command that shows its log."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from macstate.review.preflight.finding import Finding
 from macstate.spec.declared import Declared, location
 
 OFTEN = 3
-"""Starts; a job that was started so often and has failed last is one that cannot run."""
+"""A job that was started so often, and has failed last, cannot run."""
 YOUNG = 60
-"""Seconds; a process that runs for longer has not only just been started again."""
+"""Seconds; a process that has run for longer was not just started again."""
 
 
 def findings(declared: Declared, actual: Actual, plan: Plan) -> Iterator[Finding]:
-    """Tell which endpoints are down and which jobs are started again and again; and in one line, how the others are."""
+    """Yield the endpoints that are down, the jobs that start again and again, and one line for all that are healthy."""
     if plan.changes and not actual.record.lines:
         yield Finding("spec", f"not applied yet: {report.pending(plan)}", "note")
     coming = {change.id for change in plan.changes if change.action == "create"} | {*plan.left}
@@ -52,7 +52,7 @@ def findings(declared: Declared, actual: Actual, plan: Plan) -> Iterator[Finding
 
 
 def _is_to_come(health: Health, coming: set[str]) -> bool:
-    """Say whether the next run makes it, or what it lacks."""
+    """Return whether the next run makes an endpoint's job or the models that it lacks."""
     job = any(each.startswith("launchd/") and each.endswith(f"/{health.label}") for each in coming)
     return job or bool(health.missing and health.missing <= coming)
 

@@ -1,4 +1,4 @@
-"""A plan on screen. The closing line is a promise that scripts rely on."""
+"""A plan on screen. Scripts rely on the wording of the closing line."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from macstate.kernel.left import UNREAD
 from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Aside
 from macstate.kinds import KINDS
+from macstate.kinds.file import text_of
 from macstate.review.health import Health
 from macstate.review.report import diff
 from macstate.review.report.styled import Styled
 
 WORDS = {"create": "add", "update": "change", "remove": "remove"}
 WIDEST = 44
-"""Characters of one operation's name; of a document's parts that are longer together only the number is told, since
-pyinfra's table is as wide as its longest row, and has that twice."""
+"""Most characters of one operation's name. If the titles of a document's changes are longer together, only their
+number is told, since pyinfra's table is as wide as its longest row, and has that width twice."""
 FEW = 3
-"""So many ids are named of what has one reason."""
+"""Most ids that are named for one reason."""
 NARROWEST = 20
-"""Columns; on a terminal that is narrower, lines are broken as if it had these."""
+"""Columns; on a narrower terminal, lines are broken as if it had these."""
 
 
 def text(  # noqa: PLR0913 - each is told in a way of its own
@@ -41,9 +42,9 @@ def text(  # noqa: PLR0913 - each is told in a way of its own
     notes: tuple[str, ...] = (),
     edited: Collection[str] = (),
 ) -> Iterator[str]:
-    """Yield the lines of one Mac's plan, what the internet reaches first and apart; ``width`` is the terminal's.
+    """Yield the lines of one Mac's plan; what the internet reaches comes first. ``width`` is the terminal's.
 
-    ``steps``: with every detail; ``edited``: the ids of what somebody else has written over since macstate did.
+    With ``steps`` every detail is told. ``edited`` has the ids of what others have changed since macstate wrote it.
     """
     told = (Styled(f"note: {note}") for note in notes)
     for line in (*_lines(plan, edited, steps=steps), *told, Styled(summary(name, plan, only))):
@@ -81,7 +82,7 @@ def _lines(plan: Plan, edited: Collection[str], *, steps: bool) -> Iterator[Styl
 
 
 def _shared(changes: Sequence[Change]) -> dict[str, tuple[str, int]]:
-    """Return what is said of more than one removal in a row: (the last of them, how many), by the reason."""
+    """Return (the last id, how many) of removals in a row that share a reason, by that reason."""
     rows = ((why, list(row)) for why, row in groupby(changes, lambda each: each.why if each.action == "remove" else ""))
     found = [(why, row) for why, row in rows if why and len(row) > 1]
     once = Counter(why for why, _ in found)
@@ -98,7 +99,7 @@ def _whole(change: Change) -> Iterator[Styled]:
 
 
 def _unmanaged(plan: Plan, *, steps: bool) -> Iterator[Styled]:
-    """Name what is not macstate's, by what there is to say of it; what macOS hides on every Mac with each detail."""
+    """Yield what is not macstate's, by remark; what macOS hides on every Mac only with ``steps``."""
     groups: dict[tuple[str, str], list[str]] = {}
     hides = {kind.kind: kind.hides for kind in KINDS}
     for identifier, remark in plan.unmanaged:
@@ -110,7 +111,7 @@ def _unmanaged(plan: Plan, *, steps: bool) -> Iterator[Styled]:
 
 
 def left(plan: Plan) -> list[str]:
-    """Say what stays as it is because it cannot be read or done now, by reason."""
+    """Return what stays as it is because it cannot be read or done now, a line for each reason."""
     reasons: dict[str, list[str]] = {}
     for identifier, why in sorted(plan.left.items()):
         reasons.setdefault(why, []).append(identifier)
@@ -128,7 +129,7 @@ def _with_ids(why: str, ids: list[str]) -> str:
 
 
 def edited(plan: Plan, actual: Actual) -> frozenset[str]:
-    """Return the ids of what differs from what macstate wrote there last, as far as the record tells."""
+    """Return the ids of changes whose actual resource is not what macstate wrote last, as far as the record tells."""
     changes = ((change, actual.record.lines.get(change.id)) for change in plan.changes)
     return frozenset(change.id for change, line in changes if line and not _as_written(change, line.fingerprint))
 
@@ -141,7 +142,7 @@ def _as_written(change: Change, recorded: str) -> bool:
 
 
 def title(batch: Batch) -> str:
-    """Name what one operation carries out; the plan names each part of it."""
+    """Return the name of one operation; the plan names each of its changes."""
     whole = ", ".join(batch.titles)
     if len(batch.titles) == 1 or len(whole) <= WIDEST:
         return whole
@@ -152,7 +153,7 @@ def title(batch: Batch) -> str:
 
 
 def fitted(line: Styled, width: int | None) -> Iterator[str]:
-    """Break a line that is longer than the terminal is wide, between words, and indent what follows."""
+    """Yield a line, broken between words and indented if it is longer than the terminal is wide."""
     words = line.text.lstrip()
     indent = line.text[: len(line.text) - len(words)]
     if line.fixed or width is None or len(line.text) <= width:
@@ -170,7 +171,7 @@ def fitted(line: Styled, width: int | None) -> Iterator[str]:
 
 
 def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
-    """Return the closing line; of a run that is about some entries alone, with that."""
+    """Return the closing line; for a run about only some entries, it says so."""
     about = f"{', '.join(only)}: the rest was not looked at"
     rest = len(left(plan))
     if not plan.changes and rest:
@@ -183,15 +184,15 @@ def summary(name: str, plan: Plan, only: tuple[str, ...] = ()) -> str:
 
 
 def pending(plan: Plan) -> str:
-    """Say how many changes there are to come."""
+    """Return how many changes are pending."""
     count = len(plan.changes)
     return f"{count} change is pending" if count == 1 else f"{count} changes are pending"
 
 
 def wanting(todo: Plan, ill: Sequence[str] = (), failed: Collection[str] = ()) -> list[str]:
-    """Say what is not as the spec says: what is still to change, what is not well, and what is left.
+    """Return what does not match the spec after a run: changes still to make, what is not healthy, and what is left.
 
-    ``failed``: the ids of what has failed in this run, and was told with its reason there.
+    ``failed`` has the ids of changes that have failed in this run, whose reasons were told already.
     """
     reasons = {each.id: f"({each.why})" for each in todo.changes if each.why and each.id not in failed}
     shown = (
@@ -204,7 +205,7 @@ def wanting(todo: Plan, ill: Sequence[str] = (), failed: Collection[str] = ()) -
 
 
 def proven(plan: Plan, seen: Iterable[Health]) -> str:
-    """Say that nothing is left to change, and what goes on by itself."""
+    """Return that nothing is left to change, and what goes on by itself."""
     waits = [f"{each.name} is starting" for each in seen if each.state == "starting"]
     if pulls := sum(note.startswith("is on its way: ") for _, note in plan.notes):
         waits.append(f"{pulls} model{'s are' if pulls > 1 else ' is'} being pulled in the background")
@@ -213,13 +214,13 @@ def proven(plan: Plan, seen: Iterable[Health]) -> str:
 
 
 def _text(resource: Resource | None) -> str:
-    """Return a text that macstate makes from the spec, as a gateway's configuration is."""
-    text = getattr(resource, "content", None)
-    return text if isinstance(text, str) and text.startswith("# Written by macstate from the spec") else ""
+    """Return the content of a file that macstate makes from the spec, as a gateway's configuration; otherwise empty."""
+    text = text_of(resource)
+    return text if text.startswith("# Written by macstate from the spec") else ""
 
 
 def _public(plan: Plan) -> Iterator[str]:
-    """Say what the internet reaches. What it reached before is told with changes only: a plan without is one line."""
+    """Yield what the internet reaches. A route of macstate's that stays is told only beside changes."""
     foreign = dict(plan.unmanaged)
     have = heads.heads(*(_text(change.have) for change in plan.changes))
     yield from heads.widened(have, heads.heads(*map(_text, (*(change.want for change in plan.changes), *plan.stays))))

@@ -1,4 +1,4 @@
-"""How one change is told: in short, or field by field, with text line by line."""
+"""Tell one change: in short, or field by field, with texts line by line."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from macstate.kernel.change import SIGNS, Change
 from macstate.review.report.styled import Styled
 
 CONTEXT = 2
-"""Lines around a difference."""
+"""Lines of context around a difference."""
 ALIKE, LONG = 0.5, 4
-"""How much of a command, and of how many words, must be as it was for only the others to be told."""
+"""Words are told alone only if this much of a command is as it was, and the command has so many words."""
 FEW = 4
-"""So many changed lines are shown of a text that is made from the spec: those of its comments or headings first."""
+"""Most changed lines that are shown of a text made from the spec; its comments or headings come first."""
 SHORT = 78
-"""Characters that a change may take to be told in one line."""
+"""Most characters of a change that is told in one line."""
 COLOURS = {"create": "green", "update": "yellow", "remove": "red"}
 UNTOLD = re.compile(r".(# \w+: |\s*(add_)?header X-Macstate-Config )")
-"""Lines of a gateway's configuration that say nothing to a person: what it means is told, and its digest is none."""
+"""Lines of a gateway's configuration that tell a person nothing: its meaning is told apart, and a digest has none."""
 LINES = {"+": "green", "-": "red", "@": "cyan", "~": "yellow"}
 
 
 def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[Styled]:
-    """Tell a change in short: what it is about in its first line, and below it what a person has to see.
+    """Tell a change in short: what it is about in the first line, and below it what a person has to see.
 
-    ``alone``: there is no other, which says the same; ``edited``: what was found is not what macstate wrote, and
-    nothing that somebody else wrote is hidden.
+    ``alone``: there is no other change that says the same. ``edited``: the actual text is not what macstate wrote, so
+    that nothing that somebody else wrote may be hidden.
     """
     briefs, below = [], list[Styled]()
     if change.action == "create" and change.want:
@@ -58,14 +58,14 @@ def told(change: Change, note: str, *, alone: bool, edited: bool) -> Iterator[St
 
 
 def in_short(change: Change) -> str:
-    """Say what a change is in one sentence, where its kind has one that tells more than the fields do."""
+    """Return one sentence for a change, if its kind has one that tells more than the fields do; otherwise empty."""
     if change.action != "update" or change.want is None or change.foreign:
         return ""
     return change.want.in_short(change.have, [field for field, _, _ in change.fields])
 
 
 def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[list[str], list[Styled]]:
-    """Return what of a field can stand in the first line, and what goes below it."""
+    """Return the parts of a field that can stand in the first line, and the lines that go below it."""
     have, want, texts = (
         getattr(change.have, field, None),
         getattr(change.want or change.rest, field),
@@ -83,7 +83,7 @@ def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[li
     changed = [line for line in _unified(*texts, context=0) if line.text[:1] != "@"]
     count = max(sum(line.text[:1] == sign for line in changed) for sign in "+-")
     was_meant, meant = map(heads.heads, texts)
-    if meant.doors:  # a gateway's configuration: what it means, all of it, and never only a part
+    if meant.doors:  # a gateway's configuration: its whole meaning, never only a part
         few = [Styled(line, LINES.get(line[0])) for line in heads.told(was_meant, meant)]
         few = few or [line for line in changed if not UNTOLD.match(line.text)][:FEW]
     else:
@@ -94,7 +94,7 @@ def _field(change: Change, field: str, *, alone: bool, edited: bool) -> tuple[li
 
 
 def lines(change: Change) -> Iterator[Styled]:
-    """Tell every field that differs; of a text every line, but for what only says once more what a plan says."""
+    """Yield every field that differs; of a text, every line, unless it repeats what the rest of the plan says."""
     fields = {field for field, _, _ in change.fields}
     for field, have, want in change.fields:
         texts = _texts(change, field)
@@ -117,7 +117,7 @@ def lines(change: Change) -> Iterator[Styled]:
 
 
 def _values(field: str, have: object, want: object) -> Iterator[str]:
-    """Tell a value; of a mapping each of its own that differs, however deep it lies."""
+    """Yield a value's change; for a mapping, that of each value that differs, at any depth."""
     if want and have and isinstance(want, dict) and isinstance(have, dict):
         for key in sorted(key for key in {*have, *want} if have.get(key) != want.get(key)):
             yield from _values(f"{field}.{key}", have.get(key), want.get(key))
@@ -128,7 +128,7 @@ def _values(field: str, have: object, want: object) -> Iterator[str]:
 
 
 def _words(have: list[str], want: list[str]) -> Iterator[str]:
-    """Tell the words of a command that differ, each with the option before it; nothing where little is as it was."""
+    """Yield the words of a command that differ, each with the option before it; none if too little is as it was."""
     if not all(isinstance(word, str) for word in (*have, *want)):
         return
     matcher = difflib.SequenceMatcher(None, have, want, autojunk=False)
@@ -141,7 +141,7 @@ def _words(have: list[str], want: list[str]) -> Iterator[str]:
 
 
 def _texts(change: Change, field: str) -> tuple[str, str] | None:
-    """Return what was and what is wished, where one of them is best told line by line."""
+    """Return the actual and the desired text, if one of them is best told line by line; otherwise None."""
     pair = (change.have if change.action == "update" else None, change.want)
     texts = [each.as_text(field) if each else None for each in pair]
     if texts == [None, None]:
@@ -155,12 +155,12 @@ def _unified(old: str, new: str, context: int = CONTEXT) -> Iterator[Styled]:
     found = list(difflib.unified_diff(_split(old), _split(new), lineterm="", n=context))
     if not found:
         yield Styled("(only the end of the last line differs)")
-    for line in found[2 if old else 3 :]:  # the first two name files, the third would say that all is new
+    for line in found[2 if old else 3 :]:  # the first two lines name files, the third would say that all is new
         yield Styled(line, LINES.get(line[:1]), fixed=True)
 
 
 def _split(text: str) -> list[str]:
-    """Return the lines; what ends with CR and LF is another line than what ends with LF, which splitlines() hides."""
+    """Return the lines without their LF; a CR before it stays, which splitlines() would hide."""
     return text.removesuffix("\n").split("\n") if text else []
 
 

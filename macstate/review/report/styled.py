@@ -1,4 +1,4 @@
-"""A line, or a piece of one, before it is fitted to a terminal and coloured."""
+"""A line, or a part of one, before it is fitted to a terminal and coloured."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Styled:
     colour: str | None = None
     bold: bool | None = None
     fixed: bool = False
-    """Whether it stays in one piece: a command, or the line of a file, whose second half would look like another."""
+    """Whether it is never broken: a command or a file's line, whose second half would look like another one."""
 
     def __post_init__(self) -> None:
-        """Escape before the text is measured and coloured; a tab may stand in the line of a file."""
+        """Escape the text before it is measured and coloured; a ``fixed`` line keeps its tabs."""
         object.__setattr__(self, "text", printable(self.text, keep="\t" if self.fixed else ""))
 
     def __str__(self) -> str:
         return self.shown(self.text)
 
     def indented(self, columns: int) -> Styled:
-        """Return the same, further to the right."""
+        """Return the same line, indented by this many columns."""
         return replace(self, text=" " * columns + self.text)
 
     def shown(self, text: str) -> str:
-        """Return this text, or a piece of it, as it looks."""
+        """Return a text, which is this one or a part of it, in this style."""
         return click.style(text, fg=self.colour, bold=self.bold) if self.colour or self.bold else text

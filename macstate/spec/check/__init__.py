@@ -1,4 +1,4 @@
-"""Does the wish contradict itself? Policy lives here; what a Mac cannot do lives in the kinds."""
+"""Check whether the spec contradicts itself; whether a Mac can do what it says is checked by the kinds."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from macstate.spec.model import Mac, Root, by_itself
 
 H = TypeVar("H", bound=Hashable)
 ONE_WORD = re.compile(r"/s?bin/[^/\s]+\s|\s-|\s[^/]*$")
-"""A program with what belongs behind it: a blank in its own name, behind a folder of programs, or before an option."""
+"""A program and its arguments in one word: a blank in the name, behind a folder of programs, or before an option."""
 
 
 @dataclass(frozen=True, order=True)
 class Doubt:
-    """What a person may mean, and mostly does not."""
+    """A doubtful place: allowed, but mostly not meant."""
 
     mistake: Mistake
     name: str
-    """What `accept` silences it by."""
+    """The name by which `accept` silences it."""
     mac: str
-    """Whom it is about; empty: no Mac gets it."""
+    """The Mac that it is about; empty: an entry that no Mac gets."""
 
 
 def spec(root: Root, document: Document) -> list[Mistake]:
-    """Run every rule; the place of a mistake is where it was written."""
+    """Return the mistakes of every rule, each at the place where it was written."""
     rules: tuple[Callable[[Root], Placed], ...] = (partial(ports, is_written=document.is_written), *ERRORS)
     found = [each for name in (*root.macs, "") for rule in rules for each in _said(rule, root, name, document)]
     return found + [Mistake(*document.at(path), text) for rule in WHOLE for path, text in rule(root)]
 
 
 def doubts(root: Root, document: Document) -> list[Doubt]:
-    """Run every rule of warnings."""
+    """Return the warnings of every rule."""
     return [
         Doubt(replace(mistake, text=f"{mistake.text} (accept: {name})"), name, mac)
         for mac in (*root.macs, "")
@@ -52,14 +52,14 @@ def doubts(root: Root, document: Document) -> list[Doubt]:
 
 
 def _said(rule: Callable[[Root], Placed], root: Root, name: str, document: Document) -> Iterator[Mistake]:
-    """Run a rule over one Mac's spec."""
+    """Yield the mistakes of a rule in one Mac's part of the spec."""
     for path, text in rule(by_itself(root, name)):
         place = ("macs", name, *path) if name and path[0] != "macs" else path
         yield Mistake(*document.at(place), text)
 
 
 def ports(root: Root, is_written: Callable[[Path], bool]) -> Placed:
-    """A loopback port has one owner."""
+    """Yield the loopback ports that have two owners."""
     for mac_name, mac in root.macs.items():
         endpoints = {name: each for name, each in _endpoints(mac) if not each.is_off}
         owners = [(endpoint.port, f"endpoints.{name}") for name, endpoint in endpoints.items()]
@@ -79,7 +79,7 @@ def ports(root: Root, is_written: Callable[[Path], bool]) -> Placed:
 
 
 def mounts(root: Root) -> Placed:
-    """A mount leads to one endpoint; ``/x`` and ``/x/`` are one mount, and so that nobody errs ``/X`` is no other."""
+    """Yield the mounts of two endpoints; ``/x`` and ``/x/`` are the same, and to avoid mix-ups ``/X`` is too."""
     for mac, field in product(root.macs.values(), ("serve", "funnel")):
         routes = {name: route for name, each in _endpoints(mac) if not each.is_off and (route := getattr(each, field))}
         owners = (((route.https, route.path.lower()), f"endpoints.{name}") for name, route in routes.items())
@@ -91,7 +91,7 @@ def mounts(root: Root) -> Placed:
 
 
 def labels(root: Root) -> Placed:
-    """A launchd label belongs to one entry."""
+    """Yield the launchd labels of two entries."""
     for mac in root.macs.values():
         jobs = [(label, f"launchd.{label}") for label in mac.launchd or {}]
         for name, endpoint in _endpoints(mac):
@@ -103,7 +103,7 @@ def labels(root: Root) -> Placed:
 
 
 def _twice(owners: Iterable[tuple[H, str]]) -> Iterator[tuple[H, str, Path]]:
-    """Yield (value, its first owner, the path of another) wherever two entries claim one value."""
+    """Yield (value, its first owner, the path of the other) for each value that two entries claim."""
     first: dict[H, str] = {}
     for value, owner in owners:
         if first.setdefault(value, owner) != owner:
@@ -111,7 +111,7 @@ def _twice(owners: Iterable[tuple[H, str]]) -> Iterator[tuple[H, str, Path]]:
 
 
 def commands(root: Root) -> Placed:
-    """A command begins with an absolute path, and keeps its server on loopback."""
+    """Yield the commands that do not begin with an absolute path, or that open their server beyond loopback."""
     for section in ("launchd", "endpoints"):
         for name, job in (getattr(root, section) or {}).items():
             path: Path = (section, name)
@@ -140,7 +140,7 @@ def commands(root: Root) -> Placed:
 
 
 def _placeholders(path: Path, job: Job) -> Placed:
-    """``{port}`` is filled in, and what looks like it is a slip."""
+    """Yield the words that resemble ``{port}`` or ``{model}`` but are not filled in."""
     words: list[tuple[Path, str]] = [(("command", index), word) for index, word in enumerate(job.command)]
     words += [(("environment", name), value) for name, value in job.environment.items()]
     for index, text in words:
@@ -153,7 +153,7 @@ def _placeholders(path: Path, job: Job) -> Placed:
 
 
 def way_in(root: Root) -> Placed:
-    """A Mac has one way in, and one that is reached through Remote Login keeps it."""
+    """Yield the Macs with contradictory ways to log in; a Mac reached through Remote Login must keep it."""
     for name, mac in root.macs.items():
         field, (user, at, where) = "ssh" if mac.via is None else "via", mac.user.partition("@")
         if at and where in {name, mac.hostname, mac.hostname.partition(".")[0]}:
@@ -179,5 +179,5 @@ ERRORS: tuple[Callable[[Root], Placed], ...] = (
     *reserved.RULES,
 )
 WHOLE: tuple[Callable[[Root], Placed], ...] = (reserved.references,)
-"""Of all Macs together."""
+"""Rules about all Macs together."""
 WARNINGS = {**power.RULES, **servers.WARNINGS}

@@ -1,4 +1,4 @@
-"""Who could reach what: the promise that the internet reaches no model without a key, kept by the spec's own rules."""
+"""Rules about who could reach what: the internet reaches no model without a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from macstate.language.document import Placed
 from macstate.spec.model import Root
 
 PUBLIC = (443, 8443, 10000)
-"""The only ports that Funnel has (its node capability says the same)."""
+"""The only ports of Funnel (its node capability says the same)."""
 GATE = "gateway: {server: nginx, keys: {agents: generate}}"
 
 
@@ -20,7 +20,7 @@ def _macs(root: Root) -> Iterator[tuple[Gateway | None, Mapping[str, Endpoint]]]
 
 
 def funnel_without_a_key(root: Root) -> Placed:
-    """Funnel authenticates nobody."""
+    """Yield the Funnel routes without a key; Funnel itself authenticates nobody."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
             if endpoint.funnel and gateway is None:
@@ -32,7 +32,7 @@ def funnel_without_a_key(root: Root) -> Placed:
 
 
 def key_gate_without_keys(root: Root) -> Placed:
-    """Where a key is asked for, there is one."""
+    """Yield the gateways that require a key and have none."""
     for gateway, endpoints in _macs(root):
         if (
             gateway
@@ -43,7 +43,7 @@ def key_gate_without_keys(root: Root) -> Placed:
 
 
 def funnel_ports(root: Root) -> Placed:
-    """Funnel has three ports, and each of them is public as a whole."""
+    """Yield the routes that misuse Funnel's ports; it has three, and each is public as a whole."""
     for _, endpoints in _macs(root):
         tailnet = {each.serve.https: name for name, each in endpoints.items() if each.serve and not each.is_off}
         for name, endpoint in endpoints.items():
@@ -63,7 +63,7 @@ def funnel_ports(root: Root) -> Placed:
 
 
 def own_host_without_a_gateway(root: Root) -> Placed:
-    """Serve keeps the Host header, and a server that wants a local one answers 403 to it (measured with Ollama)."""
+    """Yield routes without a gateway to a server that wants a local Host: Serve keeps Host (Ollama: 403, measured)."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
             if endpoint.serve and gateway is None and endpoint.made_by.host:
@@ -75,7 +75,7 @@ def own_host_without_a_gateway(root: Root) -> Placed:
 
 
 def gate_options_without_a_gate(root: Root) -> Placed:
-    """What only a gateway can do needs one."""
+    """Yield the options that only a gateway can carry out, if there is none."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
             for option in ("require_key", "open"):
@@ -84,7 +84,7 @@ def gate_options_without_a_gate(root: Root) -> Placed:
 
 
 def closed_example(root: Root) -> Placed:
-    """The guide's example is a request that works."""
+    """Yield the guide's examples that the gateway would refuse."""
     for gateway, endpoints in _macs(root):
         for name, endpoint in endpoints.items():
             if gateway and endpoint.example and not endpoint.lets_through(endpoint.example.partition("?")[0]):

@@ -1,4 +1,4 @@
-"""Would a model server listen beyond loopback? Each tells it in a way of its own."""
+"""Find model servers that would listen beyond loopback; each program says so in its own way."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from macstate.language.document import Path, Placed
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|::1|\[::1\])(:(\d+|\{port\}))?")
 LISTEN = re.compile(r"(--?(?:host|bind|listen|address|addr|server-name)|-H|-b)(?:=(.*))?", re.DOTALL)
-"""Options by which model servers are told where to listen; programs in Go take them with one dash too."""
+"""The options that tell model servers where to listen; programs in Go accept them with one dash too."""
 SET = {
     variable: engine.name
     for engine in ENGINES.values()
     for variable, value in engine.environment.items()
     if "{port}" in value
 }
-"""Variables by which an engine is told the same, and the engine that sets each."""
+"""The variables that tell an engine's server the same, and the engine that sets each."""
 
 
 def beyond_loopback(path: Path, endpoint: Job) -> Placed:
-    """Return (place, finding) for every word and variable that would open the port."""
+    """Yield (place, finding) for every word and variable that would open the port."""
     for name, value in endpoint.environment.items():
         if name in SET:
             why = f"engine {SET[name]} sets it from `port`, on loopback"
@@ -33,7 +33,7 @@ def beyond_loopback(path: Path, endpoint: Job) -> Placed:
         following = endpoint.command[index + 1] if index + 1 < len(endpoint.command) else ""
         address = match and (match[2] if match[2] is not None else "" if following.startswith("-") else following)
         if match and match[1] == "-b" and (address or "").isdigit():
-            continue  # llama-server's batch size
+            continue  # here -b is llama-server's batch size
         if match and (address or match[1].endswith("-listen")) and not LOOPBACK.fullmatch(address or ""):
             spot = index + 1 if address == following and address else index
             words = " ".join(filter(None, (match[1], address)))

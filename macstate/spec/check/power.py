@@ -1,4 +1,4 @@
-"""What a server's power settings should not be: warnings, for a person may mean it."""
+"""Warnings about power settings that do not suit a server, though they may be intended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOURCES = ("ac", "battery", "ups")
 
 
 def sleeps(root: Root) -> Placed:
-    """A server never sleeps."""
+    """Yield the settings that let a server sleep."""
     for path, power in _powers(root):
         for source in SOURCES:
             if (profile := getattr(power, source)) and profile.sleep:
@@ -24,7 +24,7 @@ def sleeps(root: Root) -> Placed:
 
 
 def emergency(root: Root) -> Placed:
-    """The strongest switch has a price."""
+    """Yield ``disablesleep`` if it is on, since it also prevents the emergency sleep on overheating."""
     for path, power in _powers(root):
         if power.disablesleep:
             yield (
@@ -34,7 +34,7 @@ def emergency(root: Root) -> Placed:
 
 
 def restarts(root: Root) -> Placed:
-    """Of the two ways to start after a power cut, System Settings never sets both."""
+    """Yield the profiles with both ways to start after a power cut; System Settings never sets both."""
     for path, power in _powers(root):
         for source in SOURCES:
             if (profile := getattr(power, source)) and profile.autorestart and profile.autorestartatconnect:
@@ -54,4 +54,4 @@ RULES: Mapping[Warned, Callable[[Root], Placed]] = {
     "disablesleep": emergency,
     "autorestart": restarts,
 }
-"""By what each warning is called."""
+"""The rules by the name of their warning."""

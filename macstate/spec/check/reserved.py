@@ -1,4 +1,4 @@
-"""Names that are given away: variables, the guide's paths; and what a client refers to exists."""
+"""Rules about names: those that are taken (variables, the guide's paths), and those that must exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from macstate.spec.model import Root, view
 
 
 def variables(root: Root) -> Placed:
-    """Two endpoints do not become one variable: ``a-b`` and ``a_b`` are both A_B_API_BASE."""
+    """Yield the endpoints that share a variable: ``a-b`` and ``a_b`` both get A_B_API_BASE."""
     for mac in root.macs:
         owners: dict[str, str] = {}
         for name in view(root, mac).all(Endpoint):
@@ -26,7 +26,7 @@ def variables(root: Root) -> Placed:
 
 
 def references(root: Root) -> Placed:
-    """A client's Mac and key are in the spec."""
+    """Yield a client's Mac or key that the spec does not have."""
     if not root.clients:
         return
     client, path = root.clients.local, ("clients", "local")
@@ -42,7 +42,7 @@ def references(root: Root) -> Placed:
 
 
 def pages(root: Root) -> Placed:
-    """No route takes the guide's paths, on the ports where the gateway has it."""
+    """Yield the routes that take the guide's paths, if the Mac has a gateway."""
     for mac in root.macs:
         here = view(root, mac)
         for name, endpoint in here.all(Endpoint).items() if here.one(Gateway) else ():
@@ -56,7 +56,7 @@ def pages(root: Root) -> Placed:
 
 
 def plists(root: Root) -> Placed:
-    """A job is more than its plist: it is loaded, enabled, and has an owner."""
+    """Yield the plists among the files; a job is more than its plist: it is loaded, enabled, and has an owner."""
     for path in root.files or {}:
         if place := re.search(r"/Library/Launch(Daemon|Agent)s/([^/]+)\.plist$", path):
             typed = f"{place[2]}: {{command: […]{', domain: gui' if place[1] == 'Agent' else ''}}}"

@@ -1,4 +1,4 @@
-"""Does the engine of an endpoint say which server it is, does that listen on its port, and there alone?"""
+"""Rules about model servers: their command and model are known, and they listen on their port on loopback alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from macstate.endpoint.engines import ENGINES
 from macstate.endpoint.entry import Endpoint
-from macstate.gateway.gate import chosen_port
+from macstate.gateway.ports import chosen_port
 from macstate.language.document import Placed
 from macstate.language.types import Warned
 from macstate.spec.model import Root
 
 FIXED = re.compile(r"--?port(?:=(.*))?", re.DOTALL)
-"""The option by which model servers are told their port."""
+"""The option that tells model servers their port."""
 WIDE = {
     "vllm": "vLLM",
     "vllm.entrypoints.openai.api_server": "vLLM",
@@ -22,29 +22,29 @@ WIDE = {
     "mlx_vlm.server": "mlx_vlm.server",
     "litellm": "LiteLLM",
 }
-"""Programs, and Python's modules, that listen on every address unless they are told where (their sources, 2026).
+"""Programs and Python modules that listen on every address unless told otherwise (their sources, 2026).
 
-Not so: mlx_lm.server, llama-server, Ollama, SGLang.
+mlx_lm.server, llama-server, Ollama and SGLang do not.
 """
 
 LOW = 1024
-"""Below it only root can listen on 127.0.0.1; macOS 10.14 on lets a user do so on all addresses alone."""
+"""Below this port only root can listen on 127.0.0.1; from macOS 10.14 on a user can, but only on all addresses."""
 
 
 def free(port: int, taken: Collection[int]) -> int:
-    """Return a port to type in place of one."""
+    """Return a free port to type instead."""
     return next(each for each in range(port + 1, 2 * 65536) if each not in taken) % 65536 or 1
 
 
 def given(name: str, endpoint: Endpoint) -> str:
-    """Say why an endpoint has a port that nobody typed; empty: somebody did."""
+    """Return where a port that nobody typed comes from; empty if somebody typed it."""
     if endpoint.port == endpoint.made_by.port:
         return f"the usual one of {endpoint.engine}"
     return "chosen by its name" if endpoint.port == chosen_port(f"endpoints/{name}") else ""
 
 
 def whole(root: Root) -> Placed:
-    """An endpoint names its server and its model where the engine does not."""
+    """Yield the endpoints that lack a command or a model that their engine does not supply."""
     for name, endpoint in (root.endpoints or {}).items():
         path, engine = ("endpoints", name), endpoint.made_by
         if not endpoint.command:
@@ -54,19 +54,19 @@ def whole(root: Root) -> Placed:
         if endpoint.model and engine.no_model:
             yield (*path, "model"), f"model: {engine.no_model.replace('MODEL', endpoint.model)}"
         if not endpoint.model and "{model}" in endpoint.command:
-            known = "`model: mlx-community/Qwen3-8B-4bit`, or another of Hugging Face's"
-            why = f"model: engine {endpoint.engine} is started with the one model that it serves; add {known}"
+            serves = f"engine {endpoint.engine} is started with the one model that it serves"
+            why = f"model: {serves}; add {engine.one_model}"
             yield path, why if engine.program else "command: {model} is not filled in; add `model: MODEL`"
 
 
 def own(root: Root) -> Placed:
-    """An engine understands what is said of its models."""
+    """Yield the fields of models that an endpoint's engine does not understand."""
     for name, endpoint in (root.endpoints or {}).items():
         yield from endpoint.made_by.mistakes(name, endpoint)
 
 
 def clashes(root: Root) -> Placed:
-    """Two endpoints of one engine do not disturb each other."""
+    """Yield the endpoints of one engine that would disturb each other."""
     for mac in root.macs.values():
         running = {name: each for name, each in (mac.endpoints or {}).items() if not each.is_off}
         for engine in ENGINES.values():
@@ -75,7 +75,7 @@ def clashes(root: Root) -> Placed:
 
 
 def ports(root: Root) -> Placed:
-    """A server listens where the routes lead."""
+    """Yield the servers that would not listen on the port to which the routes lead."""
     for name, endpoint in (root.endpoints or {}).items():
         path, told = ("endpoints", name), False
         words = [*endpoint.command, *endpoint.environment.values(), *endpoint.made_by.environment.values()]
@@ -96,7 +96,7 @@ def ports(root: Root) -> Placed:
 
 
 def below_1024(root: Root) -> Placed:
-    """A port that only root may listen on is root's."""
+    """Yield the ports that only root may use, if the server runs as another user."""
     endpoints = root.endpoints or {}
     places: list[tuple[tuple[str, ...], int]] = [
         (("endpoints", name, "port"), each.port) for name, each in endpoints.items() if each.user != "root"
@@ -111,7 +111,7 @@ def below_1024(root: Root) -> Placed:
 
 
 def wide(root: Root) -> Placed:
-    """A server that listens on every address by itself is told not to."""
+    """Yield the servers that listen on every address unless told otherwise, and are not told."""
     for name, endpoint in (root.endpoints or {}).items():
         after = [word for before, word in pairwise(endpoint.command) if before == "-m"]
         programs = [endpoint.executable.rpartition("/")[2], *after]
@@ -124,4 +124,4 @@ def wide(root: Root) -> Placed:
 
 RULES: tuple[Callable[[Root], Placed], ...] = (whole, own, clashes, ports, below_1024)
 WARNINGS: Mapping[Warned, Callable[[Root], Placed]] = {"listens-everywhere": wide}
-"""By what each warning is called."""
+"""The rules by the name of their warning."""

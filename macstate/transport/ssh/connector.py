@@ -1,7 +1,7 @@
-"""``@mac/NAME``: one of the spec's Macs, over Tailscale SSH, or over plain OpenSSH where its ``ssh`` says so.
+"""``@mac/NAME``: a Mac of the spec, over Tailscale SSH, or over plain OpenSSH if its ``via`` says so.
 
-pyinfra's own SSH connector offers keys and passwords only; tailscaled wants authentication "none", because it knows who
-asks by the connection (measured: "No authentication methods available").
+pyinfra's own SSH connector offers keys and passwords only; tailscaled wants authentication "none", because it knows the
+asker by the connection (measured: "No authentication methods available").
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from macstate.transport.ssh import tailnet
 from macstate.transport.ssh.auth import CHECK, Login
 from macstate.transport.ssh.refusal import why
 
-logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks stand beside our line
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise its tracebacks appear beside our line
 SSH_PORT = 22
 KEEP_ALIVE = 15
-"""Seconds between signs of life, so that no router forgets the connection during a long change."""
+"""Seconds between keep-alive messages, so that no router drops the connection during a long change."""
 
 
 class MacConnector(SSHConnector):
@@ -39,17 +39,17 @@ class MacConnector(SSHConnector):
 
     @property
     def in_tailnet(self) -> bool:
-        """Whether we came through the tailnet."""
+        """Whether the connection goes through the tailnet."""
         return bool(spec.load().macs[self.host.name].login == "tailscale")
 
     @property
     def tailnet_login(self) -> str:
-        """Who this laptop is in the tailnet."""
+        """The tailnet login of this laptop; empty outside a tailnet."""
         return tailnet.login() if self.in_tailnet else ""
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
-        """Yield the host under the Mac's own name."""
+        """Yield the host under the Mac's name in the spec."""
         own, mac = terminal.named(name)
         yield own, {"ssh_hostname": mac.hostname, "ssh_user": mac.user}, ["macs"]
 
@@ -58,7 +58,7 @@ class MacConnector(SSHConnector):
         terminal.tell(self.host, text, logging.WARNING)
 
     def identity(self) -> PKey | None:
-        """Return the private key that the spec names, if it is there."""
+        """Return the private key that the spec names; None if it names none or the file does not exist."""
         named = spec.load().macs[self.host.name].identity_file
         file = os.path.expanduser(named or "")  # noqa: PTH111 - pathlib's fails where a user is unknown
         try:
@@ -67,7 +67,7 @@ class MacConnector(SSHConnector):
             raise MacstateError(f"identity_file: {file}: {error}") from None
 
     def keys(self) -> Iterator[PKey]:
-        """Yield the spec's key, and the agent's."""
+        """Yield the spec's key, then the agent's keys."""
         if own := self.identity():
             yield own
         yield from Agent().get_keys()
@@ -76,8 +76,8 @@ class MacConnector(SSHConnector):
         """Log in.
 
         Raises:
-            ConnectError: in one line, why not and what to do.
-            MacstateError: the same, where this is the only Mac.
+            ConnectError: the login failed; one line says why and what to do.
+            MacstateError: the same, if this is the only Mac of the run.
         """
         try:
             self._log_in()
@@ -108,7 +108,7 @@ class MacConnector(SSHConnector):
             transport.set_keepalive(KEEP_ALIVE)
 
     def _pinned(self, mac: str, name: str, port: int) -> dict[str, Any]:
-        """Pin the host keys that the tailnet gives out; nothing of the laptop's own SSH configuration matters."""
+        """Pin the host keys that the tailnet reports; the laptop's own SSH configuration is ignored."""
         found = tailnet.status()
         peer = tailnet.peer(mac, found)
         for warning in tailnet.warnings(found, peer, datetime.now(UTC)):
@@ -128,7 +128,7 @@ class MacConnector(SSHConnector):
         }
 
     def disconnect(self) -> None:
-        """Close the connection, which pyinfra leaves open."""
+        """Close the connection, since pyinfra leaves it open."""
         super().disconnect()
         if self.client:
             self.client.close()

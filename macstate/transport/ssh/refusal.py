@@ -1,4 +1,4 @@
-"""Why a login failed, in one line with what helps."""
+"""Explain why a login failed, in one line that says what helps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BETWEEN = "somebody may be intercepting the connection; nothing was sent"
 
 
 def why(error: Exception, name: str, mac: MacEntry) -> str:
-    """Explain what paramiko or the network said about the connection to ``name``, a Mac of the spec."""
+    """Return one line about an error of paramiko or the network on the way to ``name``, a Mac of the spec."""
     if isinstance(error, BadHostKeyException):
         return _host_key(f"{name} shows the host key {error.key.fingerprint}", name, pinned=mac.login == "tailscale")
     if isinstance(error, AuthenticationException) or "No authentication methods" in str(error):  # paramiko had no key
@@ -39,7 +39,7 @@ def _host_key(shown: str, name: str, *, pinned: bool) -> str:
 def _login(error: Exception, name: str, mac: MacEntry) -> str:
     file = mac.identity_file
     missing = f"; {file} does not exist either" if file and not Path(file).expanduser().is_file() else ""
-    if isinstance(error, AuthFailure):  # of the strategy that begins with none
+    if isinstance(error, AuthFailure):  # raised by the strategy that tries "none" first
         said = str(error.result[0].result).strip().rstrip(".")
         rule = f"one must accept this laptop's owner, this Mac, and the user {mac.user}"
         remedy = f"see the `ssh` rules of the tailnet's policy: {rule}{missing}"

@@ -1,7 +1,7 @@
-"""The tailnet as this laptop sees it: is the Mac in it, may it be reached, and which host keys has it.
+"""The tailnet as this laptop sees it: whether a Mac is in it and can be reached, and which host keys it has.
 
-The keys come from Tailscale's control server (``sshHostKeys`` in ``tailscale status --json``), so that none is trusted
-because it was the first to be seen.
+The host keys come from Tailscale's control server (``sshHostKeys`` in ``tailscale status --json``), so no key is
+trusted merely because it was seen first.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from macstate.errors import MacstateError
 
 APP = "/Applications/Tailscale.app/Contents/MacOS/Tailscale"
 SOON = 14
-"""Days before a node key ends in which each run warns."""
+"""Each run warns if a node key ends within this many days."""
 PING = 5
-"""Seconds for a node's pong."""
+"""Seconds to wait for the answer to a ping."""
 OPENSSH = "or set `via: openssh` for this Mac to come in through its Remote Login"
 
 
@@ -33,7 +33,7 @@ class OutsideError(MacstateError):
 
 
 class StrangerError(MacstateError):
-    """A node of which this laptop's tailnet knows nothing."""
+    """A node that this laptop's tailnet does not know."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Peer:
     last_seen: str
     expired: bool
     key_expiry: str
-    """When its node key ends, as RFC 3339; empty for never."""
+    """When the node key ends, as RFC 3339; empty if it never does."""
     host_keys: tuple[str, ...]
-    """SSH host keys as in known_hosts, without a name; empty where Tailscale SSH is off."""
+    """SSH host keys as in known_hosts, without a host name; empty if Tailscale SSH is off."""
 
     @classmethod
     def read(cls, found: dict[str, Any]) -> Peer:
-        """Read one node of ``tailscale status --json``."""
+        """Return one node from ``tailscale status --json``."""
         return cls(
             name=str(found.get("DNSName", "")).rstrip("."),
             addresses=_texts(found.get("TailscaleIPs")),
@@ -69,14 +69,14 @@ def _texts(found: Any) -> tuple[str, ...]:
 
 
 def login() -> str:
-    """Return the login name that this laptop's node belongs to; empty for a tagged one."""
+    """Return the login name that owns this laptop's node; empty for a tagged node."""
     found = status()
     user = _nodes(found.get("User")).get(str(_own(found).get("UserID")), {})
     return str(user.get("LoginName", ""))
 
 
 def _nodes(found: Any) -> dict[str, dict[str, Any]]:
-    """Return what is told by key, of whatever shape the rest is."""
+    """Return the entries of a mapping that are mappings themselves; a value of another shape gives none."""
     pairs = found.items() if isinstance(found, dict) else ()
     return {key: each for key, each in pairs if isinstance(each, dict)}
 
@@ -92,10 +92,10 @@ def _command() -> str:
 
 @cache
 def status() -> dict[str, Any]:
-    """Ask this laptop's tailscaled, once a run.
+    """Return the status that this laptop's tailscaled reports; it is asked once a run.
 
     Raises:
-        OutsideError: there is none, it does not run, or it is not logged in.
+        OutsideError: there is no tailscaled, it does not run, or it is not logged in.
     """
     command = _command()
     if not command:
@@ -116,7 +116,7 @@ def status() -> dict[str, Any]:
 
 
 def host_keys() -> dict[str, tuple[str, ...]]:
-    """Return the SSH host keys of all nodes by DNS name; nothing where this laptop is in no tailnet."""
+    """Return the SSH host keys of all nodes, by DNS name; empty if this laptop is in no tailnet."""
     try:
         peers = [Peer.read(each) for each in _nodes(status().get("Peer")).values()]
     except MacstateError:
@@ -125,10 +125,10 @@ def host_keys() -> dict[str, tuple[str, ...]]:
 
 
 def peer(hostname: str, found: dict[str, Any]) -> Peer:
-    """Return the node of that name, short name or address, if Tailscale SSH can lead there.
+    """Return the node with this DNS name, short name or address, if it can be reached and offers Tailscale SSH.
 
     Raises:
-        MacstateError: it is not in the tailnet, is offline, its key has ended, or it has no Tailscale SSH.
+        MacstateError: it is this machine, not in the tailnet, offline, without Tailscale SSH, or its key has expired.
     """
     there = node(hostname, found)
     if there == Peer.read(_own(found)):
@@ -141,11 +141,11 @@ def peer(hostname: str, found: dict[str, Any]) -> Peer:
 
 
 def node(hostname: str, found: dict[str, Any]) -> Peer:
-    """Return the node of that name, short name or address, if it can be reached; it may be this machine.
+    """Return the node with this DNS name, short name or address, if it can be reached; it may be this machine.
 
     Raises:
-        StrangerError: it is not in the tailnet.
-        MacstateError: it is offline, or its key has ended.
+        StrangerError: the tailnet has no such node.
+        MacstateError: the node is offline, or its key has expired.
     """
     peers = [Peer.read(each) for each in _nodes(found.get("Peer")).values()]
     wanted = hostname.lower().rstrip(".")
@@ -167,7 +167,7 @@ def _reachable(found: Peer, peers: list[Peer]) -> Peer:
     if not found.online:
         seen = "" if found.last_seen.startswith("0001") else f", last seen {found.last_seen}"
         label, _, rest = found.name.partition(".")
-        anew = re.compile(rf"{re.escape(label)}-\d+\.{re.escape(rest)}")  # what a second node of one name is called
+        anew = re.compile(rf"{re.escape(label)}-\d+\.{re.escape(rest)}")  # what a second node of this name is called
         twin = next((each.name for each in peers if each.online and anew.fullmatch(each.name)), "")
         hint = "is it on, awake and on the network, and does its tailscaled run?"
         if twin:
@@ -178,9 +178,9 @@ def _reachable(found: Peer, peers: list[Peer]) -> Peer:
 
 
 def answers(peer: Peer) -> bool:
-    """Say whether a node answers a ping through the tailnet alone: whatever listens there, policy and firewall aside.
+    """Return whether a node answers a ping inside the tailnet, which needs no server, policy or firewall rule there.
 
-    By its address: a name is looked up in the internet's DNS where MagicDNS is off (measured).
+    The ping uses the address, because a name is looked up in the internet's DNS if MagicDNS is off (measured).
     """
     words = [_command(), "ping", "--tsmp", "--c=1", f"--timeout={PING}s", *peer.addresses[:1]]
     try:
@@ -191,13 +191,13 @@ def answers(peer: Peer) -> bool:
 
 
 def warnings(found: dict[str, Any], mac: Peer, now: datetime) -> Iterator[str]:
-    """Say which node key ends soon: without it, this laptop and the Mac do not find each other any more."""
+    """Yield a warning for each node key that ends soon; without it, this laptop and the Mac lose each other."""
     for each in (Peer.read(_own(found)), mac):
         if each.key_expiry:
             try:
                 left = (datetime.fromisoformat(each.key_expiry).astimezone(UTC) - now).days
             except (ValueError, OverflowError):
-                continue  # of a Tailscale that spells it otherwise
+                continue  # another version of Tailscale may write it differently
             if left < SOON:
                 yield (
                     f"the tailnet key of {each.name} expires on {each.key_expiry[:10]} (in {left} days), and then it "
