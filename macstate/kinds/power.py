@@ -55,6 +55,8 @@ class Profile(Entry):
     """Prefer being reached over deep sleep, where file sharing asks for it."""
     lessbright: bool | None = None
     """Dim the display (portable Macs on battery)."""
+    proximitywake: bool | None = None
+    """Wake when a device with the same iCloud account is near (pmset(1); Intel Macs, and portable ones)."""
 
 
 Profile.becomes = {field: f"`pmset -c|-b|-u {field} …`, by the power source" for field in Profile.model_fields}
