@@ -383,6 +383,20 @@ def test_root_is_asked_for_and_nothing_changes(run: Run, root: Path, command: st
     assert (root / ".mac/state.json").read_text() == before
 
 
+def test_everybody_reads_the_time_zone_and_root_sets_it(run: Run) -> None:
+    assert run("readlink /etc/localtime").out == "/var/db/timezone/zoneinfo/America/Los_Angeles\n"
+    assert run("systemsetup -settimezone Europe/Paris").code == 1
+    assert run("sudo systemsetup -gettimezone").out == "Time Zone: America/Los_Angeles\n"
+
+    done = run("sudo systemsetup -settimezone Europe/Paris")
+
+    assert (done.code, done.out) == (0, "Set TimeZone: Europe/Paris\n")
+    assert re.search(r"### Error:-99 File:\S+InternetServices\.m Line:395\n$", done.err)
+    assert run("readlink /etc/localtime; sudo systemsetup -gettimezone").out == (
+        "/var/db/timezone/zoneinfo/Europe/Paris\nTime Zone: Europe/Paris\n"
+    )
+
+
 def test_the_firewall_follows_links_and_knows_block_all(run: Run) -> None:
     run("ln -s /usr/local/bin/ollama /opt/homebrew/bin/ollama")
     run(f"sudo {FIREWALL} --add /opt/homebrew/bin/ollama --setglobalstate on --setblockall on")

@@ -8,7 +8,7 @@ import plistlib
 import shutil
 import sys
 
-from . import fresh, fresh_parts, launchd, launchers, quick_json
+from . import fresh, fresh_parts, launchd, launchers, quick_json, time_zone
 from .machine import LINES, Mac
 
 TYPE_CHECKING = False
@@ -135,6 +135,7 @@ def refresh(root: Path, *, programs: Iterable[str], python: str, ports: dict[str
     """
     for place, text in launchers.scripts(python):
         _script(root / place, text)
+    time_zone.begin(str(root))
     mac = Mac(root)
     mac.state["ports"] = ports or {}
     installed: list[str] = mac.state["installed"]

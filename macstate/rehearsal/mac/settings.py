@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import launchd
+from . import launchd, time_zone
 from .machine import Failure, Mac, out
 
 TYPE_CHECKING = False
@@ -21,6 +21,9 @@ def _systemsetup(mac: Mac, words: list[str]) -> int:
     option, value = ([*words, "", ""])[:2]
     if not mac.as_root:  # even for reading
         raise Failure(1, "You need administrator access to run this tool... exiting!", stdout=True)
+    if option in {"-gettimezone", "-settimezone"}:
+        out(time_zone.play(mac, option, value))
+        return 0
     power = mac.state["power"]["profiles"]["AC Power"]
     overrides = launchd.overrides(mac, "system")
     if option == "-setremotelogin" and not mac.state["full_disk_access"]:
