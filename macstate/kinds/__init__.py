@@ -20,6 +20,7 @@ from macstate.kinds.serve import Serve
 from macstate.kinds.software_update import SoftwareUpdate, SoftwareUpdateEntry
 from macstate.kinds.sysctl import Sysctl
 from macstate.kinds.tailscale import Tailscale, TailscaleEntry
+from macstate.kinds.time_zone import TimeZone, TimeZoneEntry
 
 KINDS: tuple[type[Resource], ...] = (
     Power,
@@ -27,6 +28,7 @@ KINDS: tuple[type[Resource], ...] = (
     Firewall,
     ScreenSharing,
     HostName,
+    TimeZone,
     RemoteLogin,
     SoftwareUpdate,
     Sysctl,
@@ -48,6 +50,7 @@ ENTRIES: tuple[type[Declaration], ...] = (
     FirewallEntry,
     ScreenSharingEntry,
     HostNameEntry,
+    TimeZoneEntry,
     RemoteLoginEntry,
     SoftwareUpdateEntry,
     FileEntry,
