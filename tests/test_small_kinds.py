@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -57,6 +58,31 @@ def test_a_limit_is_read_or_not_known(text: str, expected: list[dict[str, Any]])
 def test_remote_login_is_its_override_and_its_job(job: str, expected: list[dict[str, Any]]) -> None:
     assert known(RemoteLogin, **{OVERRIDES: "\tdisabled services = {\n\t}\n", PRINT: job}) == expected
     assert known(RemoteLogin, **{PRINT: job}) == []
+
+
+@pytest.mark.skipif(not available_timezones(), reason="this machine has no list of time zones")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Europe/Pariss", "Europe/Paris"),
+        ("europe/paris", "Europe/Paris"),
+        ("New York", "America/New_York"),
+        ("Berlin/Europe", "Europe/Berlin"),
+        ("UTC", "GMT"),
+    ],
+)
+def test_a_time_zone_that_is_none_is_told_the_one_that_is_near(typed: str, meant: str) -> None:
+    with pytest.raises(MacstateError) as refused:
+        spec.parse(f"macs: {{studio: {{hostname: h, user: anna}}}}\ntime_zone: {typed}\n", "macs.yml")
+
+    said = f"'{typed}' is not a time zone that macOS lists; did you mean `{meant}`?"
+    assert refused.value.lines == (f"macs.yml:2:1: time_zone: {said}",)
+
+
+def test_without_a_list_of_zones_the_form_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
+
+    assert spec.parse("macs: {studio: {hostname: h, user: anna}}\ntime_zone: Europe/Nowhere\n", "macs.yml")
 
 
 def test_one_file_of_two_leaves_the_other_unknown() -> None:
