@@ -620,6 +620,19 @@ def test_a_defect_is_one_line_and_a_traceback_on_request(tmp_path: Path) -> None
     assert "Traceback" in long.stderr
 
 
+def test_code_of_another_version_than_what_is_installed_is_one_line(tmp_path: Path) -> None:
+    moved = "from macstate import cli, spec\nspec.path = lambda: __import__('macstate.of_before')\ncli.main()\n"
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-c", moved, "plan", TARGET]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "macstate: what is installed is of another version than the code (No module named 'macstate.of_before'); type "
+        "`.venv/bin/python -m uv run -q macstate plan`, or install it again\n"
+    )
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     command = f"{Path(sys.executable).with_name('macstate')} schema | head -1"
 

@@ -70,6 +70,11 @@ def test_a_caddy_with_the_module_limits() -> None:
     assert "events 60" in found["file/Library/macstate/etc/Caddyfile"].content  # type: ignore[attr-defined]
 
 
+def test_what_a_caddy_warns_of_is_not_its_version() -> None:
+    about = "WARN v0.1.2 telemetry is off\nv2.11.7 h1:x\nhttp.handlers.headers"
+    assert expand({"server": "caddy", "keys": {"agents": "generate"}}, programs={CADDY: about})
+
+
 def test_a_node_that_may_not_use_funnel_is_refused() -> None:
     for capabilities in (frozenset({"https"}), frozenset({"https", "funnel"})):
         with pytest.raises(

@@ -15,6 +15,7 @@ from macstate.errors import MacstateError
 from macstate.gateway.ports import chosen_port
 from macstate.guide.guide import Guide
 from macstate.kinds.launchd import Launchd
+from macstate.language import meant
 from macstate.review import health
 from macstate.spec.declared import Declared
 
@@ -216,3 +217,10 @@ def test_the_guide_names_the_model_of_an_mlx_server() -> None:
     assert f"| `{MODEL}` |" in files["guide.md"]
     assert MODEL in files["llms.txt"]
     assert re.search("<dt>speaks</dt><dd>OpenAI.*/v1", files["index.html"])
+
+
+def test_a_program_of_an_app_may_have_blanks() -> None:
+    program = "/Applications/LM Studio.app/Contents/MacOS/LM Studio"
+
+    assert meant.command(f"{program} --run-as-service") == f'["{program}", --run-as-service]'
+    assert meant.command("/opt/bin/x serve a --b") == "[/opt/bin/x, serve, a, --b]"

@@ -119,6 +119,9 @@ def main(run: Callable[..., Any] = macstate) -> None:
             error.show()
         elif isinstance(error, PyinfraError):
             terminal.say(f"macstate: {oneline(str(error))}", err=True)
+        elif isinstance(error, ModuleNotFoundError) and str(error.name).startswith("macstate."):
+            how = "type `.venv/bin/python -m uv run -q macstate plan`, or install it again"
+            terminal.say(f"macstate: what is installed is of another version than the code ({error}); {how}", err=True)
         elif isinstance(error, OSError) and error.errno:
             terminal.say(f"macstate: {oneline(lacking(error))}; nothing more was done", err=True)
         else:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from macstate.language.scope import Scope
 
 READ = "readlink /etc/localtime"
+ZONES = re.compile(r"^(/var/db/timezone|/usr/share)/zoneinfo/")
+"""The folder of zones: the first one from macOS 10.13 on."""
+LONGEST_TARGET = 200
+"""Most characters of the link's target that are shown."""
 AREAS = "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific"
 LISTED = re.compile(rf"({AREAS})(/[A-Z][A-Za-z0-9_+-]*){{1,2}}|GMT")
 """What `systemsetup -listtimezones` has: no UTC, and nothing below Etc."""
@@ -90,12 +94,9 @@ class TimeZone(Resource):
 
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
-        """Read the name behind the folder of zones; that folder is another one from macOS 10.13 on."""
-        target = outputs.get(READ, "").strip()
-        if zone := target.partition("/zoneinfo/")[2]:
-            yield cls(name=zone)
-        elif target:
-            yield cls(unreadable=f"/etc/localtime leads to {target[:200]!r}, which is no time zone")
+        """Read the name below the folder of zones; a link to something else counts as a zone of that name."""
+        if READ in outputs:  # empty if a file stands there in place of the link
+            yield cls(name=ZONES.sub("", outputs[READ].strip())[:LONGEST_TARGET])
 
     def converge(self, have: Self | None) -> Iterator[Step]:
         """Set it; the error that systemsetup prints meanwhile means nothing (macOS 11 on)."""

@@ -15,6 +15,8 @@ PLAIN = re.compile(r"(?!(?i:true|false|yes|no|on|off|null|y|n)$)(?:[A-Za-z/]|--?
 """A word that YAML reads as plain text, also inside a list."""
 NAME = re.compile(r"(?!(?i:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?")
 """A model's name that YAML reads as plain text."""
+APP = re.compile(r"/[^'\"]+?\.app/Contents/MacOS/[^'\"]+?(?=\s+-|$)")
+"""The program of an app, in a command."""
 YES = {"1", "true", "yes", "on", "always", "unless-stopped", "enabled", "enable"}
 NO = {"0", "false", "no", "off", "never", "disabled", "disable", "none"}
 
@@ -27,8 +29,9 @@ def typed(value: object) -> str:
 
 def word_list(value: str) -> str:
     """Return the words of one text as a YAML list, which was probably meant."""
+    app = APP.match(value)  # its name may have blanks
     try:
-        found = shlex.split(value)
+        found = [app[0], *shlex.split(value[app.end() :])] if app else shlex.split(value)
     except ValueError:  # a quote that is not closed
         found = [value]
     return f"[{', '.join(word if PLAIN.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in found)}]"

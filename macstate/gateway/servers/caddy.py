@@ -34,7 +34,7 @@ class Caddy(Server):
 
     def refused(self, about: str, *, limited: bool) -> str:
         """Return that it is too old, or lacks the module that limits requests if it must."""
-        version = re.search(r"v(\d+)\.(\d+)\.(\d+)", about)
+        version = re.search(r"(?m)^v(\d+)\.(\d+)\.(\d+)", about)  # a warning of it may stand before
         if not version or tuple(map(int, version.groups())) < FIRST:
             return (
                 f"gateway: this Caddy is older than {'.'.join(map(str, FIRST))}, the first that is known to be safe "

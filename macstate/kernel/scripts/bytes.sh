@@ -1,4 +1,4 @@
 # shellcheck shell=sh
-bytes() { # FILE: its size in bytes; digits.sh stands before it
+bytes() { # FILE: how many; digits.sh stands before it
   digits "$(wc -c <"$1" | tr -d ' ')"
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154 # it is a part of apply, rotate and the probe, which set root
-way() { # PATH: who owns the folders above it and those to which links lead: 0 if root alone may write there;
-  # the other owner's number if there is one; empty if there are several, or if others may write to root's
+way() { # PATH: whose the folders above it are, and where links lead on the way: 0 is root's alone, where nobody else may
+  # write; else the number of the one other owner; empty: several, or root's where others may write
   todo=${1%/*} down='' links=0
   set -- "$root/"
-  while todo=${todo#/} && [ -n "$todo" ]; do # step by step: the owner of a link on the way decides where it leads
+  while todo=${todo#/} && [ -n "$todo" ]; do # step by step: whoever owns a link on the way leads it elsewhere
     part=${todo%%/*}
     case $todo in */*) todo=${todo#*/} ;; *) todo='' ;; esac
     case $part in
@@ -22,7 +22,7 @@ way() { # PATH: who owns the folders above it and those to which links lead: 0 i
       down=$down/$part
       set -- "$@" "$root$down"
     else
-      break # what does not exist yet, we make
+      break # what is not there yet, we make
     fi
   done
   { stat -Lf '%u %Lp' "$@" || echo 0 777; } | awk '

@@ -70,13 +70,13 @@ def ports(flight: Flight) -> Iterator[Finding]:
     left = [have for each in flight.plan.left if isinstance(have := flight.actual.resources.get(each), Launchd)]
     scope = flight.declared.scope(flight.actual.facts)
     typed = {door.port: f": {door.typed}" for door in doors_of(scope)}
-    servers: dict[str, Endpoint | Gateway] = {**flight.all(Endpoint), **flight.all(Gateway)}
-    for place, entry in servers.items():
+    servers: dict[str, Endpoint | Gateway] = {**flight.all(Gateway), **flight.all(Endpoint)}
+    for where, entry in servers.items():
         for port in entry.listens_on(scope):
             for have in left:
-                if port in had(have, flight.actual) and have.label != entry.job_label(place.partition(".")[2]):
+                if port in had(have, flight.actual) and have.label != entry.job_label(where.partition(".")[2]):
                     text = f"port {port} belongs to {have.label}, which stays as it is now"
-                    yield Finding(place, f"{text}; solve what is left of that first, or type another port", "error")
+                    yield Finding(where, f"{text}; solve what is left of that first, or type another port", "error")
             for holder in flight.actual.facts.machine.at(port):
                 if holder.group in mine | leaving or holder.pid in mine | leaving:
                     continue
@@ -84,7 +84,7 @@ def ports(flight: Flight) -> Iterator[Finding]:
                 how = "quit it in the menu bar, and remove it from the login items" if app else "stop it"
                 how = AIRPLAY if port in AIRPLAY_PORTS and "ControlCenter" in holder.program else how
                 yield Finding(
-                    place,
+                    where,
                     f"port {port} is in use by {holder}; {how}, or type another port{typed.get(port, '')}",
                     "error",
                 )
