@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from macstate.language.entry import Entry
@@ -35,12 +36,21 @@ class Entries:
 
     def all(self, kind: type[E]) -> dict[str, E]:
         """Return the entries of one section, by name."""
-        found = ((name, entry) for name, entry in self.entries if entry.section == kind.section)
-        return {name: entry for name, entry in found if isinstance(entry, kind)}
+        found = self._sections.get(kind.section, {})
+        return {name: entry for name, entry in found.items() if isinstance(entry, kind)}
 
     def one(self, kind: type[E]) -> E | None:
         """Return the entry of a section that holds only one; None if there is none."""
-        return self.all(kind).get(kind.section)
+        entry = self._sections.get(kind.section, {}).get(kind.section)
+        return entry if isinstance(entry, kind) else None
+
+    @cached_property
+    def _sections(self) -> Mapping[str, Mapping[str, Entry]]:
+        """The entries by section and name: every endpoint asks for the gateway."""
+        found: dict[str, dict[str, Entry]] = {}
+        for name, entry in self.entries:
+            found.setdefault(entry.section, {})[name] = entry
+        return found
 
 
 @dataclass(frozen=True)
