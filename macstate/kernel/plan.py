@@ -69,13 +69,12 @@ def plan(
 def _converge(desired: Mapping[str, Resource], actual: Actual) -> Iterator[Change]:
     for name, want in desired.items():
         have, line = actual.resources.get(name), actual.record.lines.get(name)
-        fields = want.unlike(have)
-        why = want.because(have, fields, line.state if line else "") if have else ""
+        fields, state = want.unlike(have), line.state if line else ""
         if have is None or not have.exists:
             if want.managed:
-                yield Change(name, "create", want, None, why)
+                yield Change(name, "create", want, None, want.because(have, fields, state) if have else "")
         elif fields:
-            yield Change(name, "update", want, have, why, foreign=want.owned and line is None)
+            yield Change(name, "update", want, have, want.because(have, fields, state), foreign=want.owned and not line)
         elif want.owned and line and line.state == "pending":
             yield Change(name, "update", want, have, "an earlier run was cut off in the middle of it")
         elif isinstance(want, Reloaded) and line and not want.config_loaded(line.fingerprint):
