@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from macstate.endpoint.engine import Engine
+from macstate.language.folder import choices
 
-
-def _all() -> Mapping[str, Engine]:
-    found: list[Engine] = [import_module(f"{__name__}.{module.name}").ENGINE for module in iter_modules(__path__)]
-    return {engine.name: engine for engine in sorted(found, key=lambda engine: (engine.order, engine.name))}
-
-
-ENGINES = _all()
+ENGINES: Mapping[str, Engine] = choices(__name__, __path__, "ENGINE")
 """The engines by name."""
 if TYPE_CHECKING:
     EngineName = str

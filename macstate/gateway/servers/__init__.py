@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from macstate.gateway.server import Server
+from macstate.language.folder import choices
 
-
-def _all() -> Mapping[str, Server]:
-    found: list[Server] = [import_module(f"{__name__}.{module.name}").SERVER for module in iter_modules(__path__)]
-    return {server.name: server for server in sorted(found, key=lambda server: (server.order, server.name))}
-
-
-SERVERS = _all()
+SERVERS: Mapping[str, Server] = choices(__name__, __path__, "SERVER")
 """The servers by name."""
 if TYPE_CHECKING:
     ServerName = str
