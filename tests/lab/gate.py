@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +27,7 @@ from ports import free_port
 
 from macstate import spec
 from macstate.gateway.servers import SERVERS
+from macstate.kernel import scripts
 from macstate.kernel.steps import Write
 from macstate.kinds.file import File
 from macstate.kinds.key_file import KeyFile
@@ -40,6 +43,20 @@ AUDIENCES = {"tailnet": "serve", "funnel": "funnel"}
 """Each, and the field of an endpoint that lets it in."""
 PIECES = 300
 """What a stream brings, ten a second."""
+
+
+def program(server: str) -> Path:
+    """Give the real program."""
+    return build.nginx() if server == "nginx" else build.caddy()
+
+
+@cache
+def about(server: str) -> str:
+    """Give what the real program says of itself, asked as the probe asks it."""
+    function = re.search(r"^about\(\) \{.*?^\}", scripts.bare("probe_mac.sh"), re.MULTILINE | re.DOTALL)
+    assert function
+    words = ["sh", "-c", f'{function[0]}\nabout "$@"', "sh", ",".join(SERVERS[server].about), str(program(server))]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 class Backend(ThreadingHTTPServer):
@@ -164,9 +181,10 @@ class AnyGate:
 
     def write(self) -> None:
         """Write the configuration as the product would."""
-        program = f"/opt/homebrew/bin/{self.server}"
         node = Node(name=NAME, capabilities=frozenset({"https", "funnel", FUNNEL}))
-        facts = Facts(user="me", home="/Users/me", node=node, programs={program: "v2.11.7"})
+        facts = Facts(
+            user="me", home="/Users/me", node=node, programs={SERVERS[self.server].program: about(self.server)}
+        )
         wishes = spec.parse(yaml.safe_dump(self.spec), "x").for_host("studio")
         found = wishes.expand(facts, lambda reference, _: Secret(self.keys[reference.removeprefix("env:")]))
         for place in ("etc", "Caches", "Logs"):
@@ -182,9 +200,12 @@ class AnyGate:
     def words(self, *, check: bool = False) -> list[str]:
         """Give the command that the product has launchd run, or that by which it tries a configuration."""
         server = SERVERS[self.server]
-        program = build.nginx() if self.server == "nginx" else build.caddy()
         config = f"{self.folder}/etc/{server.file}"
-        return [*server.command(server.check if check else server.run, str(program), f"{self.folder}/Caches/", config)]
+        return [
+            *server.command(
+                server.check if check else server.run, str(program(self.server)), f"{self.folder}/Caches/", config
+            )
+        ]
 
     def refusal(self) -> str:
         """Say what the server has against the configuration, as before it takes an old one's place."""
