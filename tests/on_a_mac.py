@@ -39,7 +39,8 @@ def run(words: list[str], lines: list[str]) -> list[str]:
 
 def look(declared: Declared) -> Actual:
     """Read the machine; whatever cannot be read ends the test."""
-    actual = probe.parse(KINDS, run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(declared.lists)))
+    mark = probe.mark()
+    actual = probe.parse(KINDS, run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(declared.lists, mark)), mark)
     unread = {name: why for name, why in actual.unreadable.items() if not name.startswith(HIDDEN)}
     assert not unread, unread
     assert actual.facts.version, "sw_vers was not understood"

@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from unicodedata import category
 
 import pytest
+from answered import MARK, Section, packed, unpacked
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from laptop import REFERENCE, ROOT
@@ -34,7 +34,7 @@ from macstate import cli, spec
 from macstate.errors import MacstateError
 from macstate.kernel import journal, probe, scripts
 from macstate.kernel.change import Batch, Change, Plan
-from macstate.kernel.probe.replies import IncompleteError
+from macstate.kernel.probe.replies import PART, IncompleteError
 from macstate.kernel.record import Record
 from macstate.kinds import KINDS
 from macstate.kinds.launchd import Launchd
@@ -139,13 +139,13 @@ class Desk:
         self.memory = (self.mac / ".mac/state.json").read_text()
         done = subprocess.run(
             ["/bin/sh", "-c", probe.script(KINDS)],
-            input="\n".join(probe.stdin((*self.declared.lists, *health.lists(self.declared)))),
+            input="\n".join(probe.stdin((*self.declared.lists, *health.lists(self.declared)), MARK)),
             env=birth.environment(self.mac),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
-        self.answer = done.stdout.splitlines()
+        self.answer = unpacked(done.stdout.splitlines())
 
     @property
     def declared(self) -> Any:
@@ -176,12 +176,12 @@ class Desk:
 
     def section(self, name: str, content: bytes, status: bytes = b"0") -> None:
         """Have the Mac answer something else to one of the probe's commands."""
-        begin = f"{b64encode(name.encode()).decode()} "
-        other = begin + b64encode(content + b"\n" + status).decode() + " "
-        lines = [other if line.startswith(begin) else line for line in self.answer]
-        assert other in lines
+        other = Section(name, content, status)
+        sections = [other if each.name == name else each for each in self.answer]
+        assert other in sections
         with contextlib.suppress(IncompleteError):  # one line of `connect.look`
-            seen = review("macstudio", self.declared, probe.parse(KINDS, lines), lambda *_: Secret(KEY))
+            actual = probe.parse(KINDS, packed(sections), MARK)
+            seen = review("macstudio", self.declared, actual, lambda *_: Secret(KEY))
             list(health.healths(seen.declared, seen.actual))
             json.loads(plan_json.as_json({"macstudio": seen.plan}, "").encode())
             list(seen.text(steps=True))
@@ -280,8 +280,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 def inputs(desk: Desk) -> st.SearchStrategy[tuple[Any, ...]]:
     """Give every format, damaged, with what reads it."""
-    sections = [b64decode(line.split(" ")[0]).decode() for line in desk.answer]
-    asked = st.sampled_from([each for each in sections if not each.startswith("macstate-kind:")])
+    asked = st.sampled_from([each.name for each in desk.answer if not each.name.startswith(PART)])
     commands = st.sampled_from(["explain", "guide", "plan", "log", "status", "doctor", "completion", "schema"])
     scheme = st.sampled_from(["env:", "file:", "file:~", "op://", "keychain:", "sops:", "generate:", ""])
     return st.one_of(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from answered import MARK
 from click import unstyle
 from click.testing import CliRunner
 from laptop import Laptop, changes, snapshot
@@ -50,7 +51,8 @@ class Mac:
         return done.stdout.splitlines()
 
     def plan(self, wish: Callable[[Resource], Resource]) -> tuple[Plan, Session]:
-        actual = probe.parse(KINDS, self.run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(self.declared.lists)))
+        lines = self.run(["/bin/sh", "-c", probe.script(KINDS)], probe.stdin(self.declared.lists, MARK))
+        actual = probe.parse(KINDS, lines, MARK)
         wished = {name: wish(each) for name, each in self.declared.expand(actual.facts).items()}
         todo = plan(wished, actual)
         return todo, Session(actual, todo)

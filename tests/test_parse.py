@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import plistlib
-from base64 import b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answered import MARK, Section, packed
 from test_cases import recordings
 
 from macstate.kernel import probe
 from macstate.kernel.outputs import UnreadableError
-from macstate.kernel.probe.replies import MARK, IncompleteError, replies
+from macstate.kernel.probe.replies import PART, IncompleteError, replies
 from macstate.kernel.resource import Resource
 from macstate.kinds import KINDS
 from macstate.kinds.file import File
@@ -320,11 +321,14 @@ def test_another_form_of_stat_says_nothing() -> None:
     assert [file.permissions for file in File.parse({"stat /etc/x": text})] == [None]
 
 
-def line(name: str, output: bytes = b"", status: int = 0, errors: bytes = b"") -> str:
-    return " ".join(b64encode(part).decode() for part in (name.encode(), output + f"\n{status}".encode(), errors))
+def line(name: str, output: bytes = b"", status: int = 0, errors: bytes = b"") -> Section:
+    return Section(name, output, str(status).encode(), errors)
 
 
-def mac(kinds: dict[str, list[str]]) -> list[str]:
+parse = partial(probe.parse, KINDS, mark=MARK)
+
+
+def mac(kinds: dict[str, list[Section]]) -> list[str]:
     """Build a probe's output by hand."""
     common = {"user": b"me\n", "uid": b"501\n", "home": b"/Users/me", "sw_vers -productVersion": b"26.5.2\n"}
     common |= {"tailscale variant": b"open-source\n"}
@@ -333,8 +337,8 @@ def mac(kinds: dict[str, list[str]]) -> list[str]:
     lines += [line(name, status=1) for name in ("owned", "user-owned")]
     lines += [line(f"{name}-sum", b"4294967295 0\n") for name in ("owned", "user-owned")]
     for kind in (kind for kind in KINDS if not kind.laptop):
-        lines += [line(f"{MARK}{kind.kind}"), *kinds.get(kind.kind, [])]
-    return [*lines, line(MARK)]
+        lines += [line(f"{PART}{kind.kind}"), *kinds.get(kind.kind, [])]
+    return packed(lines)
 
 
 CONTENTS = {
@@ -349,7 +353,7 @@ CONTENTS = {
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
 def test_any_content_of_a_file_survives(content: bytes) -> None:
     path = '/etc/it\'s a "file"'
-    actual = probe.parse(KINDS, mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
+    actual = parse(mac({"file": [line(f"stat {path}", b"0 644\n"), line(f"cat {path}", content)]}))
 
     [file] = [resource for resource in actual.resources.values() if resource.kind == "file"]
     assert isinstance(file, File)
@@ -376,7 +380,7 @@ def test_a_plist_is_read_in_both_forms(form: plistlib.PlistFormat) -> None:
         line("launchctl print system/my job", b"", 113, b"Could not find service"),
     ]
 
-    job = probe.parse(KINDS, mac({"launchd": replies})).resources["launchd/system/my job"]
+    job = parse(mac({"launchd": replies})).resources["launchd/system/my job"]
 
     plist["Data"] = "AP8="  # as XML spells it
     assert isinstance(job, Launchd)
@@ -391,22 +395,22 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
         *mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}),
     ]
 
-    assert MINI.items() <= probe.parse(KINDS, lines).resources["power/ac"].managed.items()
+    assert MINI.items() <= parse(lines).resources["power/ac"].managed.items()
 
 
 def test_an_output_without_its_end_is_refused() -> None:
     whole = "\n".join(mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}))
-    replies(whole.rstrip().split("\n"))
-    for end in range(len(whole.rstrip())):
+    replies(whole.split("\n"), MARK)
+    for end in range(len(whole)):
         with pytest.raises(IncompleteError, match="it ends in the middle"):
-            replies(whole[:end].split("\n"))
+            replies(whole[:end].split("\n"), MARK)
 
 
 def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
     odd = recorded("pmset/custom_macmini_26.txt").replace(" womp                 1", " womp                 2")
     assert odd != recorded("pmset/custom_macmini_26.txt")
 
-    actual = probe.parse(KINDS, mac({"power": [line(CUSTOM, odd.encode())]}))
+    actual = parse(mac({"power": [line(CUSTOM, odd.encode())]}))
 
     assert [name for name in actual.resources if name.startswith("power/")] == []
     assert actual.unreadable == {
@@ -416,7 +420,7 @@ def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:
 
 
 def test_a_failed_read_is_unknown_with_its_reason() -> None:
-    actual = probe.parse(KINDS, mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
+    actual = parse(mac({"serve": [line(STATUS, b"", 127, b"tailscale: not found")]}))
 
     assert actual.resources == {"tailscale/prefs": Tailscale()}
     assert actual.unreadable == {"serve/": f"`{STATUS}` ended with 127: tailscale: not found"}

@@ -90,10 +90,10 @@ class Deed:
 
     def payload(self, session: Session, who: str) -> list[str]:
         """Return the lines for ``apply.sh``; the fingerprint of each job stays as it is in the record."""
-        known = session.actual.record.fingerprints
+        known = session.actual.record.lines
         state = STOPPED if self.verb == "stop" else "owned"
         named = [job.have.id for job in self.jobs if self.verb != "restart" and job.state != "pending"]
-        marks = [("record", state, name, known[name]) for name in named]
+        marks = [("record", state, name, known[name].in_record) for name in named]
         before, behind = (marks, []) if self.verb == "stop" else ([], marks)  # a run that is cut off leaves the intent
         first, last = session.line.words(who), session.line.words(who, *self.titles)
         steps = [step.line for step in self.steps]

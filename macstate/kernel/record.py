@@ -22,6 +22,20 @@ class Recorded:
     fingerprint: str
     """The fingerprint of what was carried out last; for a setting, the names of its fields, separated by commas."""
     root: bool = True
+    digests: str = ""
+    """SHA-256 of the files that were written for it, separated by commas: the Mac tells such a content by its digest.
+
+    Empty for a setting, a secret, and what an older version has written."""
+
+    @property
+    def in_record(self) -> str:
+        """What stands behind its id in the record."""
+        return in_record(self.fingerprint, self.digests)
+
+
+def in_record(fingerprint: str, digests: str) -> str:
+    """Return the part of a record's line behind the id."""
+    return f"{fingerprint}\t{digests}" if digests else fingerprint
 
 
 @dataclass(frozen=True)
@@ -48,14 +62,14 @@ class Record:
 
     @classmethod
     def read(cls, texts: Mapping[bool, str], sums: Mapping[bool, str]) -> Record:
-        """Read lines of the form ``STATE<TAB>ID<TAB>FINGERPRINT``; any other line is noted as damaged."""
+        """Read lines ``STATE<TAB>ID<TAB>FINGERPRINT[<TAB>DIGESTS]``; any other line is noted as damaged."""
         lines: dict[str, Recorded] = {}
         damaged: list[str] = []
         for root, text in texts.items():
             for number, line in enumerate(text.split("\n"), start=1):
-                state, name, fingerprint = (*line.split("\t", 2), "", "")[:3]
+                state, name, fingerprint, digests = (*line.split("\t", 3), "", "", "")[:4]
                 if name and state in STATES and not re.search("[\ud800-\udfff]", line):  # UTF-8
-                    lines[name] = Recorded(state, fingerprint, root)
+                    lines[name] = Recorded(state, fingerprint, root, digests)
                 elif line:
                     damaged.append(f"{'' if root else '~/'}{FOLDERS[root]}/owned:{number}")
         return cls(lines, sums, tuple(damaged))

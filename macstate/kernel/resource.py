@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, ClassVar, Self
 
 from macstate.kernel.outputs import Outputs, Readable
-from macstate.kernel.record import Record
+from macstate.kernel.record import Record, in_record
 from macstate.kernel.steps import Step
 from macstate.language.facts import Facts
 
@@ -128,6 +128,16 @@ class Resource(Readable):
         text = json.dumps(self.model_dump(mode="json", exclude=set(self.not_kept)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """The contents of the files that it consists of, without secrets."""
+        return ()
+
+    @property
+    def in_record(self) -> str:
+        """What the record keeps of this desired resource: its fingerprint, and the digests of its contents."""
+        return in_record(self.fingerprint, ",".join(map(digest, self.contents)))
+
     @abstractmethod
     def converge(self, have: Self | None) -> Iterator[Step]:
         """Yield the steps from the actual resource (None: there is none) to this desired one."""
@@ -140,6 +150,11 @@ class Resource(Readable):
         """Return this desired resource, completed from the actual Mac; None if it is no longer desired."""
         del actual, desired
         return self
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 by which a Mac tells a content that macstate has written."""
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)

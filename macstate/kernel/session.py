@@ -39,7 +39,7 @@ class Session:
                 continue
             begun += self._begun(change) if batch.steps else ()
             if change.want:
-                ended.append(("record", "owned", change.id, change.want.fingerprint))
+                ended.append(("record", "owned", change.id, change.want.in_record))
             elif not change.foreign:
                 ended.append(("record", "gone", change.id, "-"))
         begun.append(self.line.words(who))
@@ -50,13 +50,13 @@ class Session:
     def _begun(self, change: Change) -> Iterator[tuple[str, ...]]:
         """Yield the lines before a change's first step; somebody else's is not recorded, even if the run is cut off."""
         known = self.actual.record.lines.get(change.id)
-        fingerprint = getattr(known or change.want, "fingerprint", "-")  # so that a run that is cut off forgets nothing
+        said = getattr(known or change.want, "in_record", "-")  # so that a run that is cut off forgets nothing
         if change.foreign or (known is None and change.have):  # the plan has shown it, and the person has allowed it
             yield "takes", change.id
         if change.want:
-            yield "record", "pending", change.id, fingerprint
+            yield "record", "pending", change.id, said
         elif not change.foreign:
-            yield "removes", change.id, fingerprint
+            yield "removes", change.id, said
 
     def verdict(self, who: str, failed: str) -> list[str]:
         """Return the lines that tell the journal why the run failed, although all changes were carried out."""

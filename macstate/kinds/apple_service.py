@@ -15,11 +15,8 @@ SLOWEST_STOP = 30
 
 
 def script_of(label: str) -> str:
-    """Return the part of the probe that reads a job."""
-    return f"""
-reply "launchctl print-disabled" launchctl print-disabled system
-reply "launchctl print" launchctl print "system/{label}"
-"""
+    """Return the part of the probe that reads a job; launchd's own part reads the overrides."""
+    return f'reply "launchctl print" launchctl print "system/{label}"'
 
 
 class AppleService(Resource):

@@ -61,12 +61,9 @@ class File(Resource):
     kind: ClassVar[str] = "file"
     probes: ClassVar[tuple[str, ...]] = ("stat", "cat")
     script: ClassVar[str] = """
-{ listed file; recorded "$roots" file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$root$path" ] || {
-    reply "stat $path" stat -f '%u %Lp' "$root$path"
-    reply "cat $path" text "$root$path"
-  }
-done
+keys "${root_file-}" /
+both "${list_file-}" "$keys"
+files '' "$both" "$keys"
 """
 
     not_compared: ClassVar[frozenset[str]] = Resource.not_compared | {"valid", "source", "replaces"}
@@ -105,6 +102,11 @@ done
         """Its absolute path."""
         return f"/{self.key}"
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """Its text."""
+        return () if self.content is None else (self.content.encode("utf-8", "surrogateescape"),)
+
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Yield the files that exist, with owner, mode and content."""
@@ -129,8 +131,7 @@ done
         if self.replaces:
             yield Aside(self.id, self.path, "cp")
         mode = int((self.permissions or "").split()[1], 8)
-        content = (self.content or "").encode("utf-8", "surrogateescape")
-        yield Write(self.path, content, mode=f"{mode:04o}", owner=self.owner, valid=self.valid)
+        yield Write(self.path, b"".join(self.contents), mode=f"{mode:04o}", owner=self.owner, valid=self.valid)
 
     def remove(self) -> Iterator[Step]:
         """Delete it."""

@@ -23,14 +23,13 @@ class GuidePages(Resource):
     probes: ClassVar[tuple[str, ...]] = ("stat", "cat", "once")
     optional: ClassVar[tuple[str, ...]] = ("once",)
     script: ClassVar[str] = f"""
+pages=
 for form in {" ".join(NAMES.values())}; do
-  [ ! -e "$root{FOLDER}/$form" ] || {{
-    reply "stat $form" stat -f '%u %Lp' "$root{FOLDER}/$form"
-    reply "cat $form" text "$root{FOLDER}/$form"
-  }}
+  pages=$pages{FOLDER}/$form$newline
   [ ! -f "$root{ONCE}/$form" ] || [ -L "$root{ONCE}/$form" ] || once=yes
 done
 [ -z "${{once-}}" ] || reply once true
+files {FOLDER}/ "$pages" "${{root_guide:+$pages}}"
 """
     implied_by: ClassVar[Mapping[str, str]] = {"agents": "markdown", "page": "markdown", "once": "markdown"}
 
@@ -53,6 +52,11 @@ done
         forms = "a page, Markdown, and a text for agents"
         return f"all three forms are deleted: {forms}" if going else f"the guide: {forms}"
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """The three texts."""
+        return tuple(getattr(self, field).encode() for field in NAMES)
+
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:
         """Return the desired pages with these texts, by file name."""
@@ -69,8 +73,8 @@ done
 
     def converge(self, have: Self | None) -> Iterator[Step]:
         """Write all three, and delete those in the former folder."""
-        for field, name in NAMES.items():
-            yield Write(f"{FOLDER}/{name}", getattr(self, field).encode(), mode="0644", owner="root:wheel")
+        for name, content in zip(NAMES.values(), self.contents, strict=True):
+            yield Write(f"{FOLDER}/{name}", content, mode="0644", owner="root:wheel")
         if have and have.once:
             yield from self._deleted(ONCE)
 

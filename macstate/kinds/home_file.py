@@ -18,12 +18,15 @@ class HomeFile(File):
 mode_of() { # FILE: owner and mode
   stat -c '%u %a' "$1" 2>/dev/null || stat -f '%u %Lp' "$1"
 }
-{ listed home_file; recorded "$users" home_file | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$path" ] || {
-    reply "stat $path" mode_of "$path"
-    reply "cat $path" text "$path"
+home_file() { # PATH
+  [ ! -e "$1" ] || {
+    reply "stat $1" mode_of "$1"
+    reply "cat $1" text "$1"
   }
-done
+}
+keys "${user_home_file-}" /
+both "${list_home_file-}" "$keys"
+each "$both" home_file
 """
 
     @property

@@ -47,17 +47,31 @@ class KeyFile(Reloaded):
     probes: ClassVar[tuple[str, ...]] = ("stat", "shasum", "left")
     script: ClassVar[str] = """
 digest() { # SALT PATH
-  { printf %s "$1"; text "$2"; } | shasum -a 256
+  { printf %s "$1"; text "$root$2"; } | shasum -a 256
 }
-listed secret | while read -r salt path; do
-  [ ! -e "$root$path" ] || reply "shasum $path" digest "$salt" "$root$path"
-done
-{ listed secret | cut -d ' ' -f 2-; recorded "$roots" secret | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$root$path" ] || reply "stat $path" stat -f '%u %Lp' "$root$path"
-done
-printf '%s\n' "$roots" | sed -n 's,^owned	secret/\\(.*\\)	\\([0-9a-f]*\\):.*,\\2 /\\1,p' | while read -r salt path; do
-  [ ! -e "$root$path" ] || reply "left $path" digest "$salt" "$root$path"
-done
+asked_for() { # SALT PATH
+  [ ! -e "$root${1#* }" ] || reply "shasum ${1#* }" digest "${1%% *}" "${1#* }"
+  asked_for=$asked_for${1#* }$newline
+}
+permitted() { # PATH
+  [ ! -e "$root$1" ] || reply "stat $1" stat -f '%u %Lp' "$root$1"
+}
+left() { # KEY<TAB>STATE<TAB>SALT:...
+  case $1 in
+    *"	owned	"*:*) salt=${1##*	owned	} path=/${1%%	*} ;;
+    *) return ;;
+  esac
+  case ${salt%%:*} in
+    *[!0-9a-f]*) ;;
+    *) [ ! -e "$root$path" ] || reply "left $path" digest "${salt%%:*}" "$path" ;;
+  esac
+}
+asked_for=
+each "${list_secret-}" asked_for
+keys "${root_secret-}" /
+both "$asked_for" "$keys"
+each "$both" permitted
+each "${root_secret-}" left
 """
     sensitive: ClassVar[tuple[str, ...]] = ("content",)
     not_compared: ClassVar[frozenset[str]] = Reloaded.not_compared | {"owner", "lacking", "sources", "recorded", "left"}

@@ -32,9 +32,12 @@ class Line(Resource):
     probes: ClassVar[tuple[str, ...]] = ("grep",)
     absent: ClassVar[tuple[int, ...]] = (1,)
     script: ClassVar[str] = """
-{ listed line; recorded "$users" line | sed 's,^,/,'; } | sort -u | while IFS= read -r path; do
-  [ ! -e "$path" ] || reply "grep $path" grep -F '/.config/macstate/' "$path"
-done
+line_in() { # PATH
+  [ ! -e "$1" ] || reply "grep $1" grep -F '/.config/macstate/' "$1"
+}
+keys "${user_line-}" /
+both "${list_line-}" "$keys"
+each "$both" line_in
 """
 
     text: str | None = None

@@ -13,7 +13,7 @@ from macstate.errors import MacstateError
 from macstate.gateway.entry import Gateway
 from macstate.kernel.declaration import Declaration
 from macstate.kernel.record import SETTING
-from macstate.kernel.resource import Actual, Resource
+from macstate.kernel.resource import Actual, Resource, digest
 from macstate.kinds.serve import Serve
 from macstate.language.facts import Facts
 from macstate.language.scope import Entries, Keys, MacView, Scope, no_keys
@@ -124,6 +124,13 @@ class Declared(Entries):
         if twice:
             raise MacstateError(*dict.fromkeys(twice))
         return resources, lacking
+
+    def texts(self, facts: Facts) -> dict[str, str]:
+        """Return the contents of the files that the spec makes of these facts, by digest, as far as there are any."""
+        with suppress(MacstateError):  # told when all is expanded for the plan
+            contents = (each for want in self.expanded(facts)[0].values() for each in want.contents)
+            return {digest(each): each.decode("utf-8", "surrogateescape") for each in contents}
+        return {}
 
 
 def stale(desired: Mapping[str, Resource], actual: Actual) -> list[str]:

@@ -1,71 +1,133 @@
-"""Read a whole Mac with one remote command: a constant script, lists on standard input, replies in base64."""
+"""Read a whole Mac with one remote command: a constant script, lists on standard input, one compressed answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
+from secrets import token_hex
 
 from pydantic import ValidationError
 
 from macstate.kernel import scripts
 from macstate.kernel.outputs import UnreadableError
 from macstate.kernel.probe import machine
-from macstate.kernel.probe.replies import MARK, replies
+from macstate.kernel.probe.replies import DIGEST, Replies, replies
+from macstate.kernel.record import Record
 from macstate.kernel.resource import Actual, Resource
+from macstate.language.facts import Facts
+
+FRAME = """\
+printf '\\n%s\\n' "$mark"
+{{
+{}
+}} 3>&1 >/dev/null | gzip -c | base64
+printf %s "$mark"
+"""
+"""Stands around the commands of a probe: their answer, compressed and encoded once, is between two marks."""
 
 
 @cache
 def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
     """Return the script of the probe for a Mac, or for the laptop: the common part, then each kind's."""
-    common = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
-    parts = [scripts.bare(name) for name in common]
+    before = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
+    functions, commands = (
+        [*map(scripts.bare, before)],
+        ["common", "reply uname uname -s" if laptop else "common_of_a_mac"],
+    )
     for kind in kinds:
-        if kind.laptop is not laptop:
-            continue
-        lines = kind.script or "\n".join(f"reply '{probe}' {probe}" for probe in kind.probes)
-        parts += [f"reply {MARK}{kind.kind} true", lines.strip()]
-    return "\n".join([*parts, f"reply {MARK} true"])
+        if kind.laptop is laptop:
+            text = kind.script or "\n".join(f"reply '{probe}' {probe}" for probe in kind.probes)
+            own, brace, last = text.strip().rpartition("\n}\n")  # first all functions, then what uses them
+            functions.append(f"{own}{brace}".strip())
+            commands += [f"part {kind.kind}", last]
+    return "\n".join([*filter(None, functions), FRAME.format("\n".join(commands))])
 
 
-def stdin(lists: Iterable[tuple[str, str]]) -> list[str]:
+def mark() -> str:
+    """Return a word to part the replies of one probe. No tool can print it, since it is chosen anew for each."""
+    return f"~{token_hex(16)}"  # with ~ in front, no two marks can overlap
+
+
+def stdin(lists: Iterable[tuple[str, str]], mark: str) -> list[str]:
     """Return the probe's standard input, one ``LIST<TAB>VALUE`` a line."""
-    return [f"{name}\t{value}" for name, value in sorted(set(lists))] or [""]
+    return [f"{name}\t{value}" for name, value in sorted({("mark", mark), *lists})]
 
 
-def parse(kinds: tuple[type[Resource], ...], lines: list[str], *, laptop: bool = False) -> Actual:
-    """Parse a probe's output. If a tool's output cannot be parsed, only its own kind is unknown.
+@dataclass(frozen=True)
+class Answer:
+    """The probe's answer: the facts, and all that was printed."""
+
+    kinds: tuple[type[Resource], ...]
+    laptop: bool
+    printed: Mapping[str, Replies]
+    record: Record
+    facts: Facts
+
+    @classmethod
+    def read(cls, kinds: tuple[type[Resource], ...], lines: list[str], mark: str, *, laptop: bool = False) -> Answer:
+        """Read what the probe printed.
+
+        Raises:
+            IncompleteError: it is not whole.
+        """
+        here = tuple(kind for kind in kinds if kind.laptop is laptop)
+        printed = replies(lines, mark)
+        record = machine.record(printed[""]).of(partial(_carried_out_by_root, {kind.kind: kind for kind in here}))
+        return cls(here, laptop, printed, record, (machine.laptop if laptop else machine.mac)(printed[""], record))
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """The digests by which contents were told."""
+        parts = (self.printed[kind.kind] for kind in self.kinds)
+        return frozenset(each.output for part in parts for name, each in part.items() if name.startswith(DIGEST))
+
+    def actual(self, texts: Mapping[str, str] | None = None) -> Actual:
+        """Return the machine as it was read; ``texts`` are the contents by digest, at least of all ``digests``.
+
+        If a tool's output cannot be parsed, only its own kind is unknown.
+        """
+        common = self.printed[""]
+        unreadable: dict[str, str] = {}
+        outputs: dict[str, dict[str, str]] = {}
+        resources: dict[str, Resource] = {}
+        for kind in self.kinds:
+            known = outputs[kind.kind] = {}
+            shared = {name: each for name, each in common.items() if _probe(kind, name)}
+            for name, section in (shared | self.printed[kind.kind]).items():
+                if name.startswith(DIGEST):
+                    known[f"cat {name.removeprefix(DIGEST)}"] = (texts or {})[section.output]
+                elif section.status == 0:
+                    known[name] = section.output
+                elif section.status in kind.absent:
+                    known[name] = ""
+                elif (probe := _probe(kind, name)) not in kind.optional:
+                    argument = "" if kind.setting else name[len(probe) + 1 :].lstrip("/")
+                    why = kind.help.get(section.status) or section.errors or section.output.strip() or "no output"
+                    said = f"`{name}` ended with {section.status}: {' '.join(why.split())}"
+                    unreadable[f"{kind.kind}/{argument}"] = said
+            try:
+                resources |= {resource.id: resource for resource in kind.parse(known)}
+            except UnreadableError as error:
+                unreadable[f"{kind.kind}/"] = str(error)
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+                unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
+        answers = machine.answers(common)
+        return Actual(self.facts, resources, self.record, unreadable, outputs, answers, kinds=self.kinds)
+
+
+def parse(kinds: tuple[type[Resource], ...], lines: list[str], mark: str, *, laptop: bool = False) -> Actual:
+    """Return the machine as it was read by a probe that was not asked for digests.
 
     Raises:
-        IncompleteError: the output is not whole.
+        IncompleteError: the answer is not whole.
     """
-    printed = replies(lines)
-    common = printed.pop("")
-    here = {kind.kind: kind for kind in kinds if kind.laptop is laptop}
-    record = machine.record(common).of(partial(_carried_out_by_root, here))
-    unreadable: dict[str, str] = {}
-    outputs: dict[str, dict[str, str]] = {}
-    resources: dict[str, Resource] = {}
-    for kind in here.values():
-        known = outputs[kind.kind] = {}
-        shared = {name: section for name, section in common.items() if name in kind.probes}
-        for name, section in (shared | printed[kind.kind]).items():
-            probe = next(probe for probe in kind.probes if name == probe or name.startswith(probe + " "))
-            if section.status == 0:
-                known[name] = section.output
-            elif section.status in kind.absent:
-                known[name] = ""
-            elif probe not in kind.optional:
-                argument = name[len(probe) + 1 :].lstrip("/")
-                why = kind.help.get(section.status) or section.errors or section.output.strip() or "no output"
-                unreadable[f"{kind.kind}/{argument}"] = f"`{name}` ended with {section.status}: {' '.join(why.split())}"
-        try:
-            resources |= {resource.id: resource for resource in kind.parse(known)}
-        except UnreadableError as error:
-            unreadable[f"{kind.kind}/"] = str(error)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            unreadable[f"{kind.kind}/"] = f"what `{'`, `'.join(known)}` printed is not understood ({_said(error)})"
-    facts = (machine.laptop if laptop else machine.mac)(common, record)
-    return Actual(facts, resources, record, unreadable, outputs, machine.answers(common), kinds=kinds)
+    return Answer.read(kinds, lines, mark, laptop=laptop).actual()
+
+
+def _probe(kind: type[Resource], name: str) -> str:
+    """Return the probe of a kind that a reply is of; empty if it is of none."""
+    return next((probe for probe in kind.probes if name == probe or name.startswith(f"{probe} ")), "")
 
 
 def _carried_out_by_root(kinds: Mapping[str, type[Resource]], identifier: str) -> bool | None:

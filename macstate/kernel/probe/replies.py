@@ -1,17 +1,29 @@
-"""The probe's output, split into replies."""
+"""The probe's answer, split into replies."""
 
 from __future__ import annotations
 
+import gzip
+import re
+import zlib
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-MARK = "macstate-kind:"
-"""The name of the reply that begins a kind's part, before the kind."""
+PART = "macstate-kind:"
+"""The name of the reply that begins a kind's part, before the kind; without a kind, the common part goes on."""
+FILES = "files"
+"""The name of the reply that tells of several files: before each file's path, and the domain if it has one."""
+DIGEST = "digest "
+"""What stands before a file's name if its content is told by its SHA-256."""
+FIRST = b"==> /dev/null <==\n"
+"""What `head` prints first: with one file alone it would print no name."""
+MOST = 4_000_000
+"""The bytes that are read of a file."""
 
 
 class IncompleteError(ValueError):
-    """The probe's output ends in the middle."""
+    """The probe's answer ends in the middle."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +42,76 @@ class Replies(dict[str, Reply]):
         raise IncompleteError(f"`{name}` is missing")
 
 
-def replies(lines: list[str]) -> dict[str, Replies]:
-    """Decode the output, and return the replies by kind; the common part has the empty kind.
+def replies(lines: list[str], mark: str) -> dict[str, Replies]:
+    """Return the replies by kind; the common part has the empty kind. What login scripts print is left out.
+
+    ``mark`` is the word that the probe was given to part the replies with.
 
     Raises:
-        IncompleteError: the end is missing.
+        IncompleteError: the answer is not whole.
     """
     kinds: dict[str, Replies] = {"": Replies()}
     kind = ""
-    for line in lines:
-        try:
-            name, body, *errors = (
-                b64decode(part, validate=True).decode("utf-8", "surrogateescape") for part in line.split(" ")
-            )
-            output, _, status = body.rpartition("\n")
-            section = Reply(output, int(status), "".join(errors).strip())
-        except ValueError:  # binascii.Error is one
-            continue  # what a login script printed, or half a line
-        if name.startswith(MARK):
-            kind = name.removeprefix(MARK)
+    for name, section in _sections(lines, mark):
+        if name.startswith(PART):
+            kind = name.removeprefix(PART)
             kinds.setdefault(kind, Replies())
-            continue
-        kinds[kind][name] = section
-    if kind or len(kinds) == 1:
-        raise IncompleteError("it ends in the middle")
+        else:
+            kinds[kind][name] = section
     return kinds
+
+
+def _sections(lines: list[str], mark: str) -> Iterator[tuple[str, Reply]]:
+    _, *framed = "\n".join(lines).split(mark)
+    try:
+        packed, _ = framed
+        _, *parts = gzip.decompress(b64decode("".join(packed.split()), validate=True)).split(mark.encode())
+        for label, output, status, errors in zip(*[iter(parts)] * 4, strict=True):
+            name, said = _text(label), _text(errors).strip()
+            if name.partition(" ")[0] == FILES:
+                yield from _files(name.partition(" ")[2], output, said)
+            else:
+                yield name, Reply(_text(output), int(status), said)
+    except (ValueError, OSError, EOFError, zlib.error):  # IncompleteError and binascii.Error are ValueErrors
+        raise IncompleteError("it ends in the middle") from None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply]]:
+    """Yield the replies that single commands would have given: `stat` and `cat` of each file.
+
+    Instead of `cat`, ``digest`` for a content that the record has. The output: the folder that a rehearsal puts in
+    front of each path, what the names lack of the paths, lines of `stat`, an empty line, lines of `shasum`, an empty
+    line, and what `head` prints of several files.
+    """
+    root, before, rest = output.split(b"\n", 2)
+    stats, _, rest = (b"\n" + rest).partition(b"\n\n")
+    sums, _, contents = (b"\n" + rest).partition(b"\n\n")
+    digests = {
+        path.removeprefix(root): sum_.decode() for sum_, path in re.findall(rb"(?m)^([0-9a-f]{64})  (.*)$", sums)
+    }
+    rows = re.findall(rb"(?m)^(\d+ [0-7]+) (\d+) (.*)$", stats)
+    at = len(FIRST) if contents.startswith(FIRST) else 0
+    listed = ""
+    for mode, size, shown in rows:
+        path = shown.removeprefix(root)
+        name, permissions = _text(path.removeprefix(before)), _text(mode)
+        listed += f"{permissions} {name}\n"
+        if not domain:
+            yield f"stat {name}", Reply(f"{permissions}\n", 0, "")
+        header = b"\n==> %s%s <==\n" % (root, path)
+        if path in digests:
+            yield f"{DIGEST}{name}", Reply(digests[path], 0, "")
+        elif contents.startswith(header, at):
+            begin = at + len(header)
+            at = begin + min(int(size), MOST)
+            yield f"cat {name}", Reply(_text(contents[begin:at]), 0, "")
+        else:
+            yield f"cat {name}", Reply("", 1, errors)
+    if domain:
+        yield f"stat {domain}", Reply(listed, 0, "")
+    if at != len(contents):
+        raise IncompleteError("a file has changed while it was read")

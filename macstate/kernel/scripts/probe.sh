@@ -1,44 +1,101 @@
-# Reads the state of a Mac. It changes nothing, asks for no password, and takes the list of what to read from standard
-# input, as "LIST<TAB>VALUE" lines. It prints one line for each reply, in base64: its name; its output with the exit
-# status behind it; its errors.
+# shellcheck disable=SC2154 # the lists and the records' kinds become variables: list_NAME, root_KIND, user_KIND
+# Reads the state of a machine. It changes nothing and asks for no password. What to read comes on standard input, as
+# "LIST<TAB>VALUE" lines; the list "mark" holds the word that parts the replies, which no tool can know. Each reply is
+# mark, name, mark, output, mark, status, mark, errors. bounded.sh stands before it.
 set -u
 root=${MACSTATE_ROOT-}
 PATH=$root/usr/bin:$root/bin:$root/usr/sbin:$root/sbin:$root/usr/local/bin:$root/opt/homebrew/bin
 LC_ALL=C SHLVL=1 # without SHLVL the command of Tailscale's app fails
 export PATH LC_ALL SHLVL
 home=${HOME#"$root"}
-lists=$(cat)
-# shellcheck disable=SC2034 # the kinds' own parts ask for these
-roots=$(text "$root/var/db/macstate/owned" 2>/dev/null) users=$(text "$HOME/.local/state/macstate/owned" 2>/dev/null)
-exec 3>&1
+newline='
+'
+mark='' digests=''
 
-reply() { # NAME COMMAND...
-  name=$(printf %s "$1" | base64 | tr -d '\n')
+reply() { # NAME COMMAND...: no process but the command's own
+  printf %s "$mark$1$mark" >&3
   shift
-  printf '%s ' "$name" >&3
-  errors=$({ { "$@" </dev/null && printf '\n0' || printf '\n%s' "$?"; } | base64 | tr -d '\n' >&3; } 2>&1)
-  printf ' %s\n' "$(printf %s "$errors" | base64 | tr -d '\n')" >&3
+  errors=$({ "$@" </dev/null; } 2>&1 >&3)
+  printf %s "$mark$?$mark$errors" >&3
 }
-listed() { # LIST: its values
-  printf '%s\n' "$lists" | sed -n "s/^$1	//p"
+told() { # STATUS TEXT: what a command has said already
+  printf %s "$2"
+  return "$1"
 }
-recorded() { # RECORD KIND: the keys of this kind in root's or the user's record
-  printf '%s\n' "$1" | cut -f 2 | sed -n "s,^$2/,,p"
+part() { # KIND: what follows is this kind's; without a kind, it is for all that ask for it
+  reply "macstate-kind:$1" true
 }
-sum() { # FILE: its checksum, even if the file does not exist
-  text "$1" 2>/dev/null | cksum
+each() { # LINES COMMAND...: run the command with each line as its last word
+  lines=$1
+  shift
+  IFS=$newline
+  set -f
+  for line in $lines; do
+    unset IFS
+    set +f
+    "$@" "$line"
+  done
+  unset IFS
+  set +f
+}
+remember() { # RECORD FILE: in RECORD_KIND its lines, KEY first and without the kind; and all digests in it
+  [ -f "$2" ] || return 0
+  while IFS='	' read -r state id rest || [ -n "$state" ]; do
+    case ${id%%/*} in
+      "$id" | '' | *[!a-z_]*) continue ;;
+    esac
+    eval "$1_${id%%/*}=\${$1_${id%%/*}-}\${id#*/}\"	\"\$state\"	\"\$rest\$newline"
+    case $rest in *"	"*) digests=$digests${rest#*	}$newline ;; esac
+  done <"$2" || return
+}
+keys() { # LINES [BEFORE]: what a record names, without what it says of that, behind BEFORE: in keys
+  keys=
+  IFS=$newline
+  set -f
+  for line in $1; do
+    keys=$keys${2-}${line%%	*}$newline
+  done
+  unset IFS
+  set +f
+}
+both() { # LINES MORE: the lines, and those of the others that are not among them: in both
+  both=$1
+  IFS=$newline
+  set -f
+  for line in $2; do
+    case $newline$both in
+      *"$newline$line$newline"*) ;;
+      *) both=$both$line$newline ;;
+    esac
+  done
+  unset IFS
+  set +f
+}
+sum() { # FILE: its checksum, even if it does not exist
+  if [ -f "$1" ]; then cksum <"$1"; else echo '4294967295 0'; fi
+}
+own() { # FILE: hosts, aliases and variables in a file of the user's own: names alone
+  [ ! -r "$1" ] || reply "own $1" grep -noE \
+    '^[[:space:]]*(Host[[:space:]=].*|(export|alias)[[:space:]]+[A-Za-z_][A-Za-z0-9_-]*=)' "$1"
+}
+common() {
+  reply user id -un
+  reply uid printf %s "$uid"
+  reply home printf %s "$home"
+  reply owned text "$root/var/db/macstate/owned"
+  reply owned-sum sum "$root/var/db/macstate/owned"
+  reply user-owned text "$HOME/.local/state/macstate/owned"
+  reply user-owned-sum sum "$HOME/.local/state/macstate/owned"
+  each "${list_own-}" own
 }
 
-uid=$(id -u | tr -cd 0-9) # digits only: a program of sed contains it
-reply user id -un
-reply uid printf %s "$uid"
-reply home printf %s "$home"
-reply uname uname -s
-reply owned text "$root/var/db/macstate/owned"
-reply owned-sum sum "$root/var/db/macstate/owned"
-reply user-owned text "$HOME/.local/state/macstate/owned"
-reply user-owned-sum sum "$HOME/.local/state/macstate/owned"
-listed own | while IFS= read -r path; do # hosts, aliases and variables in the user's own files: names alone
-  [ ! -r "$path" ] || reply "own $path" grep -noE \
-    '^[[:space:]]*(Host[[:space:]=].*|(export|alias)[[:space:]]+[A-Za-z_][A-Za-z0-9_-]*=)' "$path"
+while IFS= read -r line || [ -n "$line" ]; do
+  case ${line%%	*} in
+    "$line" | '' | *[!a-z_]*) ;;
+    mark) mark=${line#*	} ;;
+    *) eval "list_${line%%	*}=\${list_${line%%	*}-}\${line#*	}\$newline" ;;
+  esac
 done
+remember root "$root/var/db/macstate/owned"
+remember user "$HOME/.local/state/macstate/owned"
+uid=$(id -u)

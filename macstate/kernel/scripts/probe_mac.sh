@@ -1,16 +1,59 @@
-# shellcheck disable=SC2154 # probe.sh sets root, uid and lists
-# Reads what only a Mac has; it follows probe.sh, whose functions and lists it uses.
-plists_in() { # DOMAIN FOLDER...: owner and mode of each plist
-  shift
-  for folder; do
-    set -- "$root$folder"/*.plist
-    { [ ! -e "$1" ] && [ ! -L "$1" ]; } || stat -f '%u %Lp %N' "$@"
+# shellcheck disable=SC2154 # it follows probe.sh, whose functions and lists it uses
+# Reads what only a Mac has.
+files() { # BEFORE PATHS OURS [DOMAIN]: owner, mode, size and content of each that is there, with one process for each.
+  # A content of ours, whose digest the record has, is told by that. What the names of the replies lack is BEFORE.
+  before=$1 ours=$newline$3 domain=${4-}
+  there='' hashed='' rest='' odd='' stats='' sums=''
+  IFS=$newline
+  set -f
+  for path in $2; do
+    file=$root$path
+    if [ -f "$file" ] && [ ! -L "$file" ]; then
+      case ${list_digests:+$ours} in
+        *"$newline$path$newline"*) hashed=$hashed$file$newline ;;
+        *) rest=$rest$file$newline ;;
+      esac
+    elif [ -e "$file" ] || { [ -n "$domain" ] && [ -L "$file" ]; }; then
+      odd=$odd$path$newline # a link's size is not its content's
+    else
+      continue
+    fi
+    there=$there$file$newline
   done
+  [ -z "$there" ] || stats=$(of "$there" stat -f '%u %Lp %z %N')$newline
+  [ -z "$hashed" ] || for line in $(of "$hashed" shasum -a 256 2>/dev/null); do
+    case $digests in
+      *"${line%%  *}"*) sums=$sums$line$newline ;;
+      *) rest=$rest${line#*  }$newline ;;
+    esac
+  done
+  reply "files${domain:+ $domain}" contents
+  unset IFS
+  set +f
+  each "$odd" content
+}
+contents() { # what files has found; head prints the name of each file above it if there are several
+  printf '%s\n%s\n%s\n%s\n' "$root" "$before" "$stats" "$sums"
+  [ -z "$rest" ] || of "$rest" head -c 4000000 /dev/null
+}
+of() { # LINES COMMAND...: with all lines as its last words, where lines are parted already
+  words=$1
+  shift
+  for word in $words; do
+    set -- "$@" "$word"
+  done
+  "$@"
+}
+content() { # PATH
+  reply "cat ${1#"$before"}" text "$root$1"
 }
 about() { # WORD,WORD PROGRAM: what it says to each, on standard error too
-  printf '%s\n' "$1" | tr , '\n' | while IFS= read -r word; do
-    "$2" "$word" 2>&1 </dev/null || exit
+  IFS=,
+  for word in $1; do
+    unset IFS
+    "$2" "$word" 2>&1 </dev/null || return
   done
+  unset IFS
 }
 variant() { # the build of Tailscale: only the open-source daemon has a socket, only the App Store leaves a receipt
   if [ -e "$root/var/run/tailscaled.socket" ] || [ ! -e "$root/Applications/Tailscale.app" ]; then
@@ -21,13 +64,20 @@ variant() { # the build of Tailscale: only the open-source daemon has a socket, 
     echo Standalone
   fi
 }
-listeners() { # all processes' listeners, which needs no root
-  netstat -anv -p tcp | grep LISTEN
+listeners() { # all processes' listeners, which needs no root, and process, process group and program of each;
+  # netstat prints NAME:PID STATE, or PID EPID STATE
+  state='0(x[0-9a-f]+|[0-9a-f]{4})' sockets='' pids=''
+  found=$(netstat -anv -p tcp | sed -En -e '/LISTEN/!d' -e p -e "s/.*:([0-9]+) +$state .*/pid \\1/p" \
+    -e "s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/pid \\2/p")
+  each "$found" listener
+  reply 'netstat -anv -p tcp' told 0 "$sockets"
+  reply ps ps -o pid=,pgid=,comm= -p "${pids}0"
 }
-holders() { # process, process group and program of each; netstat prints NAME:PID STATE, or PID EPID STATE
-  state='0(x[0-9a-f]+|[0-9a-f]{4})'
-  pids=$(listeners | sed -En "s/.*:([0-9]+) +$state .*/\\1/p; s/.*LISTEN( +[0-9]+){2,4} +([0-9]+) +[0-9]+ +$state .*/\\2/p")
-  ps -o pid=,pgid=,comm= -p "$(printf '%s\n' "$pids" | sort -u | tr '\n' ,)0"
+listener() { # LINE
+  case $1 in
+    'pid '*) pids=$pids${1#pid }, ;;
+    *) sockets=$sockets$1$newline ;;
+  esac
 }
 autologin() { # it prints on standard error
   sysadminctl -autologin status 2>&1
@@ -39,64 +89,75 @@ room() { # FOLDER: the space on its disk
   done
   df -Pk "$place/"
 }
-
 asked() { # PORT PATH: a server's answer, if it is short, and the status behind it
   curl -qs --noproxy '*' --max-time 10 --max-filesize 1000000 -w '\n%{http_code}' "http://127.0.0.1:$1$2" | tail -c 1000000
 }
-# the program itself that changes will run, and without the ticket of an earlier sudo
-reply sudo sudo -k -n sh -c true
-reply 'sw_vers -productVersion' sw_vers -productVersion
-reply 'tailscale status --json' tailscale status --json --peers=false
-reply 'tailscale variant' variant
-reply clock date +%s
-reply sysctl sysctl hw.memsize iogpu.wired_limit_mb
-reply 'fdesetup status' fdesetup status
-listed program | while IFS= read -r path; do
-  [ -x "$root$path" ] || reply "missing $path" true
-done
-listed way | while IFS= read -r path; do
-  reply "way $path" way "$path"
-done
-listed place | while IFS= read -r path; do # folders where launchd opens logs and starts programs
-  [ -d "$root$path" ] || reply "no folder $path" true
-done
-listed account | while IFS= read -r user; do
-  reply "account $user" id -u "$user"
-done
-{ [ -z "$(listed login)" ] && [ "$(variant)" = open-source ]; } || reply "sysadminctl -autologin status" autologin
-listed folder | while IFS= read -r path; do
-  reply "df $path" room "$path"
-  case $path in
+program() { # PATH
+  [ -x "$root$1" ] || reply "missing $1" true
+}
+way_to() { # PATH
+  reply "way $1" way "$1"
+}
+place() { # FOLDER in which launchd opens logs and starts programs
+  [ -d "$root$1" ] || reply "no folder $1" true
+}
+account() { # USER
+  reply "account $1" id -u "$1"
+}
+folder() { # PATH
+  reply "df $1" room "$1"
+  case $1 in
     /Volumes/*) # a link there is not a disk of its own: the start disk has one
-      volume=${path#/Volumes/}
+      volume=${1#/Volumes/}
       [ ! -L "$root/Volumes/${volume%%/*}" ] || reply "link /Volumes/${volume%%/*}" true
       ;;
   esac
-done
-if [ -n "$(listed port)" ]; then
-  reply 'netstat -anv -p tcp' listeners
-  reply ps holders
-fi
-listed health | while read -r endpoint port path target; do
-  reply "health $endpoint" asked "$port" "$path"
+}
+health() { # ENDPOINT PORT PATH TARGET
+  endpoint=${1%% *} target=${1##* } port=${1#* }
+  path=${port#* }
+  reply "health $endpoint" asked "${port%% *}" "${path%% *}"
   case $target in
     gui/*) target=gui/$uid/${target#gui/} ;;
   esac
   pid=$(launchctl print "$target" 2>/dev/null | sed -n 's/^	pid = //p')
   [ -z "$pid" ] || reply "age $endpoint" ps -o etime= -p "$pid"
-done
-listed served | while read -r endpoint port; do
-  reply "served $endpoint" asked "$port" /v1/models
-done
-listed loaded | while read -r endpoint port; do
-  reply "loaded $endpoint" asked "$port" /api/ps
-done
-listed requests | while IFS= read -r label; do # the gateway runs as the user, who can read its log
-  [ ! -r "$HOME/Library/Logs/$label.access.log" ] || reply requests requests "$HOME/Library/Logs/$label.access.log" "$(listed counted)"
-done
-listed gateway | while read -r words path; do
-  reply "about $path" about "$words" "$root$path"
-done
-listed path | while IFS= read -r path; do
-  reply "realpath $path" realpath "$path"
-done
+}
+served() { # ENDPOINT PORT
+  reply "served ${1% *}" asked "${1#* }" /v1/models
+}
+loaded() { # ENDPOINT PORT
+  reply "loaded ${1% *}" asked "${1#* }" /api/ps
+}
+counts() { # LABEL of the gateway, which runs as the user, who can read its log
+  [ ! -r "$HOME/Library/Logs/$1.access.log" ] || reply requests requests "$HOME/Library/Logs/$1.access.log" "${list_counted-}"
+}
+gateway() { # WORD,WORD PATH
+  reply "about ${1#* }" about "${1%% *}" "$root${1#* }"
+}
+resolved() { # PATH
+  reply "realpath $1" realpath "$1"
+}
+common_of_a_mac() {
+  # the program itself that changes will run, and without the ticket of an earlier sudo
+  reply sudo sudo -k -n sh -c true
+  reply 'sw_vers -productVersion' sw_vers -productVersion
+  reply 'tailscale status --json' tailscale status --json --peers=false
+  reply 'tailscale variant' variant
+  reply clock date +%s
+  reply sysctl sysctl hw.memsize iogpu.wired_limit_mb
+  reply 'fdesetup status' fdesetup status
+  each "${list_program-}" program
+  each "${list_way-}" way_to
+  each "${list_place-}" place
+  each "${list_account-}" account
+  { [ -z "${list_login-}" ] && [ "$(variant)" = open-source ]; } || reply "sysadminctl -autologin status" autologin
+  each "${list_folder-}" folder
+  [ -z "${list_port-}" ] || listeners
+  each "${list_health-}" health
+  each "${list_served-}" served
+  each "${list_loaded-}" loaded
+  each "${list_requests-}" counts
+  each "${list_gateway-}" gateway
+  each "${list_path-}" resolved
+}

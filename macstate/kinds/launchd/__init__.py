@@ -209,6 +209,11 @@ class Launchd(Reloaded, Contested):
         """Whether root owns it: the system domain, or a plist for all users; a gui domain is its user's."""
         return self.key.startswith("system/") or (self.path or "").startswith("/Library/")
 
+    @property
+    def contents(self) -> tuple[bytes, ...]:
+        """Its plist."""
+        return (plistlib.dumps(self.file, sort_keys=True),) if self.file else ()
+
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Yield the actual jobs, each with its four things; a job of which nothing exists is left out.
@@ -288,10 +293,9 @@ class Launchd(Reloaded, Contested):
 
     def _started(self, have: Self | None) -> Iterator[Step]:
         if {"file", "permissions"} & set(self.unlike(have)):
-            content = plistlib.dumps(self.file or {}, sort_keys=True)
             if self.aside:
                 yield Aside(self.id, self.path or "")
-            yield Write(self.path or "", content, mode="0644", owner="root:wheel" if self.root else "")
+            yield Write(self.path or "", b"".join(self.contents), mode="0644", owner="root:wheel" if self.root else "")
         yield Run(("launchctl", "disable" if self.is_off else "enable", self.key))
         if have is not None and not (self.is_off and have.loaded == {}):
             yield from launchctl.bootout(self.key)

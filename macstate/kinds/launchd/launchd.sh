@@ -1,36 +1,29 @@
-# shellcheck disable=SC2154 # appended to probe.sh, whose functions and variables it uses
-named() { # DOMAIN: the jobs that the spec or the record names
-  case $1 in system) record=$roots ;; *) record=$users ;; esac
-  { listed label; recorded "$record" launchd | sed -n "s,^$1/,,p"; } | sort -u
-}
-jobs() { # DOMAIN FOLDER: the domain's overrides, and the named jobs
-  reply "launchctl print-disabled $1" launchctl print-disabled "$1"
-  named "$1" | while IFS= read -r job; do
-    [ ! -e "$root$2/$job.plist" ] || reply "cat $2/$job.plist" text "$root$2/$job.plist"
-    reply "launchctl print $1/$job" launchctl print "$1/$job"
-  done
-}
-others() { # DOMAIN FOLDER...: the plists there, and what those say that nobody has named, since they may conflict
-  ours=$(named "$1")
-  reply "stat $1" plists_in "$@"
-  shift
+# shellcheck disable=SC2154 # it follows probe.sh and probe_mac.sh, whose functions and variables it uses
+domain() { # DOMAIN RECORD FOLDER...: everything; without a session at the screen the gui domain does not exist
+  domain=$1 ours='' labels='' plists='' status=0
+  keys "$2"
+  shift 2
+  each "$keys" recorded "$1"
+  all=$(launchctl print "$domain" 2>&1) || status=$?
+  if [ "$status" -eq 0 ]; then
+    both "${list_label-}" "$labels"
+    reply "launchctl print $domain" services
+    [ "$domain" = system ] || disabled
+    each "$both" job
+  else
+    reply "launchctl print $domain" refused
+  fi
   for folder; do
     for file in "$root$folder"/*.plist; do
-      label=${file##*/}
-      label=${label%.plist}
-      case $newline$ours$newline in *"$newline$label$newline"*) [ "$folder" = /Library/LaunchAgents ] || continue ;; esac
-      ! text "$file" >/dev/null 2>&1 || reply "cat ${file#"$root"}" text "$file"
+      plists=$plists${file#"$root"}$newline
     done
   done
+  files '' "$plists" "$ours" "$domain"
 }
-domain() { # DOMAIN FOLDER...: everything; without a session at the screen the gui domain does not exist
-  if all=$(launchctl print "$1" 2>/dev/null); then
-    reply "launchctl print $1" services
-    jobs "$1" "$2"
-  else
-    reply "launchctl print $1" launchctl print "$1"
-  fi
-  others "$@"
+recorded() { # FOLDER KEY
+  case $2 in
+    "$domain"/*) labels=$labels${2#"$domain/"}$newline ours=$ours$1/${2#"$domain/"}.plist$newline ;;
+  esac
 }
 services() { # process, status and label of all jobs but Apple's: a job that holds a port may have no plist
   printf '%s\n' "$all" | awk '
@@ -38,7 +31,19 @@ services() { # process, status and label of all jobs but Apple's: a job that hol
     /^\t\}/ { on = 0 }
     on && $3 !~ /^com\.apple\./ { print }'
 }
-newline='
-'
-domain system /Library/LaunchDaemons
-domain "gui/$uid" "$home/Library/LaunchAgents" /Library/LaunchAgents
+refused() {
+  printf '%s\n' "$all" >&2
+  return "$status"
+}
+disabled() { # the domain's overrides
+  reply "launchctl print-disabled $domain" launchctl print-disabled "$domain"
+}
+job() { # LABEL
+  reply "launchctl print $domain/$1" launchctl print "$domain/$1"
+}
+part '' # Apple's services ask for it, too
+domain=system
+disabled
+part launchd
+domain system "${root_launchd-}" /Library/LaunchDaemons
+domain "gui/$uid" "${user_launchd-}" "$home/Library/LaunchAgents" /Library/LaunchAgents

@@ -4,12 +4,8 @@ pulls() { # FOLDER: whether a worker runs on the queue, and the queue's lines
     [ "$(started "${worker%%	*}")" = "$since" ] && echo working || echo idle
   for line in "$1"/*.pull; do text "$line" 2>/dev/null || :; done
 }
-told() { # the server's answers
-  printf %s "$tags"
-  return "$status"
-}
 sizes() { # ENDPOINT: bytes of each desired model that is missing, from its registry, or - if that has none; 5 s in all
-  printf '%s\n' "$wanted" | {
+  printf %s "${list_wanted-}" | {
     while read -r owner name url; do
       [ "$owner" = "$1" ] || continue
       case $tags in *"\"name\":\"$name\""*) continue ;; esac
@@ -25,22 +21,18 @@ sizes() { # ENDPOINT: bytes of each desired model that is missing, from its regi
     wait
   }
 }
-form=application/vnd.docker.distribution.manifest.v2+json
-servers=$(listed models) wanted=
-[ -z "$servers" ] || wanted=$(listed wanted)
-answers='' ours=$(recorded "$users" alias)
-while read -r endpoint port && [ -n "$endpoint" ]; do
-  status=0
-  tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:$port/api/tags") || status=$?
-  answer=$(exec 3>&1 && reply "curl /api/tags $endpoint $port" told)
-  printf '%s\n' "$answer" >&3
+server() { # ENDPOINT PORT: its models, what the missing ones weigh, and what is on its way
+  endpoint=${1%% *} status=0
+  tags=$(capped curl -qfs --noproxy '*' --max-time 10 "http://127.0.0.1:${1#* }/api/tags") || status=$?
+  answer=$(exec 3>&1 && reply "curl /api/tags $1" told "$status" "$tags")
+  printf %s "$answer" >&3
   # shellcheck disable=SC2034 # aliases.sh follows
-  answers="$answers$answer
-"
-  case $wanted in *"$endpoint "*) reply "sizes $endpoint" sizes "$endpoint" ;; esac
+  answers=$answers$answer
+  case ${list_wanted-} in *"$endpoint "*) reply "sizes $endpoint" sizes "$endpoint" ;; esac
   [ ! -d "$HOME/.local/state/macstate/pulls/$endpoint" ] ||
     reply "pulls $endpoint" pulls "$HOME/.local/state/macstate/pulls/$endpoint"
-done <<EOF
-$servers
-EOF
-[ -z "$ours" ] || reply aliases printf '%s\n' "$ours"
+}
+form=application/vnd.docker.distribution.manifest.v2+json answers=''
+each "${list_models-}" server
+keys "${user_alias-}"
+[ -z "$keys" ] || reply aliases printf %s "$keys"
