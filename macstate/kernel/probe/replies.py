@@ -109,7 +109,7 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
             begin = at + len(header)
             at = begin + min(int(size), MOST)
             yield f"cat {name}", Reply(_text(contents[begin:at]), 0, "")
-        else:
+        elif not domain:  # of a domain's plists many are for root alone
             yield f"cat {name}", Reply("", 1, errors)
     if domain:
         yield f"stat {domain}", Reply(listed, 0, "")

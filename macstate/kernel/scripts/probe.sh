@@ -99,3 +99,4 @@ done
 remember root "$root/var/db/macstate/owned"
 remember user "$HOME/.local/state/macstate/owned"
 uid=$(id -u)
+case $uid in *[!0-9]*) uid='' ;; esac

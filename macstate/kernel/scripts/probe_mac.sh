@@ -14,7 +14,8 @@ files() { # BEFORE PATHS OURS [DOMAIN]: owner, mode, size and content of each th
         *) rest=$rest$file$newline ;;
       esac
     elif [ -e "$file" ] || { [ -n "$domain" ] && [ -L "$file" ]; }; then
-      odd=$odd$path$newline # a link's size is not its content's
+      # a link's size is not its content's; in a folder of a domain's there may be anything
+      { [ -n "$domain" ] && [ ! -f "$file" ]; } || odd=$odd$path$newline
     else
       continue
     fi

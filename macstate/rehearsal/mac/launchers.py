@@ -41,9 +41,12 @@ GUARD = """\
   # tailscaled writes its plist with mode 0700: on a Mac only root reads that
   if [ -z "${{MACSTATE_AS-}}" ] && [ -f "$word" ] && [ -x "$word" ] && [ "${{word%.plist}}" != "$word" ]; then
     echo "{name}: ${{word#"$MACSTATE_ROOT"}}: Permission denied" >&2
-    exit 1
+    denied=yes
+    continue
   fi
 """
+DENIED = '[ -z "${denied-}" ] || { [ "$#" -eq 0 ] || %s "$@"; exit 1; } </dev/null\n'
+"""The other files are read."""
 
 LAPTOP = "/bin:/usr/bin"
 
@@ -57,7 +60,7 @@ for word; do
   esac
 {guard}  set -- "$@" "$word"
 done
-exec {tool} "$@"
+{denied}exec {tool} "$@"
 """
 
 
@@ -112,7 +115,8 @@ def scripts(python: str) -> Iterator[tuple[str, str]]:
             tool = shutil.which(name, path=LAPTOP)
             if tool:
                 guard = GUARD.format(name=name) if name in READERS.split() else ""
-                mapped = MAPPED.format(pattern=pattern, mapping=mapping, guard=guard, tool=tool)
+                denied = DENIED % tool if guard else ""
+                mapped = MAPPED.format(pattern=pattern, mapping=mapping, guard=guard, denied=denied, tool=tool)
                 place = f"{'bin' if name in BIN.split() else 'usr/bin'}/{name}"
                 plain = SPECIAL.get(name, PLAINLY).format(tool=tool, simulated=command(python, name))
                 yield place, mapped if pattern else plain
