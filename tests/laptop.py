@@ -37,6 +37,10 @@ Wire = Callable[[int, list[str]], list[str]]
 """Sees the number of a remote command and its standard input, and gives the input that is sent instead."""
 
 
+Answer = Callable[[int, Any], Any]
+"""Sees the number of a remote command and what pyinfra gives of it, and gives what the product gets instead."""
+
+
 class CutError(OSError):
     """The connection is gone."""
 
@@ -47,6 +51,8 @@ class Outcome:
 
     failed: bool = False
     commands: int = 0
+    bytes: int = 0
+    """What went over the wire in both directions, without the scripts themselves."""
     said: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -60,6 +66,7 @@ class Watched(RehearsalConnector):
 
     outcome: Outcome
     wire: Wire | None = None
+    answer: Answer | None = None
     cut_after: int | None = None
 
     def run_shell_command(
@@ -73,6 +80,10 @@ class Watched(RehearsalConnector):
         if cls.wire:
             arguments["_stdin"] = cls.wire(number, arguments["_stdin"])
         answer = super().run_shell_command(command, print_output, print_input, **arguments)
+        lines = (*(arguments.get("_stdin") or ()), *(line.line for line in answer[1].combined_lines))
+        cls.outcome.bytes += sum(len(line.encode("utf-8", "surrogateescape")) + 1 for line in lines)
+        if cls.answer:
+            answer = cls.answer(number, answer)
         if number == cls.cut_after:
             raise CutError("cut")
         return answer
@@ -142,12 +153,13 @@ class Laptop:
         """Make a Mac what was copied aside."""
         copy(kept, self.mac(name))
 
-    def run(
+    def run(  # noqa: PLR0913 - each disturbs another part
         self,
         text: str,
         *names: str,
         dry: bool = False,
         wire: Wire | None = None,
+        answer: Answer | None = None,
         cut_after: int | None = None,
         data: dict[str, Any] | None = None,
     ) -> Outcome:
@@ -160,7 +172,12 @@ class Laptop:
         watched = type(
             "Watched",
             (self.connector,),
-            {"outcome": outcome, "wire": staticmethod(wire) if wire else None, "cut_after": cut_after},
+            {
+                "outcome": outcome,
+                "wire": staticmethod(wire) if wire else None,
+                "answer": staticmethod(answer) if answer else None,
+                "cut_after": cut_after,
+            },
         )
         with logs(outcome.said), shown(outcome.shown):
             state = State(check_for_changes=dry)

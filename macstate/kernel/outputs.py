@@ -23,7 +23,7 @@ class Readable(Frozen):
     probes: ClassVar[tuple[str, ...]] = ()
     """The read commands, as a person would type them."""
     script: ClassVar[str] = ""
-    """The part of the probe that runs ``probes``; if empty, each is run as it stands."""
+    """The part of the probe that runs ``probes``, its functions first; if empty, each is run as it stands."""
     absent: ClassVar[tuple[int, ...]] = ()
     """Exit statuses of a probe that mean: the resource is not there. Any other but 0 means: unknown."""
     optional: ClassVar[tuple[str, ...]] = ()

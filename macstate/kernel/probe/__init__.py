@@ -20,28 +20,33 @@ from macstate.language.facts import Facts
 FRAME = """\
 printf '\\n%s\\n' "$mark"
 {{
+common
 {}
 }} 3>&1 >/dev/null | gzip -c | base64
 printf %s "$mark"
 """
 """Stands around the commands of a probe: their answer, compressed and encoded once, is between two marks."""
+BESIDE = """\
+mac 3>&1 >/dev/null | {{
+{}
+cat >&3
+}}"""
+"""Has what is common to all kinds read at the same time as they are; that answer waits in a pipe."""
 
 
 @cache
 def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
-    """Return the script of the probe for a Mac, or for the laptop: the common part, then each kind's."""
+    """Return the script of the probe for a Mac, or for the laptop: all functions, then the commands of each kind."""
     before = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
-    functions, commands = (
-        [*map(scripts.bare, before)],
-        ["common", "reply uname uname -s" if laptop else "common_of_a_mac"],
-    )
+    functions, commands = [*map(scripts.bare, before)], ["reply uname uname -s"] if laptop else []
     for kind in kinds:
         if kind.laptop is laptop:
             text = kind.script or "\n".join(f"reply '{probe}' {probe}" for probe in kind.probes)
-            own, brace, last = text.strip().rpartition("\n}\n")  # first all functions, then what uses them
+            own, brace, last = text.strip().rpartition("\n}\n")
             functions.append(f"{own}{brace}".strip())
             commands += [f"part {kind.kind}", last]
-    return "\n".join([*filter(None, functions), FRAME.format("\n".join(commands))])
+    whole = "\n".join(commands)
+    return "\n".join([*filter(None, functions), FRAME.format(whole if laptop else BESIDE.format(whole))])
 
 
 def mark() -> str:

@@ -94,7 +94,9 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
         path.removeprefix(root): sum_.decode() for sum_, path in re.findall(rb"(?m)^([0-9a-f]{64})  (.*)$", sums)
     }
     rows = re.findall(rb"(?m)^(\d+ [0-7]+) (\d+) (.*)$", stats)
-    at = len(FIRST) if contents.startswith(FIRST) else 0
+    if contents and not contents.startswith(FIRST):
+        raise IncompleteError("`head` prints no names")
+    at = len(FIRST) if contents else 0
     listed = ""
     for mode, size, shown in rows:
         path = shown.removeprefix(root)

@@ -139,7 +139,38 @@ gateway() { # WORD,WORD PATH
 resolved() { # PATH
   reply "realpath $1" realpath "$1"
 }
-common_of_a_mac() {
+at_once() { # COMMAND LINE...: run the command with each line at the same time; the answers wait in pipes
+  if [ "$#" -le 2 ]; then
+    "$@"
+    return
+  fi
+  command=$1 first=$2
+  shift 2
+  "$command" "$first" 3>&1 >/dev/null | {
+    at_once "$command" "$@"
+    cat >&3
+  }
+}
+beside() { # LINES COMMAND: sixteen at once, since an endpoint may take ten seconds to say nothing
+  lines=$1 command=$2
+  set --
+  IFS=$newline
+  set -f
+  for line in $lines; do
+    unset IFS
+    set +f
+    set -- "$@" "$line"
+    [ "$#" -lt 16 ] || {
+      at_once "$command" "$@"
+      set --
+    }
+  done
+  unset IFS
+  set +f
+  [ "$#" -eq 0 ] || at_once "$command" "$@"
+}
+mac() {
+  part ''
   # the program itself that changes will run, and without the ticket of an earlier sudo
   reply sudo sudo -k -n sh -c true
   reply 'sw_vers -productVersion' sw_vers -productVersion
@@ -155,9 +186,9 @@ common_of_a_mac() {
   { [ -z "${list_login-}" ] && [ "$(variant)" = open-source ]; } || reply "sysadminctl -autologin status" autologin
   each "${list_folder-}" folder
   [ -z "${list_port-}" ] || listeners
-  each "${list_health-}" health
-  each "${list_served-}" served
-  each "${list_loaded-}" loaded
+  beside "${list_health-}" health
+  beside "${list_served-}" served
+  beside "${list_loaded-}" loaded
   each "${list_requests-}" counts
   each "${list_gateway-}" gateway
   each "${list_path-}" resolved
