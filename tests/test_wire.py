@@ -22,7 +22,7 @@ from macstate import spec
 from macstate.errors import MacstateError
 from macstate.kernel import probe
 from macstate.kernel.outputs import Outputs
-from macstate.kernel.probe.replies import MOST, IncompleteError, replies
+from macstate.kernel.probe.replies import MOST, ChangedError, replies
 from macstate.kernel.resource import Resource
 from macstate.kernel.steps import Step
 from macstate.kinds import KINDS
@@ -272,7 +272,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_half_read(contents: bytes) 
     whole = b"\n\n0 644 3 /a\n0 644 1 /b\n\n\n"
     fine = Section("files", whole + b"==> /dev/null <==\n\n==> /a <==\nabc\n==> /b <==\nx")
     assert replies(packed([fine]), MARK)[""]["cat /b"].output == "x"
-    with pytest.raises(IncompleteError):
+    with pytest.raises(ChangedError):
         replies(packed([Section("files", whole + contents + b"\n==> /b <==\nx")]), MARK)
 
 

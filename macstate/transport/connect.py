@@ -20,7 +20,7 @@ from pyinfra.connectors.util import CommandOutput
 from macstate import spec
 from macstate.errors import MacstateError, lacking, oneline
 from macstate.kernel import probe
-from macstate.kernel.probe.replies import IncompleteError
+from macstate.kernel.probe.replies import ChangedError, IncompleteError
 from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.kinds.key_file import known_sources
@@ -151,9 +151,10 @@ def _ask(host: Host, lists: Iterable[tuple[str, str]], *, laptop: bool) -> probe
     ok, output = send(host, ("sh", "-c", probe.script(KINDS, laptop=laptop)), probe.stdin(lists, mark))
     try:
         return probe.Answer.read(KINDS, output.stdout_lines, mark, laptop=laptop)
-    except IncompleteError:
+    except IncompleteError as error:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
-        raise MacstateError(f"cannot read the Mac: its answer is cut off ({said}); run again") from None
+        why = error.what if isinstance(error, ChangedError) else f"{error.what} ({said})"
+        raise MacstateError(f"cannot read the Mac: {why}; run again") from None
 
 
 def run_script(host: Host, script: str, *arguments: str) -> list[str]:

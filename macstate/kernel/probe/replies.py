@@ -25,6 +25,14 @@ MOST = 4_000_000
 class IncompleteError(ValueError):
     """The probe's answer ends in the middle."""
 
+    what = "its answer is cut off"
+
+
+class ChangedError(IncompleteError):
+    """A file has changed between the size that `stat` told and the reading."""
+
+    what = "a file has changed while it was read"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -72,7 +80,9 @@ def _sections(lines: list[str], mark: str) -> Iterator[tuple[str, Reply]]:
                 yield from _files(name.partition(" ")[2], output, said)
             else:
                 yield name, Reply(_text(output), int(status), said)
-    except (ValueError, OSError, EOFError, zlib.error):  # IncompleteError and binascii.Error are ValueErrors
+    except ChangedError:
+        raise
+    except (ValueError, OSError, EOFError, zlib.error):  # binascii.Error is a ValueError
         raise IncompleteError("it ends in the middle") from None
 
 
@@ -86,6 +96,9 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
     Instead of `cat`, ``digest`` for a content that the record has. The output: the folder that a rehearsal puts in
     front of each path, what the names lack of the paths, lines of `stat`, an empty line, lines of `shasum`, an empty
     line, and what `head` prints of several files.
+
+    Raises:
+        ChangedError: what `head` prints has not the sizes that `stat` tells.
     """
     root, before, rest = output.split(b"\n", 2)
     stats, _, rest = (b"\n" + rest).partition(b"\n\n")
@@ -94,9 +107,7 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
         path.removeprefix(root): sum_.decode() for sum_, path in re.findall(rb"(?m)^([0-9a-f]{64})  (.*)$", sums)
     }
     rows = re.findall(rb"(?m)^(\d+ [0-7]+) (\d+) (.*)$", stats)
-    if contents and not contents.startswith(FIRST):
-        raise IncompleteError("`head` prints no names")
-    at = len(FIRST) if contents else 0
+    at = len(FIRST) if contents.startswith(FIRST) else 0
     listed = ""
     for mode, size, shown in rows:
         path = shown.removeprefix(root)
@@ -112,8 +123,9 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
             at = begin + min(int(size), MOST)
             yield f"cat {name}", Reply(_text(contents[begin:at]), 0, "")
         elif not domain:  # of a domain's plists many are for root alone
-            yield f"cat {name}", Reply("", 1, errors)
+            why = next((line for line in errors.splitlines() if _text(path) in line), errors)
+            yield f"cat {name}", Reply("", 1, why)
     if domain:
         yield f"stat {domain}", Reply(listed, 0, "")
     if at != len(contents):
-        raise IncompleteError("a file has changed while it was read")
+        raise ChangedError

@@ -146,8 +146,16 @@ family() { # PID: the process and all its descendants
       }
     }'
 }
+pause() { # what has just begun may be done soon: 0.02 s, then longer; a fifth of a second, in the end, is one less left
+  sleep "$moment"
+  case $moment in
+    0.02) moment=0.05 ;;
+    0.05) moment=0.1 ;;
+    *) moment=0.2 left=$((left - 1)) ;;
+  esac
+}
 within() { # SECONDS COMMAND...: with a deadline, since some commands never end and some ignore TERM
-  left=$(($1 * 5))
+  left=$(($1 * 5)) moment=0.02
   lies "$2"
   shift 2
   "$program" "$@" </dev/null & # a simple command: with a function, $! would be a shell around it
@@ -158,8 +166,7 @@ within() { # SECONDS COMMAND...: with a deadline, since some commands never end 
       wait $! 2>/dev/null || :
       return 124
     fi
-    left=$((left - 1))
-    sleep 0.2
+    pause
   done
   wait $!
 }
@@ -178,15 +185,14 @@ run() { # STATUSES STDIN SIGN MEANING COMMAND...: run one command; any other sta
   fail "$* ended with $status: $(printf %s "$out" | tr '\n' ' ')"
 }
 wait_for() { # STATUS SECONDS COMMAND...: repeat until it exits with that status
-  want=$1 left=$(($2 * 5))
+  want=$1 left=$(($2 * 5)) moment=0.02
   shift 2
   while :; do
     status=0
     in_root "$@" </dev/null >/dev/null 2>&1 || status=$?
     [ "$status" -ne "$want" ] || return 0
     [ "$left" -gt 0 ] || fail "$* still ends with $status, not $want"
-    left=$((left - 1))
-    sleep 0.2
+    pause
   done
 }
 same() { # BASE64 MEANING COMMAND...: it must print the text that the plan was made from

@@ -10,9 +10,14 @@ files() { # BEFORE PATHS OURS [DOMAIN]: owner, mode, size and content of each th
     file=$root$path
     if [ -f "$file" ] && [ ! -L "$file" ]; then
       case ${list_digests:+$ours} in
-        *"$newline$path$newline"*) hashed=$hashed$file$newline ;;
-        *) rest=$rest$file$newline ;;
+        *"$newline$path$newline"*) mine=yes ;;
+        *) mine='' ;;
       esac
+      if [ -n "$mine" ] && [ -r "$file" ]; then
+        hashed=$hashed$file$newline
+      else
+        rest=$rest$file$newline
+      fi
     elif [ -e "$file" ] || { [ -n "$domain" ] && [ -L "$file" ]; }; then
       # a link's size is not its content's; in a folder of a domain's there may be anything
       { [ -n "$domain" ] && [ ! -f "$file" ]; } || odd=$odd$path$newline
