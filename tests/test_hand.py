@@ -66,7 +66,7 @@ class Desk(Project):
 
     def record(self) -> dict[str, tuple[str, str]]:
         lines = (self.folder / "studio/var/db/macstate/owned").read_text().splitlines()
-        return {name: (state, mark) for state, name, mark in (line.split("\t") for line in lines)}
+        return {name: (state, mark) for state, name, mark in (line.split("\t")[:3] for line in lines)}
 
     def calls(self) -> list[list[str]]:
         return [json.loads(line)[2] for line in (self.folder / "studio/.mac/calls").read_text().splitlines()]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from macstate.kernel import scripts
 from macstate.kinds.model import Model, announced
 
 LAYERS = {"model": 2019377376, "license": 12403, "params": 96}
@@ -27,15 +28,14 @@ MANIFEST = {
 }
 """As registry.ollama.ai answers, with the figures of llama3.2:3b."""
 HERE = '{"models":[{"name":"here:1","model":"here:1"}]}'
-AROUND = """
+AROUND = f"""
+{scripts.bare("probe.sh").partition("while IFS= read")[0]}
 exec 3>&1
-users=
-recorded() { :; }
-reply() { printf '== %s\\n' "$1"; shift; "$@" || :; }
-capped() { "$@"; }
-listed() { printf '%s\\n' "$LISTS" | sed -n "s/^$1 //p"; }
+reply() {{ printf '== %s\\n' "$1"; shift; "$@" || :; }}
+capped() {{ "$@"; }}
+PATH=$TEST_PATH
 """
-"""What stands before models.sh: probe.sh, without its frame."""
+"""What stands before models.sh: the functions of probe.sh, with a frame that can be read."""
 
 
 class Registry(BaseHTTPRequestHandler):
@@ -71,11 +71,13 @@ def port() -> Iterator[int]:
 @pytest.mark.slow
 def test_sizes(shell: Path, port: int, tmp_path: Path) -> None:
     names = ["dense", "blanks", "missing", "hangs", "hangs", "endless"]
-    wanted = [f"wanted o m{index}:1 http://127.0.0.1:{port}/{name}" for index, name in enumerate(names)]
-    nowhere = ["wanted o m6:1 http://127.0.0.1:1/dense", f"wanted o here:1 http://127.0.0.1:{port}/dense"]
-    lists = [f"models o {port}", *wanted, *nowhere, f"wanted other m7:1 http://127.0.0.1:{port}/dense"]
-    environment = {"PATH": f"{shell}:{os.environ['PATH']}", "HOME": str(tmp_path), "LISTS": "\n".join(lists)}
-    script = f"set -eu\nroot= newline='\n'\n{AROUND}{Model.script}"
+    wanted = [f"o m{index}:1 http://127.0.0.1:{port}/{name}" for index, name in enumerate(names)]
+    nowhere = ["o m6:1 http://127.0.0.1:1/dense", f"o here:1 http://127.0.0.1:{port}/dense"]
+    lists = [*wanted, *nowhere, f"other m7:1 http://127.0.0.1:{port}/dense"]
+    path = f"{shell}:{os.environ['PATH']}"
+    environment = {"PATH": path, "TEST_PATH": path, "HOME": str(tmp_path)}
+    environment |= {"list_models": f"o {port}\n", "list_wanted": "".join(f"{each}\n" for each in lists)}
+    script = f"set -eu\n{AROUND}{Model.script}"
 
     begun = time.monotonic()
     done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=30)

@@ -125,7 +125,7 @@ def is_rehearsal(host: Host) -> bool:
 
 
 def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool = False) -> Actual:
-    """Read the Mac with the probe, in one remote command; in two if a file of ours has another text in the spec now.
+    """Read the Mac with the probe, in one remote command; in two if it tells a digest whose text is not known here.
 
     With ``healths`` every endpoint is asked for its health, with ``usage`` also for its activity.
 
@@ -134,9 +134,9 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
     """
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
     begun = time.time()
-    answer = _ask(host, (*lists, ("digests", "yes")), laptop=declared.laptop)
+    answer = _ask(host, (*lists, ("digests", spec.load().digest)), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
-    if not answer.digests <= texts.keys():  # the spec has changed: the plan shows what a file holds now
+    if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since
         answer = _ask(host, lists, laptop=declared.laptop)
     actual = replace(answer.actual(texts), asked_at=(begun, time.time()))
     if not declared.laptop:

@@ -71,6 +71,12 @@ both() { # LINES MORE: the lines, and those of the others that are not among the
   unset IFS
   set +f
 }
+check_spec() { # if the last run had another spec, or was not finished, the laptop may not know what lies here
+  case $(tail -n 1 "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal" 2>/dev/null) in
+    *"\"spec\": \"${list_digests%"$newline"}\""*'"outcome": "applied"'*) ;;
+    *) list_digests='' ;;
+  esac
+}
 sum() { # FILE: its checksum, even if it does not exist
   if [ -f "$1" ]; then cksum <"$1"; else echo '4294967295 0'; fi
 }
@@ -98,5 +104,6 @@ while IFS= read -r line || [ -n "$line" ]; do
 done
 remember root "$root/var/db/macstate/owned"
 remember user "$HOME/.local/state/macstate/owned"
+[ -z "${list_digests-}" ] || check_spec
 uid=$(id -u)
 case $uid in *[!0-9]*) uid='' ;; esac
