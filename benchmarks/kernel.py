@@ -6,6 +6,8 @@ with 1 if a bound is broken.
 
 import contextlib
 import io
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,14 @@ PAIRS = 7
 CPU_BOUND = 1.0
 COMMANDS_BOUND = 1
 START_BOUND = 0.15
+TELL_BOUND = 0.25
+TOLD = {
+    "macstate explain endpoints.ollama.port": {},
+    "the completion of `macstate `": {"COMP_WORDS": "macstate ", "COMP_CWORD": "1"},
+    "the completion of `macstate explain endpoints.`": {"COMP_WORDS": "macstate explain endpoints.", "COMP_CWORD": "2"},
+    "the completion of `macstate logs `": {"COMP_WORDS": "macstate logs ", "COMP_CWORD": "2"},
+}
+"""What is typed where somebody waits at the keyboard; a shell asks for a completion by its environment."""
 FACTS = Facts(
     user="mmirvois",
     uid=501,
@@ -138,6 +148,22 @@ def added_to_start() -> float:
     return statistics.median(ours - pyinfra_alone for pyinfra_alone, ours in pairs)
 
 
+def cpu_to_tell(typed: str) -> float:
+    """Return the median seconds of CPU of a command that tells something, or of a completion."""
+    asks = TOLD[typed] and TOLD[typed] | {"_MACSTATE_COMPLETE": "zsh_complete"}
+    words = [] if asks else typed.split()[1:]
+    times = []
+    for _ in range(PAIRS + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = "from macstate.cli import main; main()"
+        subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=ROOT, env=os.environ | asks, stdout=subprocess.DEVNULL, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(times[1:])  # the first one may have written bytecode
+
+
 def bounded(what: str, figure: float, bound: float, unit: str) -> bool:
     """Print one figure; return whether it is within its bound."""
     within = figure <= bound
@@ -154,6 +180,7 @@ def main() -> int:
     assert not nothing.changes
     within = [
         bounded("imports, spec and plan on top of pyinfra's own start", added_to_start(), START_BOUND, "s"),
+        *(bounded(typed, cpu_to_tell(typed), TELL_BOUND, "s of CPU") for typed in TOLD),
         bounded(f"spec and plan, {ENDPOINTS} endpoints, none there", none_cpu, CPU_BOUND, "s of CPU"),
         bounded(f"spec and plan, {ENDPOINTS} endpoints, all there", all_cpu, CPU_BOUND, "s of CPU"),
         bounded(f"a converged run, {ENDPOINTS} endpoints", converged_commands(text), COMMANDS_BOUND, "remote commands"),

@@ -26,14 +26,22 @@ NAME = """
         """
 
 
-def later(place: str, *first: object) -> Callable[..., Any]:
-    """Return a function that stands for ``MODULE:FUNCTION`` of this folder, and loads it when it is called."""
-    module, _, name = place.partition(":")
+class Later:
+    """A function of this folder, as ``MODULE:FUNCTION``; it is loaded when it is called."""
 
-    def loaded(*words: Any, **options: Any) -> Any:
-        return getattr(import_module(f"macstate.cli.{module}"), name)(*first, *words, **options)
+    def __init__(self, place: str, *first: object) -> None:
+        self.place, self.first = place, first
 
-    return loaded
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function itself."""
+        module, _, name = self.place.partition(":")
+        found: Callable[..., Any] = getattr(import_module(f"macstate.cli.{module}"), name)
+        return found
+
+    def __call__(self, *words: Any, **options: Any) -> Any:
+        """Call it, its first words first."""
+        return self.function(*self.first, *words, **options)
 
 
 def target() -> click.Argument:
@@ -43,7 +51,7 @@ def target() -> click.Argument:
         hint.about(word)
         return word
 
-    return click.Argument(["target"], required=False, callback=noted, shell_complete=later("complete:targets"))
+    return click.Argument(["target"], required=False, callback=noted, shell_complete=Later("complete:targets"))
 
 
 def words(name: str, known: str = "") -> click.Argument:
@@ -53,9 +61,9 @@ def words(name: str, known: str = "") -> click.Argument:
     """
 
     def told_apart(context: click.Context, _parameter: click.Parameter, typed: tuple[str, ...]) -> Any:
-        return typed if context.resilient_parsing else later("words:told_apart")(name, context, typed)
+        return typed if context.resilient_parsing else Later("words:told_apart")(name, context, typed)
 
-    complete = later("complete:beside", known)
+    complete = Later("complete:beside", known)
     return click.Argument(["words"], nargs=-1, metavar=f"[TARGET] {name}", callback=told_apart, shell_complete=complete)
 
 
@@ -69,7 +77,7 @@ flag = partial(click.Option, is_flag=True)
 COMMANDS = (
     click.Command(
         "plan",
-        callback=later("plan:show_plan"),
+        callback=Later("plan:show_plan"),
         help="""
         Show what would change on TARGET.
 
@@ -87,7 +95,7 @@ COMMANDS = (
                 ["--only"],
                 multiple=True,
                 metavar="PATH",
-                shell_complete=later("complete:entries"),
+                shell_complete=Later("complete:entries"),
                 help="Only this entry and what it needs: endpoints.vllm.",
             ),
             limit(),
@@ -99,7 +107,7 @@ COMMANDS = (
     ),
     click.Command(
         "status",
-        callback=later("mac:show_status"),
+        callback=Later("mac:show_status"),
         help="""
         Show how each endpoint of TARGET is.
 
@@ -115,7 +123,7 @@ COMMANDS = (
     ),
     click.Command(
         "doctor",
-        callback=later("mac:doctor"),
+        callback=Later("mac:doctor"),
         help="""
         Say what does not work on TARGET, or could not.
 
@@ -127,7 +135,7 @@ COMMANDS = (
     ),
     click.Command(
         "logs",
-        callback=later("mac:show_logs"),
+        callback=Later("mac:show_logs"),
         help="""
         Show the log of NAME.
 
@@ -144,7 +152,7 @@ COMMANDS = (
     ),
     click.Command(
         "awake",
-        callback=later("mac:awake"),
+        callback=Later("mac:awake"),
         help="""
         Keep TARGET awake for DURATION (90m, 2h), once.
 
@@ -154,7 +162,7 @@ COMMANDS = (
     ),
     click.Command(
         "log",
-        callback=later("mac:show_journal"),
+        callback=Later("mac:show_journal"),
         help="""
         Show what was done on TARGET, when and by whom.
 
@@ -169,7 +177,7 @@ COMMANDS = (
     ),
     click.Command(
         "stop",
-        callback=later("hands:by_hand", "stop"),
+        callback=Later("hands:by_hand", "stop"),
         help=f"""
         Stop NAME until it is started, or the next apply.
 
@@ -181,7 +189,7 @@ COMMANDS = (
     ),
     click.Command(
         "start",
-        callback=later("hands:by_hand", "start"),
+        callback=Later("hands:by_hand", "start"),
         help=f"""
         Start NAME, which was stopped.
 
@@ -193,7 +201,7 @@ COMMANDS = (
     ),
     click.Command(
         "restart",
-        callback=later("hands:by_hand", "restart"),
+        callback=Later("hands:by_hand", "restart"),
         help=f"""
         Restart NAME.
 
@@ -205,7 +213,7 @@ COMMANDS = (
     ),
     click.Command(
         "try",
-        callback=later("trial:try_endpoint"),
+        callback=Later("trial:try_endpoint"),
         help="""
         Chat with ENDPOINT from this laptop.
 
@@ -241,7 +249,7 @@ COMMANDS = (
     ),
     click.Command(
         "guide",
-        callback=later("guide:show_guide"),
+        callback=Later("guide:show_guide"),
         help="""
         Print the guide for people and agents who use TARGET.
 
@@ -257,19 +265,19 @@ COMMANDS = (
     ),
     click.Command(
         "explain",
-        callback=later("explain:show_explanation"),
+        callback=Later("explain:show_explanation"),
         help="Explain a field of the spec: endpoints.ollama.port.",
         params=[
-            click.Argument(["path"], default="", shell_complete=later("complete:fields")),
+            click.Argument(["path"], default="", shell_complete=Later("complete:fields")),
             flag(["--reference", "whole"], help="All fields, as the Markdown of docs/reference.md."),
         ],
     ),
     click.Command(
-        "schema", callback=later("explain:show_schema"), help="Print the JSON Schema of the spec, for editors."
+        "schema", callback=Later("explain:show_schema"), help="Print the JSON Schema of the spec, for editors."
     ),
     click.Command(
         "completion",
-        callback=later("complete:show_completion"),
+        callback=Later("complete:show_completion"),
         help="""
         Print what makes a shell complete macstate's words.
 
