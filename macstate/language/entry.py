@@ -15,6 +15,15 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Forget the annotations of what is no field, which pydantic has read.
+
+        It would read them again for each class below: a thousand times in all, since a kind inherits twenty of them.
+        """
+        for name in cls.__class_vars__:
+            cls.__annotations__.pop(name, None)
+
 
 class Entry(Frozen):
     """A part of the spec."""
