@@ -25,3 +25,7 @@ on the ground  ``errors`` (what a user can mend), ``printable``, ``console``, ``
 
 ``deploy.py`` is the line that a run follows; CONTRIBUTING.md says what one more field, kind, engine or tool costs.
 """
+
+import gc
+
+gc.set_threshold(200_000)  # what a run makes it keeps: to look for garbage every 700 objects took a tenth of its start
