@@ -13,7 +13,7 @@ import click
 import pytest
 from laptop import ROOT
 
-from macstate.cli import macstate
+from macstate.cli import jobs, macstate
 from macstate.cli.commands import COMMANDS, Later
 
 RUN = "import sys; from macstate.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
@@ -102,8 +102,22 @@ def test_every_completion_is_there() -> None:
             assert isinstance(completes, Later)
             context, own_words = click.Context(macstate), [*completes.first]
             inspect.signature(completes.function).bind(*own_words, context, parameter, "")
+            assert all(hasattr(jobs, str(each)) for each in own_words if each)
             done[completes.place] += 1
     assert done.keys() == {"complete:targets", "complete:beside", "complete:entries", "complete:fields"}
+
+
+def test_the_collector_does_not_look_through_what_is_kept_until_the_end() -> None:
+    last = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count()))"  # before ours: it runs after ours
+    code = f"{last}; import macstate.cli; print(sum(each['collections'] for each in gc.get_stats()))"
+    first = "import gc; print(sum(each['collections'] for each in gc.get_stats()))"
+    told = [
+        subprocess.run([sys.executable, "-c", each], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for each in (first, code)
+    ]
+    before, (after, frozen) = int(told[0]), map(int, told[1].split())
+    assert after <= before + 1
+    assert frozen > 10_000
 
 
 COUNTED = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import traceback
@@ -99,8 +98,6 @@ def main(run: Callable[..., Any] = macstate) -> None:
             said = oneline(f"{type(error).__name__}: {error}")
             console.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)
-    finally:
-        gc.freeze()  # Python's last collections would walk all that was loaded, for a tenth of a short command's time
 
 
 def _is_pyinfras(error: Exception) -> bool:
