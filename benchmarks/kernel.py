@@ -43,6 +43,8 @@ TOLD = {
     "the completion of `macstate logs `": {"COMP_WORDS": "macstate logs ", "COMP_CWORD": "2"},
 }
 """What is typed where somebody waits at the keyboard; a shell asks for a completion by its environment."""
+ENVIRONMENT = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+"""A user's Python keeps its bytecode: the first run of each, which is not counted, writes it."""
 FACTS = Facts(
     user="mmirvois",
     uid=501,
@@ -136,7 +138,7 @@ def converged_commands(text: str) -> int:
 def seconds(code: str) -> float:
     """Return the seconds that a new interpreter takes for this code."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, check=True)
     return time.perf_counter() - started
 
 
@@ -156,12 +158,11 @@ def cpu_to_tell(typed: str) -> float:
     for _ in range(PAIRS + 1):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         code = "from macstate.cli import main; main()"
-        subprocess.run(
-            [sys.executable, "-c", code, *words], cwd=ROOT, env=os.environ | asks, stdout=subprocess.DEVNULL, check=True
-        )
+        quiet = subprocess.DEVNULL
+        subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env=ENVIRONMENT | asks, stdout=quiet, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return statistics.median(times[1:])  # the first one may have written bytecode
+    return statistics.median(times[1:])
 
 
 def bounded(what: str, figure: float, bound: float, unit: str) -> bool:
