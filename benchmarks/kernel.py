@@ -6,6 +6,8 @@ with 1 if a bound is broken.
 
 import contextlib
 import io
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,16 @@ PAIRS = 7
 CPU_BOUND = 1.0
 COMMANDS_BOUND = 1
 START_BOUND = 0.15
+TELL_BOUND = 0.25
+TOLD = {
+    "macstate explain endpoints.ollama.port": {},
+    "the completion of `macstate `": {"COMP_WORDS": "macstate ", "COMP_CWORD": "1"},
+    "the completion of `macstate explain endpoints.`": {"COMP_WORDS": "macstate explain endpoints.", "COMP_CWORD": "2"},
+    "the completion of `macstate logs `": {"COMP_WORDS": "macstate logs ", "COMP_CWORD": "2"},
+}
+"""What is typed where somebody waits at the keyboard; a shell asks for a completion by its environment."""
+ENVIRONMENT = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+"""A user's Python keeps its bytecode: the first run of each, which is not counted, writes it."""
 FACTS = Facts(
     user="mmirvois",
     uid=501,
@@ -126,7 +138,7 @@ def converged_commands(text: str) -> int:
 def seconds(code: str) -> float:
     """Return the seconds that a new interpreter takes for this code."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENVIRONMENT, check=True)
     return time.perf_counter() - started
 
 
@@ -136,6 +148,21 @@ def added_to_start() -> float:
     seconds(code)  # once, so that the disk's cache has all of it
     pairs = [(seconds(BASE), seconds(code)) for _ in range(PAIRS)]
     return statistics.median(ours - pyinfra_alone for pyinfra_alone, ours in pairs)
+
+
+def cpu_to_tell(typed: str) -> float:
+    """Return the median seconds of CPU of a command that tells something, or of a completion."""
+    asks = TOLD[typed] and TOLD[typed] | {"_MACSTATE_COMPLETE": "zsh_complete"}
+    words = [] if asks else typed.split()[1:]
+    times = []
+    for _ in range(PAIRS + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        code = "from macstate.cli import main; main()"
+        quiet = subprocess.DEVNULL
+        subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, env=ENVIRONMENT | asks, stdout=quiet, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(times[1:])
 
 
 def bounded(what: str, figure: float, bound: float, unit: str) -> bool:
@@ -154,6 +181,7 @@ def main() -> int:
     assert not nothing.changes
     within = [
         bounded("imports, spec and plan on top of pyinfra's own start", added_to_start(), START_BOUND, "s"),
+        *(bounded(typed, cpu_to_tell(typed), TELL_BOUND, "s of CPU") for typed in TOLD),
         bounded(f"spec and plan, {ENDPOINTS} endpoints, none there", none_cpu, CPU_BOUND, "s of CPU"),
         bounded(f"spec and plan, {ENDPOINTS} endpoints, all there", all_cpu, CPU_BOUND, "s of CPU"),
         bounded(f"a converged run, {ENDPOINTS} endpoints", converged_commands(text), COMMANDS_BOUND, "remote commands"),

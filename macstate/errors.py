@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import gc
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import IO, Any
 
 import click
-from gevent.hub import Hub
-from pyinfra.api.exceptions import PyinfraError
-from pyinfra_cli.exceptions import CliError
 
 from macstate.printable import printable
-
-# What pyinfra loaded lives as long as the process. Without this call the collector walks it again at each import and
-# at the end, which costs a run 0.1 s (benchmarks/kernel.py). The call stands here because it must come after gevent's
-# patches, which look for locks among the objects that the collector can see.
-gc.freeze()
 
 LONGEST = 420
 """The longest text, in characters: with the name of a Mac and of a change in front, the line has at most 500."""
@@ -32,17 +25,22 @@ def lacking(error: OSError) -> str:
     return f"{error.filename}: {said}" if error.filename else said
 
 
+def near(word: str, words: Iterable[str]) -> str:
+    """Return a suggestion of the nearest word to append to a message; empty if no word is near."""
+    matches = get_close_matches(word, list(words), n=1)
+    return f"; did you mean `{matches[0]}`?" if matches else ""
+
+
 def _shortened(text: str) -> str:
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[: half - 3]} … {text[-half:]}"
 
 
-class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli has no types
+class MacstateError(click.ClickException):
     """An error whose text is all that the user needs: where, what, why, and what to type.
 
-    It is a ``PyinfraError`` so that pyinfra lets it through from inventory and deploy code, and a ``CliError``
-    so that pyinfra's command shows the text unchanged. The text may quote a tool or a file, so it is made printable
-    when the error is created, whoever prints it.
+    The text may quote a tool or a file, so it is made printable when the error is created, whoever prints it. In a
+    process that has pyinfra it is one of pyinfra's errors too: ``macstate.transport`` sees to that.
     """
 
     def __init__(self, *lines: str) -> None:
@@ -57,6 +55,3 @@ class MacstateError(PyinfraError, CliError):  # type: ignore[misc] # pyinfra_cli
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the text alone, without a prefix or a traceback."""
         click.echo(self.message, file=file, err=file is None)
-
-
-Hub.NOT_ERROR = (*Hub.NOT_ERROR, MacstateError)  # gevent prints a traceback when any other error ends a greenlet

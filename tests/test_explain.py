@@ -11,7 +11,7 @@ import click
 import pytest
 from laptop import ROOT
 
-from macstate.cli import show_explanation
+from macstate.cli import macstate
 from macstate.errors import MacstateError
 from macstate.gateway.servers import SERVERS
 from macstate.spec.explain import Schema, explain
@@ -158,6 +158,6 @@ def test_no_bar_of_the_reference_is_a_border_by_mistake() -> None:
 
 def test_the_reference_is_of_all_fields() -> None:
     with pytest.raises(click.UsageError) as error:
-        show_explanation.main(["--reference", "power"], standalone_mode=False)
+        macstate.main(["explain", "--reference", "power"], standalone_mode=False)
 
     assert error.value.message == "--reference is about all fields, and takes no 'power'."

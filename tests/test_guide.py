@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from laptop import REFERENCE
 
 from macstate import spec
-from macstate.cli.guide import show_guide
+from macstate.cli import macstate
 from macstate.endpoint.reach import chief
 from macstate.guide.guide import Guide
 from macstate.guide.subject import UNKNOWN
@@ -531,10 +531,10 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -
     file.write_text(MINIMAL.replace("mini: {", "mini: {hostname: x.ts.net, user: bert}, other: {", 1))
     monkeypatch.setenv("MACSTATE_SPEC", str(file))
 
-    both = CliRunner().invoke(show_guide, [])
-    one = CliRunner().invoke(show_guide, ["other", "--form", "html"])
-    neither = CliRunner().invoke(show_guide, ["--form", "html"])
-    wrong = CliRunner().invoke(show_guide, ["othr"])
+    both = CliRunner().invoke(macstate, ["guide"])
+    one = CliRunner().invoke(macstate, ["guide", "other", "--form", "html"])
+    neither = CliRunner().invoke(macstate, ["guide", "--form", "html"])
+    wrong = CliRunner().invoke(macstate, ["guide", "othr"])
 
     assert re.findall(r"^# (.+): models at home$", both.output, re.MULTILINE) == ["mini", "other"]
     assert one.output.startswith("<!doctype html>")

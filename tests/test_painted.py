@@ -29,7 +29,7 @@ from laptop import ROOT, Laptop
 from laptop import logs as logged
 from test_cli import BIN, Terminal
 
-from macstate import cli, errors, printable
+from macstate import cli, console, errors, printable
 from macstate.cli import logs
 from macstate.errors import MacstateError
 from macstate.kernel.change import Batch, Change, Plan
@@ -40,7 +40,7 @@ from macstate.kinds.model.queue import Pull
 from macstate.language.facts import Facts, Node
 from macstate.rehearsal.mac.processes import began
 from macstate.review import guard, plan_json, report, status
-from macstate.transport import connect, sudo, terminal
+from macstate.transport import connect, sudo
 from macstate.transport.ssh.connector import MacConnector
 
 SPEC = """
@@ -261,10 +261,10 @@ def test_nothing_slips_through_between_two_looks(
     cut: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for text in pieces(cut, monkeypatch, tmp_path):
-        terminal.write(text)
+        console.write(text)
     assert capsys.readouterr().out == "漢\\x1b[31mred\\x1b[0m\n10 %\n20 %\n\\xff\\x9b\n"
     for text in pieces(cut, monkeypatch, tmp_path):
-        terminal.write(text, colours=True)
+        console.write(text, colours=True)
     assert capsys.readouterr().out == "漢\x1b[31mred\x1b[0m\n10 %\n20 %\n\\xff\\x9b\n"
 
 
@@ -429,6 +429,7 @@ def sources() -> dict[str, str]:
 def test_nothing_prints_but_the_terminal_and_an_error_which_is_printable_from_the_start() -> None:
     found = {name: prints(source) for name, source in sources().items()}
     assert {name: calls for name, calls in found.items() if calls} == {
+        "console.py": {"click.echo"},
         "transport/terminal.py": {"click.echo", "getpass.getpass", "logger.log"},
         "errors.py": {"click.echo"},
         "cli/target.py": {"logger.addHandler"},

@@ -9,16 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from pyinfra.api.exceptions import PyinfraError
 
-from macstate.cli import complete, folder, hands
-from macstate.cli.guide import show_guide
-from macstate.cli.mac import COMMANDS
-from macstate.cli.plan import ERROR, show_plan
-from macstate.cli.trial import try_endpoint
-from macstate.errors import lacking, oneline
-from macstate.language.document.mistakes import near
-from macstate.transport import terminal
+from macstate import console
+from macstate.cli import commands, folder
+from macstate.cli.commands import ERROR
+from macstate.errors import lacking, near, oneline
 
 DEBUG = "--debug"
 APPLY = ("apply", "deploy", "up", "run")
@@ -62,39 +57,14 @@ def macstate(context: click.Context) -> None:
     TARGET is a Mac's name in the YAML, @rehearsal/NAME for a rehearsal of it, or the path of an inventory. Left out, it
     is inventory.py, here or in a folder above, with all its Macs; `--limit` takes some of them.
     """
-    terminal.plain()
+    console.plain()
     if context.invoked_subcommand is None:
-        terminal.write(DAILY)
+        console.write(DAILY)
     else:
         context.obj = folder.enter()
 
 
-@macstate.command("schema")
-def show_schema() -> None:
-    """Print the JSON Schema of the spec, for editors."""
-    from macstate.spec.schema import schema  # noqa: PLC0415 - it reads the sources: not for every run
-
-    terminal.write(f"{schema()}\n")
-
-
-@macstate.command("explain")
-@click.argument("path", default="", shell_complete=complete.fields)
-@click.option("--reference", "whole", is_flag=True, help="All fields, as the Markdown of docs/reference.md.")
-def show_explanation(path: str, *, whole: bool) -> None:
-    """Explain a field of the spec: endpoints.ollama.port."""
-    from macstate.spec.explain import explain  # noqa: PLC0415 - the same
-    from macstate.spec.reference import reference  # noqa: PLC0415 - the same
-
-    if whole and path:
-        raise click.UsageError(f"--reference is about all fields, and takes no {path!r}.")
-    if whole:
-        terminal.write("".join(f"{line}\n" for line in reference()))
-        return
-    for line in explain(path):
-        terminal.say(line)
-
-
-for command in (show_plan, *COMMANDS, *hands.COMMANDS, try_endpoint, show_guide, complete.show_completion):
+for command in commands.COMMANDS:
     macstate.add_command(command)
 
 
@@ -106,7 +76,7 @@ def main(run: Callable[..., Any] = macstate) -> None:
         name = error.ctx.command_path if error.ctx else "macstate"
         said = oneline(" ".join(error.format_message().split()))
         stop = "" if said.endswith((".", "?", "!")) else "."
-        terminal.say(f"{name}: {said}{stop} `{name} --help` tells more", err=True)
+        console.say(f"{name}: {said}{stop} `{name} --help` tells more", err=True)
         sys.exit(ERROR)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ERROR)
@@ -114,17 +84,23 @@ def main(run: Callable[..., Any] = macstate) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - every error is reported
         if DEBUG in sys.argv:
-            terminal.write(traceback.format_exc(), err=True)
+            console.write(traceback.format_exc(), err=True)
         elif isinstance(error, click.ClickException):
             error.show()
-        elif isinstance(error, PyinfraError):
-            terminal.say(f"macstate: {oneline(str(error))}", err=True)
+        elif _is_pyinfras(error):
+            console.say(f"macstate: {oneline(str(error))}", err=True)
         elif isinstance(error, ModuleNotFoundError) and str(error.name).startswith("macstate."):
             how = "type `.venv/bin/python -m uv run -q macstate plan`, or install it again"
-            terminal.say(f"macstate: what is installed is of another version than the code ({error}); {how}", err=True)
+            console.say(f"macstate: what is installed is of another version than the code ({error}); {how}", err=True)
         elif isinstance(error, OSError) and error.errno:
-            terminal.say(f"macstate: {oneline(lacking(error))}; nothing more was done", err=True)
+            console.say(f"macstate: {oneline(lacking(error))}; nothing more was done", err=True)
         else:
             said = oneline(f"{type(error).__name__}: {error}")
-            terminal.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
+            console.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)
+
+
+def _is_pyinfras(error: Exception) -> bool:
+    from pyinfra.api.exceptions import PyinfraError  # noqa: PLC0415 - `macstate explain` can fail without pyinfra
+
+    return isinstance(error, PyinfraError)

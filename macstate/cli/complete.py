@@ -5,18 +5,17 @@ If the spec has mistakes, there are fewer suggestions, but never an error while 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
-from macstate import spec
+from macstate import console, spec
 from macstate.cli import folder
 from macstate.errors import MacstateError
 from macstate.language import document
-from macstate.spec.declared import location
-from macstate.transport import terminal
+from macstate.spec.explain import Schema
 
 BASH = r"""
 %(complete_func)s() {
@@ -59,16 +58,10 @@ class Zsh(ZshComplete):
     source_template = ZshComplete.source_template.replace("\n", f"\n{COMPINIT}\n", 1)
 
 
-@click.command("completion")
-@click.argument("shell", type=click.Choice(["zsh", "bash"]))
-@click.pass_context
-def show_completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete macstate's words.
-
-    `eval "$(macstate completion zsh)"` goes into ~/.zshrc, the same with bash into ~/.bashrc.
-    """
-    command = context.find_root().command
-    terminal.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source() + "\n")
+def show_completion(shell: str) -> None:
+    """Print what makes a shell complete macstate's words."""
+    command = click.get_current_context().find_root().command
+    console.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source() + "\n")
 
 
 Item = CompletionItem[str]
@@ -83,23 +76,30 @@ def targets(_context: click.Context, _parameter: click.Parameter, begun: str) ->
     return found if begun.startswith("@") else [*found, CompletionItem(begun, type="file")]
 
 
-def beside(own: Callable[[], Iterable[str]]) -> Callable[[click.Context, click.Parameter, str], list[Item]]:
-    """Return a function that completes a command's own word, or the TARGET before it; a second word is the own one."""
+def beside(own: str, context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
+    """Return completions for a command's own word, or the TARGET before it; a second word is the own one.
 
-    def words(context: click.Context, parameter: click.Parameter, begun: str) -> list[Item]:
-        try:
-            folder.enter()
-            known = [*own()]
-        except (MacstateError, OSError):
-            known = _spec_names(("endpoints",))
-        found = [CompletionItem(each) for each in known if each.startswith(begun)]
-        return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
+    ``own`` is the function of ``jobs`` that knows the own words; empty: nothing does.
+    """
+    try:
+        folder.enter()
+        known = _names(own) if own else []
+    except (MacstateError, OSError):
+        known = _spec_names(("endpoints",))
+    found = [CompletionItem(each) for each in known if each.startswith(begun)]
+    return found if context.params.get("words") else [*found, *targets(context, parameter, begun)]
 
-    return words
+
+def _names(own: str) -> list[str]:
+    from macstate.cli import jobs  # noqa: PLC0415 - the models of the spec: a Mac's name or a field needs none
+
+    return jobs.everywhere(getattr(jobs, own))
 
 
 def entries(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Return completions for the place of an entry, such as ``endpoints.vllm``."""
+    from macstate.spec.declared import location  # noqa: PLC0415 - the models of the spec, as above
+
     with suppress(MacstateError, OSError):
         folder.enter()
         known = spec.load()
@@ -110,8 +110,6 @@ def entries(_context: click.Context, _parameter: click.Parameter, begun: str) ->
 
 def fields(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     """Return completions for the path of a field; where any name may stand, the names in the spec are suggested."""
-    from macstate.spec.explain import Schema  # noqa: PLC0415 - it reads the sources: not for every run
-
     schema, parts = Schema(), begun.split(".")
     for count in range(len(parts)):  # a name may have dots
         parent, last = parts[:count], ".".join(parts[count:])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from macstate import spec
-from macstate.errors import MacstateError
-from macstate.language.document.mistakes import near
+from macstate.endpoint.entry import Endpoint
+from macstate.errors import MacstateError, near
+from macstate.gateway.entry import Gateway
 from macstate.spec.declared import Declared
 
 Names = Callable[[Declared], Mapping[str, str]]
@@ -21,6 +22,22 @@ def named(declared: Declared) -> dict[str, str]:
         for label in own:  # the first label is the entry's own, and the others begin with it
             found.setdefault(f"{name}{label.removeprefix(own[0])}", label)
     return found
+
+
+def logs(declared: Declared) -> dict[str, str]:
+    """Return the label of the job for the name of each log."""
+    found = named(declared)
+    for name, entry in declared.entries:
+        if getattr(entry, "error_log", None):
+            found[f"{name}.error"] = found[name]
+        if isinstance(entry, Gateway):
+            found[f"{name}.access"] = found[name]
+    return found
+
+
+def endpoints(declared: Declared) -> dict[str, str]:
+    """Return the names of the endpoints, each of which stands for itself."""
+    return {name: name for name in declared.all(Endpoint)}
 
 
 def label(name: str, known: Mapping[str, str]) -> str:

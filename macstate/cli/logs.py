@@ -13,7 +13,7 @@ from pyinfra.api.host import Host
 from macstate import spec
 from macstate.cli import jobs
 from macstate.errors import MacstateError
-from macstate.gateway.entry import Gateway, access_log
+from macstate.gateway.entry import access_log
 from macstate.kernel import scripts
 from macstate.kernel.resource import Actual
 from macstate.kinds.launchd import Launchd
@@ -47,17 +47,6 @@ FIELDS = {".error": "StandardErrorPath", ".access": ""}
 """The plist's key for each log other than the output, by the word behind the job's name."""
 
 
-def named(declared: Declared) -> dict[str, str]:
-    """Return the label of the job for the name of each log."""
-    found = jobs.named(declared)
-    for name, entry in declared.entries:
-        if getattr(entry, "error_log", None):
-            found[f"{name}.error"] = found[name]
-        if isinstance(entry, Gateway):
-            found[f"{name}.access"] = found[name]
-    return found
-
-
 def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str]:
     """Yield the end of a log; with a ``pause`` (seconds), go on with new text for ever.
 
@@ -68,7 +57,7 @@ def tail(host: Host, name: str, lines: int, pause: float | None) -> Iterator[str
         MacstateError: there is no such job, or its log cannot be read.
     """
     declared = spec.load().for_host(host.name)
-    label = jobs.label(name, named(declared))
+    label = jobs.label(name, jobs.logs(declared))
     other = "" if name in {label, *jobs.named(declared)} else f".{name.rpartition('.')[2]}"
     path = _path(label, FIELDS.get(other, "StandardOutPath"), declared, connect.look(host, declared))
     utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")

@@ -6,38 +6,19 @@ import os
 import sys
 from pathlib import Path
 
-import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import files, spec
+from macstate import console, files, spec
 from macstate.cli import folder
-from macstate.cli.complete import entries
-from macstate.cli.target import limited, on_each
-from macstate.cli.words import targeted
+from macstate.cli.commands import CLEAN, ERROR, PENDING
+from macstate.cli.target import on_each
 from macstate.errors import MacstateError
 from macstate.kernel.change import Plan
 from macstate.review import plan_json, report
 from macstate.transport import connect, terminal
 
-CLEAN, ERROR, PENDING = 0, 1, 2
 
-
-@click.command("plan")
-@targeted
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan as JSON to a file.")
-@click.option("--summary", is_flag=True, help="One line a Mac.")
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="PATH",
-    shell_complete=entries,
-    help="Only this entry and what it needs: endpoints.vllm.",
-)
-@limited
-@click.option("--data", multiple=True, metavar="KEY=VALUE", help="As pyinfra's --data, e.g. allow=takeover.")
-@click.option("-v", "verbose", is_flag=True, help="Show the commands too.")
 def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     target: str | None,
     *,
@@ -49,11 +30,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     data: tuple[str, ...],
     verbose: bool,
 ) -> None:
-    """Show what would change on TARGET.
-
-    Exits with 0 when nothing is to be done, 2 when changes are pending, 1 on an error, and where something that is
-    wished cannot be read or done, whatever else is pending.
-    """
+    """Show what would change on the Macs of a target, and end with how it is."""
     plans: dict[str, Plan] = {}
     data = (*data, *([f"only={','.join(only)}"] if only else []))
     about: tuple[str, ...] = ()
@@ -66,7 +43,7 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
         seen = connect.review(host, dry=True)
         plans[host.name], about = seen.plan, seen.declared.only
         if summary:
-            terminal.say(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
+            console.say(f"{host.name}: {report.summary(host.name, seen.plan, about)}")
         elif not as_json:
             terminal.show(seen, several=len(state.inventory) > 1, steps=verbose)
         seen.check()
@@ -74,11 +51,11 @@ def show_plan(  # noqa: PLR0913 - one parameter an option is how click works
     fine = on_each(target, limit, data, look, laptop=True)
     document = plan_json.as_json(plans, spec.load().digest, about)
     if as_json:
-        terminal.write(f"{document}\n")
+        console.write(f"{document}\n")
     if out and fine:
         _save(out, f"{document}\n")
     elif out:
-        terminal.say(f"--out {out}: not written, since something above stands against this plan", err=True)
+        console.say(f"--out {out}: not written, since something above stands against this plan", err=True)
     fine = fine and not any(each.left for each in plans.values())
     sys.exit(ERROR if not fine else PENDING if any(each.changes for each in plans.values()) else CLEAN)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-import click
 from gevent import monkey
 
 monkey.patch_all()
@@ -32,12 +31,6 @@ from macstate.cli.folder import check_data  # noqa: E402
 from macstate.cli.words import Target, meant  # noqa: E402
 from macstate.errors import MacstateError  # noqa: E402
 from macstate.transport.hosts import LAPTOP  # noqa: E402
-
-
-def limited(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with pyinfra's ``--limit`` added."""
-    said = "Only this Mac, group or glob (can be repeated)."
-    return click.option("--limit", multiple=True, help=said)(command)
 
 
 def on_each(  # noqa: PLR0913 - one parameter an option is how click works

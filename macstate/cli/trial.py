@@ -6,27 +6,24 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-import click
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from macstate import spec
+from macstate import console, spec
 from macstate.cli import jobs
-from macstate.cli.target import limited, on_each
-from macstate.cli.words import about, worded
+from macstate.cli.target import on_each
+from macstate.cli.words import about
 from macstate.endpoint.entry import Endpoint
 from macstate.endpoint.reach import TAILNET, Reach, reaches, tailnet_name
-from macstate.errors import MacstateError
+from macstate.errors import MacstateError, near
 from macstate.gateway.entry import Gateway
 from macstate.language import secrets
-from macstate.language.document.mistakes import near
 from macstate.language.scope import MacView
 from macstate.language.secrets import Secret
 from macstate.review.report.styled import Styled
-from macstate.spec.declared import Declared
 from macstate.transport import connect, terminal
 from macstate.transport.ssh import tailnet
-from macstate.trial.door import RESOLVERS, Door, Outcome
+from macstate.trial.door import Door, Outcome
 
 if TYPE_CHECKING:
     from macstate.trial.chat import Trial
@@ -36,22 +33,6 @@ LONGEST = 86_400
 """Longest timeout, in seconds; nobody waits longer for a token."""
 
 
-@click.command("try")
-@worded("ENDPOINT", lambda: jobs.everywhere(_endpoints))
-@click.option("--model", metavar="NAME", help="Which model; default: one that is loaded, else the first of the spec.")
-@click.option(
-    "--timeout", metavar="SECONDS", default="120", show_default=True, help="How long to wait for the first token."
-)
-@click.option(
-    "--resolver",
-    multiple=True,
-    metavar="ADDRESS",
-    default=RESOLVERS,
-    show_default=True,
-    envvar="MACSTATE_RESOLVER",
-    help="Whom to ask for Funnel's public address (can be repeated).",
-)
-@limited
 def try_endpoint(
     words: tuple[str | None, str],
     *,
@@ -60,16 +41,11 @@ def try_endpoint(
     resolver: tuple[str, ...],
     limit: tuple[str, ...],
 ) -> None:
-    """Chat with ENDPOINT from this laptop.
-
-    Through the tailnet, and through Funnel with the key. For each it tells how soon the first token came, and how many
-    tokens a second, or which link fails: name, tailnet, Serve, gate, server or model. Exits with 0 when all went well
-    or could not be asked from here, 1 otherwise.
-    """
+    """Chat with an endpoint from this laptop, through each of its doors."""
     from macstate.trial import names  # noqa: PLC0415 - slow to load, and for this command only
     from macstate.trial.chat import Trial  # noqa: PLC0415 - the same
 
-    target, endpoint = about(words, limit, _endpoints), words[1]
+    target, endpoint = about(words, limit, jobs.endpoints), words[1]
     patience, resolvers = _seconds(timeout), tuple(map(names.resolver, resolver))
     outcomes: list[Outcome] = []
 
@@ -84,17 +60,13 @@ def try_endpoint(
                 with terminal.waiting(f"{endpoint}: asking through {via}"):
                     outcomes.append(outcome := _through(trial, host, mac, reach, via))
                 where = f"{host.name} " if sum(map(state.is_host_in_limit, state.inventory)) > 1 else ""
-                terminal.say(
+                console.say(
                     Styled(f"{outcome.level:5}", COLOURS[outcome.level]),
                     f"  {where}{via:7}  {reach.base(via)}  {outcome.text}",
                 )
 
     well = on_each(target, limit, (), look, connected=False)
     sys.exit(not well or any(each.level == "error" for each in outcomes))
-
-
-def _endpoints(declared: Declared) -> dict[str, str]:
-    return {name: name for name in declared.all(Endpoint)}
 
 
 def _seconds(text: str) -> float:

@@ -1,19 +1,18 @@
-"""The words behind a command: TARGET, which may be left out, and the one word that some commands take beside it."""
+"""What the words behind a command mean: TARGET, which may be left out, and the one word of its own beside it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import click
 
+import macstate.transport  # noqa: F401 - pyinfra's gevent patches what stands below before that is loaded
 from macstate import hint, spec
-from macstate.cli import complete, folder, jobs
-from macstate.errors import MacstateError
-from macstate.language.document.mistakes import near
+from macstate.cli import folder, jobs
+from macstate.errors import MacstateError, near
 from macstate.spec.declared import location
+from macstate.spec.reading import Spec
 
 OWN = ("@mac", "@rehearsal")
 """Our own connectors, which take the spec's names."""
@@ -29,37 +28,21 @@ class Target:
     """The only Mac of the inventory that is meant; empty: all."""
 
 
-def targeted(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with the argument TARGET added."""
+def told_apart(name: str, context: click.Context, words: tuple[str, ...]) -> tuple[str | None, str]:
+    """Return TARGET, or None, and the command's own word, which its help calls ``name``.
 
-    def noted(_context: click.Context, _parameter: click.Parameter, word: str | None) -> str | None:
-        hint.about(word)
-        return word
-
-    return click.argument("target", required=False, callback=noted, shell_complete=complete.targets)(command)
-
-
-def worded(name: str, known: Callable[[], Iterable[str]] = tuple) -> Callable[..., Any]:
-    """Return a decorator that adds the argument ``words``: (TARGET or None, the command's own word)."""
-
-    def told_apart(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> Any:
-        del parameter
-        if context.resilient_parsing:
-            return words
-        if not words:
-            raise click.UsageError(f"Missing argument '{name}'.", context)
-        if len(words) > 2:  # noqa: PLR2004 - TARGET and the word
-            raise click.UsageError(f"Got unexpected extra argument ({words[2]})", context)
-        first, second = words if len(words) > 1 else (None, words[0])
-        if first is not None and is_target(second) and not is_target(first):
-            first, second = second, first
-        hint.about(first)
-        return first, second
-
-    metavar = f"[TARGET] {name}"
-    return click.argument(
-        "words", nargs=-1, metavar=metavar, callback=told_apart, shell_complete=complete.beside(known)
-    )
+    Raises:
+        click.UsageError: there is no word, or there are too many.
+    """
+    if not words:
+        raise click.UsageError(f"Missing argument '{name}'.", context)
+    if len(words) > 2:  # noqa: PLR2004 - TARGET and the word
+        raise click.UsageError(f"Got unexpected extra argument ({words[2]})", context)
+    first, second = words if len(words) > 1 else (None, words[0])
+    if first is not None and is_target(second) and not is_target(first):
+        first, second = second, first
+    hint.about(first)
+    return first, second
 
 
 def is_target(word: str) -> bool:
@@ -67,7 +50,7 @@ def is_target(word: str) -> bool:
     return _is_place(word) or word in _spec().macs
 
 
-def _spec() -> spec.Spec:
+def _spec() -> Spec:
     folder.check_spec()
     return spec.load()
 
@@ -121,7 +104,7 @@ def _check_own(word: str) -> None:
             )
 
 
-def _of_a_job(name: str, known: spec.Spec) -> str:
+def _of_a_job(name: str, known: Spec) -> str:
     """Return the command about a job that was probably meant."""
     command = click.get_current_context().command_path
     places = {pair[0]: location(*pair) for mac in known.macs for pair in known.for_host(mac).entries}

@@ -137,7 +137,7 @@ each "${root_secret-}" left
         """
         if self._value is None:
             return self.recorded if self.lacking else f"::{','.join(self.sources)}"
-        own = hashlib.scrypt(self.text.encode(), salt=b"macstate", n=2**12, r=8, p=1, dklen=8).hex()
+        own = _slow(self.text, "macstate", 8)
         return f"{own}:{_slow(hashlib.sha256((own + self.text).encode()).hexdigest(), own)}:{','.join(self.sources)}"
 
     def config_loaded(self, recorded: str) -> bool:
@@ -200,5 +200,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(salt().encode() + content).hexdigest()
 
 
-def _slow(digest: str, salt: str) -> str:
-    return hashlib.scrypt(digest.encode(), salt=salt.encode(), n=2**12, r=8, p=1, dklen=16).hex()
+@cache
+def _slow(text: str, salt: str, length: int = 16) -> str:
+    """Return a digest that takes long to make: a run, which needs each several times, makes it once."""
+    return hashlib.scrypt(text.encode(), salt=salt.encode(), n=2**12, r=8, p=1, dklen=length).hex()

@@ -15,6 +15,21 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Forget the annotations of class variables that a base has told pydantic of."""
+        super().__init_subclass__(**more)
+        cls._forget()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Forget those that pydantic has read now."""
+        cls._forget()
+
+    @classmethod
+    def _forget(cls) -> None:
+        for name in cls.__class_vars__:  # pydantic would evaluate each anew for each class below: a thousand in all
+            cls.__annotations__.pop(name, None)
+
 
 class Entry(Frozen):
     """A part of the spec."""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
+from macstate import files
 from macstate.errors import MacstateError
-from macstate.language.types import MINUTES
-from macstate.spec.schema import schema
+
+HERE = Path(__file__).parent.parent
+PUBLISHED = (HERE / "macs.schema.json", HERE.parent / "group_data" / "macs.schema.json")
+"""Where the JSON Schema lies: inside the package in a wheel, and in the repository beside the example of a spec."""
 
 Node = dict[str, Any]
 DOTTED = {"models", "launchd", "files"}
 """Collections whose names may have dots: ``models.qwen2.5:7b``."""
 PATTERNS = {
     r"^\d+[smh]$": "duration, a number with its unit: 30s, 5m or 2h",
-    MINUTES: "duration in minutes, such as 10m or 2h, or never",
+    r"^(never|\d+[mh])$": "duration in minutes, such as 10m or 2h, or never",
     r"^\d+[MG]B$": "a size: 900MB or 48GB",
     r"^\d+[KMG]B$": "a size: 900KB, 10MB or 1GB",
     r"^0[0-7]{3}$": "four octal digits, such as 0644",
@@ -45,7 +50,7 @@ class Schema:
     """The spec's JSON Schema, with ways to find a field in it."""
 
     def __init__(self) -> None:
-        self.tree: Node = json.loads(schema())
+        self.tree: Node = json.loads(_published())
 
     def at(self, path: str) -> Node:
         """Return the node of a path such as ``endpoints.ollama.port``; a collection accepts any name.
@@ -96,6 +101,16 @@ class Schema:
         """Return the fields that can be typed behind a path, for completion."""
         node = self.at(path)
         return list(node.get("properties", {}))
+
+
+def _published() -> str:
+    """Return the published schema: to make it anew, all models are loaded and their sources are read."""
+    for file in PUBLISHED:
+        with suppress(OSError):
+            return files.read(file).decode()
+    from macstate.spec.schema import schema  # noqa: PLC0415 - only where nobody has published it
+
+    return schema()
 
 
 def _like(part: str, node: Node) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from macstate.errors import near
 from macstate.language import meant
 from macstate.language.document import Document, Mistake, Path
 from macstate.language.document.fields import model_of
 from macstate.language.document.masked import LIKE_A_KEY, masked
-from macstate.language.document.mistakes import near
 from macstate.language.entry import Entry
 
 Kinds = Mapping[str, type[Entry]]

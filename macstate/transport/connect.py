@@ -17,7 +17,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
 
-from macstate import spec
+from macstate import console, spec
 from macstate.errors import MacstateError, lacking, oneline
 from macstate.kernel import probe
 from macstate.kernel.probe.replies import ChangedError, IncompleteError
@@ -32,7 +32,7 @@ from macstate.review import review as reviewed
 from macstate.review.options import Options
 from macstate.review.saved import Saved
 from macstate.spec.declared import Declared
-from macstate.transport import hosts, terminal
+from macstate.transport import hosts
 from macstate.transport.ssh import tailnet
 
 LOST = (OSError, SSHException, EOFError)
@@ -52,7 +52,7 @@ AGAIN = "run again: it goes on where it stopped"
 
 def say(line: str) -> None:
     """Print a line to standard error, beside the plan."""
-    terminal.say(line, err=True)
+    console.say(line, err=True)
 
 
 def key_folder(host: Host) -> Path:

@@ -20,7 +20,7 @@ from macstate.kernel.session import Session
 from macstate.language import secrets
 from macstate.language.scope import Keys
 from macstate.review import planned, report
-from macstate.review.health import healths, routes
+from macstate.review.health import healths
 from macstate.spec.declared import Declared
 from macstate.transport import connect, sudo, terminal
 
@@ -127,6 +127,8 @@ def _verify(state: State, host: Host, session: Session, declared: Declared, keys
 
 
 def _check(host: Host, failed: Collection[str], declared: Declared, keys: Keys) -> None:
+    from macstate.review.health import routes  # noqa: PLC0415 - an HTTP client, which a plan does without
+
     for pause in (*PAUSES, 0):
         actual = connect.look(host, declared, healths=True)
         todo, _ = planned(declared, actual, keys)

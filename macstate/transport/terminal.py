@@ -1,12 +1,8 @@
-"""What the user typed (pyinfra's options), and the terminal: asking, printing, colours.
-
-Nothing else in macstate prints, except an error that shows itself; so text from a Mac is made printable here.
-"""
+"""What the user typed (pyinfra's options), and the terminal within a run: asking, telling, showing the plan."""
 
 from __future__ import annotations
 
 import getpass
-import io
 import logging
 import os
 import shutil
@@ -20,15 +16,11 @@ from pyinfra.api.host import Host
 from pyinfra.api.output import set_formatter
 from pyinfra.context import ctx_state
 
-from macstate import spec
+from macstate import console, spec
 from macstate.errors import MacstateError
 from macstate.language.mac import MacEntry
-from macstate.printable import LINES, coloured, printable
+from macstate.printable import printable
 from macstate.review import Review
-from macstate.review.report.styled import Styled
-
-RESET = "\x1b[0m"
-"""Ends all colours."""
 
 
 def named(name: str | None) -> tuple[str, MacEntry]:
@@ -71,33 +63,10 @@ def check_terminal() -> None:
 
 
 def plain() -> None:
-    """Turn colours off if ``NO_COLOR`` is set (no-color.org), which neither click nor pyinfra reads.
-
-    click's own switch is in its context, which a greenlet does not have, so the functions that colour are replaced too.
-    A letter that the terminal's encoding lacks is escaped.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Turn colours off if ``NO_COLOR`` is set, pyinfra's too."""
+    console.plain()
     if os.environ.get("NO_COLOR"):
-        click.style = _unstyled
-        set_formatter(_unstyled)
-        if context := click.get_current_context(silent=True):
-            context.color = False
-
-
-def _unstyled(text: object, *_: object, **__: object) -> str:
-    return str(text)
-
-
-def say(*parts: str | Styled, err: bool = False) -> None:
-    """Print one line, made printable; only styled parts have colours."""
-    click.echo("".join(printable(part) if isinstance(part, str) else str(part) for part in parts), err=err)
-
-
-def write(text: str, *, colours: bool = False, err: bool = False) -> None:
-    """Print lines, made printable; with ``colours`` their own colours pass, even into a pipe."""
-    shown = coloured(text) if colours else printable(text, LINES)
-    click.echo(shown, nl=False, color=True if colours else None, err=err)
+        set_formatter(console.unstyled)
 
 
 def tell(host: Host, text: str, level: int = logging.INFO) -> None:
@@ -117,12 +86,12 @@ def waiting(text: str) -> Iterator[None]:
     from rich.console import Console  # noqa: PLC0415 - slow to load, and for those who wait only
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - the same
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
         yield
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=screen, transient=True) as progress:
         progress.add_task(printable(text), total=None)
         yield
 
@@ -139,7 +108,7 @@ def show(seen: Review, *, several: bool, steps: bool) -> None:
     stream = sys.stderr if err else sys.stdout
     width = shutil.get_terminal_size().columns - len(prefix) if stream.isatty() else None
     for warning in seen.warnings:
-        say(f"warning: {warning}", err=True)
+        console.say(f"warning: {warning}", err=True)
     lines = (line if line.startswith("No changes.") else prefix + line for line in seen.text(steps=steps, width=width))
     sys.stderr.flush()  # first what pyinfra's spinner wrote to clear its line
     click.echo("\n".join(lines), err=err)

@@ -20,10 +20,6 @@ FOREIGN = re.compile(r"[^A-Za-z0-9._~+/=%-]")
 """Characters that neither a key nor its form in a URL has (see ``secrets.ALLOWED``)."""
 
 
-RESOLVERS = ("1.1.1.1", "9.9.9.9")
-"""The resolvers for a public address: Cloudflare and Quad9."""
-
-
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 """A control sequence of a terminal; its letters could stand between those of a key."""
 

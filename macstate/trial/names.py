@@ -12,7 +12,8 @@ import dns.resolver
 
 from macstate import hint
 from macstate.errors import MacstateError
-from macstate.trial.door import RESOLVERS, BrokenError, Door, UnaskedError
+from macstate.trial import RESOLVERS
+from macstate.trial.door import BrokenError, Door, UnaskedError
 
 DNS = 53
 PATIENCE = 4

@@ -16,13 +16,6 @@ from macstate.language.document.fields import NAMES, Loc, entries, example, kind
 from macstate.language.document.masked import masked
 from macstate.language.entry import Entry
 
-
-def near(word: str, words: Iterable[str]) -> str:
-    """Return a suggestion of the nearest word to append to a message; empty if no word is near."""
-    matches = get_close_matches(word, list(words), n=1)
-    return f"; did you mean `{matches[0]}`?" if matches else ""
-
-
 DIGEST = r"^(sha256:)?[0-9a-f]{12,64}$"
 LIKE = {
     r"^0[0-7]{3}$": "is not a file mode; type `'0644'`",

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from macstate.endpoint.entry import Endpoint
 from macstate.endpoint.reach import variable
+from macstate.errors import near
 from macstate.gateway.entry import Gateway
 from macstate.gateway.pages import AGENTS, PAGE
 from macstate.language.document import Placed
-from macstate.language.document.mistakes import near
 from macstate.spec.model import Root, view
 
 
