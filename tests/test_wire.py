@@ -37,9 +37,10 @@ MANY += "".join(
     f"  e{n}: {{engine: openai, command: [/opt/homebrew/bin/e{n}], port: {9000 + n}, serve: /e{n}}}\n"
     for n in range(ENDPOINTS)
 )
-HELPERS = (
-    ["awk", "base64", "basename", "cat", "cksum", "cmp", "cut", "dd", "dirname", "expr", "grep", "gzip", "head", "od", "printf", "sed", "sort", "tail", "tr", "uniq", "wc"]
-)
+HELPERS = {
+    "awk", "base64", "basename", "cat", "cksum", "cmp", "cut", "dd", "dirname", "expr", "grep", "gzip", "head", "od",
+    "printf", "sed", "sort", "tail", "tr", "uniq", "wc",
+}  # fmt: skip
 """Programs that help the shell, and read nothing of macOS'."""
 NGINX = "Library/macstate/etc/nginx.conf"
 
