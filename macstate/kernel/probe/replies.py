@@ -95,7 +95,8 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
 
     Instead of `cat`, ``digest`` for a content that the record has. The output: the folder that a rehearsal puts in
     front of each path, what the names lack of the paths, lines of `stat`, an empty line, lines of `shasum`, an empty
-    line, and what `head` prints of several files.
+    line, and what `head` prints of several files (the same on macOS and Linux: FreeBSD's and GNU's head.c): the name
+    above each, and nothing but an error of one that cannot be read.
 
     Raises:
         ChangedError: what `head` prints has not the sizes that `stat` tells.
