@@ -128,6 +128,15 @@ class Mac:
         give(self.root / ".mac", self.user)
         give(self.root / DAEMON, "root")  # as on a Mac, where it has mode 0700: the simulated tools only pretend
 
+    def sums(self, answer: Path) -> None:
+        """Let shasum print a path as it was typed: the simulated one leaves this folder out, and pyinfra looks for it."""
+        shutil.copy(answer, self.root / "usr/bin/shasum")
+
+    def settle(self) -> None:
+        """Wait until all models are there."""
+        while list(self.root.glob("Users/*/.local/state/macstate/pulls/*/*")):
+            time.sleep(0.1)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Keep what the tools answer, for as long as this lasts."""
@@ -170,10 +179,9 @@ class Loopback:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the laptop's environment."""
-        kept = {name: os.environ[name] for name in ("LANG", "TERM") if name in os.environ}
         return {
-            **kept,
             "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "PYINFRA_PROGRESS": "off",
             **more,
@@ -211,22 +219,22 @@ class Loopback:
         return mac
 
     def copy(self, mac: Mac, name: str) -> Mac:
-        """Make a Mac what another one is, for which its tools have to be new."""
+        """Make one Mac what another one is."""
         copied = self.macs[name] = Mac(self.folder / "macs" / name, self.user)
         if copied.root.exists():
             remove(copied.root)
         subprocess.run(["cp", "-a", mac.root, copied.root], check=True)
         return copied
 
-    def choose(self, mac: Mac, *, count: bool = False) -> None:
-        """Let new sessions be sessions of this Mac; with ``count`` each tells what it has run and carried."""
+    def choose(self, mac: Mac, count: str = "") -> None:
+        """Let new sessions be sessions of this Mac; with ``count`` they tell their `bytes`, or `programs` too."""
         shutil.rmtree(self.counted, ignore_errors=True)
         self.counted.mkdir()
         give(self.counted, self.user)
-        meter = shlex.join([self.python, "-IS", str(self.folder / "meter.py"), str(self.counted)]) if count else ""
+        meter = [self.python, "-IS", str(self.folder / "meter.py"), str(self.counted), count] if count else []
         lines = [f"export {name}={shlex.quote(value)}" for name, value in mac.environment.items()]
         draft = self.folder / "session.new"
-        draft.write_text("\n".join([*lines, "unset MAIL LANG", f"METER={shlex.quote(meter)}", ""]))
+        draft.write_text("\n".join([*lines, "unset MAIL LANG", f"METER={shlex.quote(shlex.join(meter))}", ""]))
         draft.chmod(0o644)
         draft.rename(self.folder / "session")
 
@@ -259,7 +267,8 @@ def sshd(folder: Path, user: str, public: str) -> Iterator[tuple[int, str]]:
     give(folder, user)
     words = ["runuser", "-u", user, "--", folder / "sshd", "-D", "-E", folder / "log", "-f", folder / "config"]
     libraries = os.environ | {"LD_LIBRARY_PATH": str(folder)}
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, cwd="/", env=libraries) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(words, stdin=quiet, stderr=quiet, cwd="/", env=libraries) as process:
         try:
             _wait(port, process)
             yield port, host

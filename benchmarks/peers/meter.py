@@ -1,4 +1,6 @@
-"""Run a session's command, and leave in a folder what it has run and carried: ``meter.py FOLDER COMMAND...``."""
+"""Run a session's command, and leave in a folder what it has run and carried: ``meter.py FOLDER WHAT COMMAND...``.
+
+WHAT is ``bytes``, or ``programs``, which counts both."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import threading
 import time
 from typing import BinaryIO
 
-STRACE = "/usr/bin/strace -f -qq -z --seccomp-bpf -e signal=none -e trace=execve -s 0 -o"
+STRACE = "/usr/bin/strace -ff -qq -z --seccomp-bpf -e signal=none -e trace=execve -s 0 -o"
 
 
 def carry(source: BinaryIO, sink: BinaryIO, sizes: dict[str, int], name: str) -> None:
@@ -27,10 +29,10 @@ def carry(source: BinaryIO, sink: BinaryIO, sizes: dict[str, int], name: str) ->
 
 def main() -> int:
     """Return the command's exit status."""
-    folder, *words = sys.argv[1:]
+    folder, what, *words = sys.argv[1:]
     file = f"{folder}/{time.time_ns()}"
     sizes = {"command": len(words[-1].encode()), "stdin": 0, "stdout": 0, "stderr": 0}
-    command = [*STRACE.split(), f"{file}.strace", *words]
+    command = [*STRACE.split(), f"{file}.strace", *words] if what == "programs" else words
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin

@@ -91,6 +91,7 @@ for label in data.jobs:
         group="wheel",
         mode="644",
         home=data.home,
+        keep_alive=data.keep_alive,
         _sudo=True,
     )
     changed = [written, configuration, keys] if label == "macstate.gateway" else [written]
