@@ -168,18 +168,17 @@ def measure(keepers: Keepers, chosen: list[Row], delays: list[float], rounds: in
     for row in chosen:
         once(keepers, row)  # what Python compiles, and what the disk's cache holds, it has from now on
     for delay in delays:
-        loop.line.seconds = delay
+        loop.line.set(delay)
         for turn in range(rounds):
             say(f"{delay * 1e3:g} ms, round {turn + 1} of {rounds}")
             for row in chosen:
                 if turn < SOME or not row.remembers:
                     row.times.setdefault(delay, []).append(once(keepers, row))
-    loop.line.seconds = 0.0
     say("counting")
     for row in chosen:
-        carried = loop.line.carried
+        carried = loop.line.set(0)
         once(keepers, row, count="bytes" if row.remembers else "programs")
-        row.counts.line = loop.line.carried - carried
+        row.counts.line = loop.line.set(0) - carried
         row.counts.read(loop.counted)
 
 

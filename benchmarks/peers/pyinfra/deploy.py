@@ -97,7 +97,7 @@ for label in data.jobs:
     changed = [written, configuration, keys] if label == "macstate.gateway" else [written]
     server.shell(
         name=f"Load {label}",
-        commands=[f"launchctl bootout system/{label} || true", f"launchctl bootstrap system {plist}"],
+        commands=[f"launchctl unload {plist} || true", f"launchctl load -w {plist}"],
         _sudo=True,
         _if=lambda label=label, changed=changed: label not in loaded or any(each.did_change() for each in changed),
     )
