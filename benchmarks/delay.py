@@ -59,8 +59,8 @@ class Far:
             threading.Thread(target=self._forward, args=(near, self.seconds), daemon=True).start()
 
     def _forward(self, near: socket.socket, seconds: float) -> None:
-        # The three packets of a TCP connection go to and fro before the far end can say its first word. The near end may
-        # speak after two of them, which here is at once, and what it says arrives behind the third.
+        # The three packets of a TCP connection go to and fro before the far end can say its first word. The near end
+        # may speak after two of them, which here is at once, and what it says arrives behind the third.
         there, back = Way(seconds / 2), Way(seconds / 2)
         threading.Thread(target=self._read, args=(near, there), daemon=True).start()
         time.sleep(1.5 * seconds)

@@ -143,23 +143,24 @@ class Keepers:
 
     def macstate(self, spec: str, said: str = "No changes") -> float:
         """Return the seconds of a run of macstate's."""
-        environment = {"MACSTATE_SPEC": str(self.loop.folder / f"{spec}.yml")}
-        seconds, text = self.loop.type("pyinfra", "inventory.py", "deploy.py", "-y", **environment)
+        file = str(self.loop.folder / f"{spec}.yml")
+        seconds, text = self.loop.type("pyinfra", "inventory.py", "deploy.py", "-y", MACSTATE_SPEC=file)
         assert said in text, text
         return seconds
 
     def pyinfra(self, *words: str, said: str = UNCHANGED) -> float:
         """Return the seconds of a run of pyinfra without macstate."""
-        folder, path = self.loop.folder / "pyinfra", {"PYTHONPATH": str(installed("pyinfra"))}
+        folder, path = self.loop.folder / "pyinfra", str(installed("pyinfra"))
         words = words or ("inventory.py", "deploy.py")
-        seconds, text = self.loop.type(self.bare, "-m", "pyinfra", "-y", *words, cwd=folder, **path)
+        seconds, text = self.loop.type(self.bare, "-m", "pyinfra", "-y", *words, cwd=folder, PYTHONPATH=path)
         assert re.search(said, text), text
         return seconds
 
     def ansible(self, said: str = "changed=0 .* failed=0") -> float:
         """Return the seconds of a run of Ansible's; none finds a connection that an earlier one has left open."""
-        folder, path = self.loop.folder / "ansible", {"PYTHONPATH": str(installed("ansible"))}
-        seconds, text = self.loop.type(self.bare, "-m", "ansible", "playbook", "playbook.yml", cwd=folder, **path)
+        folder, path = self.loop.folder / "ansible", str(installed("ansible"))
+        words = [self.bare, "-m", "ansible", "playbook", "playbook.yml"]
+        seconds, text = self.loop.type(*words, cwd=folder, PYTHONPATH=path)
         for socket in (folder / "control").iterdir():
             words = ["ssh", "-F", "ssh_config", "-o", f"ControlPath={socket}", "-O", "exit", HOST]
             subprocess.run(words, cwd=folder, capture_output=True, check=False)

@@ -1,7 +1,7 @@
 """Rehearsal Macs behind a real sshd on loopback, and a laptop with a home of its own.
 
-A Mac's tools can be made to answer at once: each is a Python program, which takes far longer than the tool on a Mac, and
-so would hide what the way to the Mac costs. What they answer is recorded anew each time.
+A Mac's tools can be made to answer at once: each is a Python program, which takes longer than the tool on a Mac, and so
+would hide what the way to the Mac costs. What they answer is recorded anew each time.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Mac:
         give(self.root / DAEMON, "root")  # as on a Mac, where it has mode 0700: the simulated tools only pretend
 
     def sums(self, answer: Path) -> None:
-        """Let shasum print a path as it was typed: the simulated one leaves this folder out, and pyinfra looks for it."""
+        """Let shasum print a path as it was typed: the simulated one leaves this folder out, pyinfra wants it."""
         shutil.copy(answer, self.root / "usr/bin/shasum")
 
     def settle(self) -> None:
@@ -265,7 +265,7 @@ def sshd(folder: Path, user: str, public: str) -> Iterator[tuple[int, str]]:
         port = int(free.getsockname()[1])
     (folder / "config").write_text(SSHD.format(port=port, folder=folder))
     give(folder, user)
-    words = ["runuser", "-u", user, "--", folder / "sshd", "-D", "-E", folder / "log", "-f", folder / "config"]
+    words = ["runuser", "-u", user, "--", f"{folder}/sshd", "-D", "-E", f"{folder}/log", "-f", f"{folder}/config"]
     libraries = os.environ | {"LD_LIBRARY_PATH": str(folder)}
     quiet = subprocess.DEVNULL
     with subprocess.Popen(words, stdin=quiet, stderr=quiet, cwd="/", env=libraries) as process:
@@ -302,13 +302,13 @@ def lacking(programs: Sequence[str]) -> None:
 @contextmanager
 def loopback(names: Sequence[str]) -> Iterator[Loopback]:
     """Yield a laptop and the way to Macs; ``names`` are what the specs call them. Nothing is left behind."""
-    folder = Path(tempfile.mkdtemp(prefix="macstate-peers-", dir="/tmp"))  # noqa: S108 - the user must get there
+    folder = Path(tempfile.mkdtemp(prefix="macstate-peers-", dir="/tmp"))  # the user must get there
     try:
         folder.chmod(0o755)
         answer, shell = compiled(folder), folder / "shell"
         shell.write_text(SESSION.format(session=folder / "session"))
         shell.chmod(0o755)
-        shutil.copy(HERE / "meter.py", folder)
+        shutil.copy(ROOT / "benchmarks/meter.py", folder)
         (folder / "session").write_text("METER=\n")
         ssh = folder / "home/.ssh"
         ssh.mkdir(parents=True, mode=0o700)

@@ -46,9 +46,9 @@ TITLES = {
     "first-pyinfra": "plain pyinfra, a first apply",
     "first-ansible": "Ansible, a first apply",
 }
-HELPERS = set(
-    "[ awk base64 basename cat cksum cmp comm cut dd dirname egrep env expr fgrep find grep gunzip gzip head mktemp od paste "
-    "printf sed seq sleep sort sum tail tee test touch tr true uniq wc xargs".split()
+HELPERS = (
+    "[ awk base64 basename cat cksum cmp comm cut dd dirname egrep env expr fgrep find grep gunzip gzip head mktemp od "
+    "paste printf sed seq sleep sort sum tail tee test touch tr true uniq wc xargs"
 )
 """Small programs that a script may be able to do without; all others are a Mac's own tools, shells and Pythons."""
 STARTED = r'^execve\("(?:[^"]*/)?([^"/]+)"'
@@ -79,11 +79,12 @@ class Counts:
             self.commands += 1
             self.scripts += sizes.pop("command")
             self.others += sum(sizes.values())
+        helpers = HELPERS.split()
         started = re.findall(STARTED, "".join(file.read_text() for file in folder.glob("*.strace.*")), re.MULTILINE)
         self.programs += len(started) - self.commands  # the first of each is the login shell
         for name in started:
             self.programs -= name in SUMS
-            self.helpers += name in HELPERS
+            self.helpers += name in helpers
 
 
 @dataclass
@@ -117,17 +118,22 @@ def rows(keepers: Keepers) -> Iterator[Row]:
     yield Row("true", "macstate", partial(keepers.pyinfra, HOST, "exec", "--", "true", said="Success"))
     for name in ("macstate", *SIZES):
         yield Row(name, name, partial(keepers.macstate, name))
-    for name, run in (("pyinfra", keepers.pyinfra), ("ansible", keepers.ansible)):
-        yield Row(name, "macstate", run, before=lambda: tell(macs["macstate"]))
+    peers: dict[str, Callable[[], float]] = {"pyinfra": keepers.pyinfra, "ansible": keepers.ansible}
+    for name, keep in peers.items():
+        yield Row(name, "macstate", keep, before=lambda: tell(macs["macstate"]))
     for name, mac, before in (("change", "changed", keepers.change), ("first", "new", keepers.anew)):
-        spec = (lambda: keepers.keep_alive) if name == "change" else (lambda: "macstate")
-        runs: dict[str, Callable[[], float]] = {
-            "macstate": lambda spec=spec: keepers.macstate(spec(), said="verified: nothing is left"),  # type: ignore[misc]
+        changes: dict[str, Callable[[], float]] = {
+            "macstate": partial(macstate, keepers, "" if name == "change" else "macstate"),
             "pyinfra": partial(keepers.pyinfra, said=r"Grand total +\d+ +[1-9]\d* +- "),
             "ansible": partial(keepers.ansible, said="changed=[1-9].* failed=0"),
         }
-        for who, run in runs.items():
+        for who, run in changes.items():
             yield Row(f"{name}-{who}", mac, run, before=before, remembers=True)
+
+
+def macstate(keepers: Keepers, spec: str) -> float:
+    """Return the seconds of a run of macstate's that changes something; no spec is the one with the changed value."""
+    return keepers.macstate(spec or keepers.keep_alive, said="verified: nothing is left")
 
 
 def prepare(keepers: Keepers, chosen: list[Row]) -> None:
@@ -272,7 +278,8 @@ def main() -> int:
     print(f"A byte there and back: {', '.join(pings)}\n")
     print("\n".join(table(chosen, delays)), end="\n\n")
     found = {row.name: row for row in chosen}
-    return 0 if all([bounded(*each) for each in bounds(found, delays)]) else 1
+    broken = [each for each in bounds(found, delays) if not bounded(*each)]
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Run a session's command, and leave in a folder what it has run and carried: ``meter.py FOLDER WHAT COMMAND...``.
 
-WHAT is ``bytes``, or ``programs``, which counts both."""
+WHAT is ``bytes``, or ``programs``, which counts both.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import BinaryIO
 
 STRACE = "/usr/bin/strace -ff -qq -z --seccomp-bpf -e signal=none -e trace=execve -s 0 -o"
@@ -38,9 +40,7 @@ def main() -> int:
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        inward = threading.Thread(
-            target=carry, args=(sys.stdin.buffer, process.stdin, sizes, "stdin"), daemon=True
-        )
+        inward = threading.Thread(target=carry, args=(sys.stdin.buffer, process.stdin, sizes, "stdin"), daemon=True)
         outward = [
             threading.Thread(target=carry, args=(process.stdout, sys.stdout.buffer, sizes, "stdout")),
             threading.Thread(target=carry, args=(process.stderr, sys.stderr.buffer, sizes, "stderr")),
@@ -50,8 +50,7 @@ def main() -> int:
         for each in outward:
             each.join()
         code = process.wait()
-        with open(f"{file}.json", "w") as out:
-            json.dump(sizes, out)
+        Path(f"{file}.json").write_text(json.dumps(sizes))
         os._exit(code if code >= 0 else 128 - code)  # the other end may leave its standard input open
 
 
