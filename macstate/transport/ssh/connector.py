@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from paramiko import PKey, SSHException
+from paramiko import PKey, SSHException, Transport
 from paramiko.agent import Agent
 from platformdirs import user_cache_path
 from pyinfra.api.exceptions import ConnectError, PyinfraError
@@ -32,6 +32,13 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise its
 SSH_PORT = 22
 KEEP_ALIVE = 15
 """Seconds between keep-alive messages, so that no router drops the connection during a long change."""
+
+
+def _prompt(sock: Any, **options: Any) -> Transport:
+    """Return a transport that sends at once; to wait for acknowledgements costs the login and each command 40 ms."""
+    if isinstance(sock, socket.socket):  # else it is a proxy's
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Transport(sock, **options)
 
 
 class MacConnector(SSHConnector):
@@ -95,6 +102,8 @@ class MacConnector(SSHConnector):
         elif own := self.identity():
             options["pkey"] = own
         options["_pyinfra_ssh_strict_host_key_checking"] = "yes"
+        further = options.get("_pyinfra_ssh_paramiko_connect_kwargs") or {}
+        options["_pyinfra_ssh_paramiko_connect_kwargs"] = {**further, "transport_factory": _prompt}
         self.client = SSHClient()
         try:
             self.client.connect(name, **options)
@@ -102,9 +111,7 @@ class MacConnector(SSHConnector):
             raise
         except (SSHException, OSError, EOFError, PyinfraError) as error:
             raise MacstateError(why(error, name, mac)) from None
-        transport = self.client.get_transport()
-        if transport and isinstance(transport.sock, socket.socket):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms a command, measured
+        if transport := self.client.get_transport():
             transport.set_keepalive(KEEP_ALIVE)
 
     def _pinned(self, mac: str, name: str, port: int) -> dict[str, Any]:
