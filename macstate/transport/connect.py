@@ -137,9 +137,7 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
     begun = time.time()
     if not declared.laptop:
-        gevent.spawn(
-            declared.texts, Facts()
-        )  # while the Mac answers: models and templates take longest once
+        gevent.spawn(declared.texts, Facts())  # while the Mac answers: models and templates take longest once
     answer = _ask(host, (*lists, ("digests", spec.load().digest)), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
     if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since
