@@ -268,7 +268,7 @@ def test_many_files_are_read_at_once_as_each_alone(tmp_path: Path, contents: dic
         (folder / name).chmod(0o640)
     paths = "".join(f"{folder}/{name}\n" for name in contents)
     reading = f'PATH={folder}:/usr/bin:/bin\nfiles "{folder}/" "$PATHS" ""\n'
-    script = probe.script(()).replace("\ncommon\nmac 3>&1", f"\n{reading}true 3>&1")
+    script = probe.script(()).replace("\ncommon\nmac\n", f"\n{reading}")
     lines, environment = f"mark\t{MARK}\n", {"HOME": str(folder), "PATHS": paths}
     done = subprocess.run(
         ["/bin/sh", "-c", script], input=lines, env=environment, stdout=subprocess.PIPE, text=True, check=True

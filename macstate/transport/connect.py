@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import gevent
 from paramiko import SSHException
 from platformdirs import user_config_path
 from pyinfra.api.command import QuoteString, StringCommand
@@ -26,7 +25,6 @@ from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.kinds.key_file import known_sources
 from macstate.language import secrets
-from macstate.language.facts import Facts
 from macstate.language.scope import Keys
 from macstate.language.secrets import Secret
 from macstate.review import Review, guard, health
@@ -136,8 +134,6 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
     """
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
     begun = time.time()
-    if not declared.laptop:
-        gevent.spawn(declared.texts, Facts())  # while the Mac answers: models and templates take longest once
     answer = _ask(host, (*lists, ("digests", spec.load().digest)), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
     if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since

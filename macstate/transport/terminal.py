@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 from pyinfra import logger, state
@@ -20,7 +21,9 @@ from macstate import console, spec
 from macstate.errors import MacstateError
 from macstate.language.mac import MacEntry
 from macstate.printable import printable
-from macstate.review import Review
+
+if TYPE_CHECKING:
+    from macstate.review import Review
 
 
 def named(name: str | None) -> tuple[str, MacEntry]:

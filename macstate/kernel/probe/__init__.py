@@ -20,33 +20,42 @@ from macstate.language.facts import Facts
 FRAME = """\
 printf '\\n%s\\n' "$mark"
 {{
-common
 {}
 }} 3>&1 >/dev/null | gzip -c | base64
 printf %s "$mark"
 """
 """Stands around the commands of a probe: their answer, compressed and encoded once, is between two marks."""
 BESIDE = """\
-mac 3>&1 >/dev/null | {{
+{{
+{}
+}} 3>&1 >/dev/null | {{
 {}
 cat >&3
 }}"""
-"""Has what is common to all kinds read at the same time as they are; that answer waits in a pipe."""
+"""Has two parts read at the same time; the answer of the first one waits in a pipe."""
 
 
 @cache
 def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
-    """Return the script of the probe for a Mac, or for the laptop: all functions, then the commands of each kind."""
+    """Return the script of the probe for a Mac, or for the laptop: all functions, then the commands.
+
+    On a Mac what is common, and the kinds in two parts, are read side by side.
+    """
     before = ("bounded.sh", "probe.sh", *(() if laptop else ("way.sh", "requests.sh", "probe_mac.sh")))
-    functions, commands = [*map(scripts.bare, before)], ["reply uname uname -s"] if laptop else []
+    functions, commands = [*map(scripts.bare, before)], []
     for kind in kinds:
         if kind.laptop is laptop:
             text = kind.script or "\n".join(f"reply '{probe}' {probe}" for probe in kind.probes)
             own, brace, last = text.strip().rpartition("\n}\n")
             functions.append(f"{own}{brace}".strip())
-            commands += [f"part {kind.kind}", last]
-    whole = "\n".join(commands)
-    return "\n".join([*filter(None, functions), FRAME.format(whole if laptop else BESIDE.format(whole))])
+            commands.append(f"part {kind.kind}\n{last}")
+    if laptop:
+        whole = "\n".join(["common", "reply uname uname -s", *commands])
+    else:
+        most = len(commands) * 2 // 3  # those behind have as many questions
+        lanes = ("\n".join(lane) or ":" for lane in (commands[:most], commands[most:]))
+        whole = BESIDE.format("part ''\ncommon\nmac", BESIDE.format(*lanes))
+    return "\n".join([*filter(None, functions), FRAME.format(whole)])
 
 
 def mark() -> str:

@@ -175,7 +175,6 @@ beside() { # LINES COMMAND: sixteen at once, since an endpoint may take ten seco
   [ "$#" -eq 0 ] || at_once "$command" "$@"
 }
 mac() {
-  part ''
   # the program itself that changes will run, and without the ticket of an earlier sudo
   reply sudo sudo -k -n sh -c true
   reply 'sw_vers -productVersion' sw_vers -productVersion

@@ -8,37 +8,39 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from paramiko import PKey, SSHException, Transport
+import gevent
+from paramiko import PKey, SSHException
 from paramiko.agent import Agent
 from platformdirs import user_cache_path
 from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.ssh_util import get_private_key
-from pyinfra.connectors.sshuserclient.client import SSHClient
 
 from macstate import spec
 from macstate.errors import MacstateError, lacking
 from macstate.transport import terminal
 from macstate.transport.ssh import tailnet
 from macstate.transport.ssh.auth import CHECK, Login
+from macstate.transport.ssh.client import PromptClient
 from macstate.transport.ssh.refusal import why
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise its tracebacks appear beside our line
 SSH_PORT = 22
+BEGUN = 0.01
+"""Seconds after which a login has sent its first words, and waits."""
 KEEP_ALIVE = 15
 """Seconds between keep-alive messages, so that no router drops the connection during a long change."""
 
 
-def _prompt(sock: Any, **options: Any) -> Transport:
-    """Return a transport that sends at once; to wait for acknowledgements costs the login and each command 40 ms."""
-    if isinstance(sock, socket.socket):  # else it is a proxy's
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Transport(sock, **options)
+def _make_ahead(host: Host) -> None:
+    from macstate.transport import ahead  # noqa: PLC0415 - that it is loaded while the login waits is the point
+
+    ahead.make(host)
 
 
 class MacConnector(SSHConnector):
@@ -102,9 +104,8 @@ class MacConnector(SSHConnector):
         elif own := self.identity():
             options["pkey"] = own
         options["_pyinfra_ssh_strict_host_key_checking"] = "yes"
-        further = options.get("_pyinfra_ssh_paramiko_connect_kwargs") or {}
-        options["_pyinfra_ssh_paramiko_connect_kwargs"] = {**further, "transport_factory": _prompt}
-        self.client = SSHClient()
+        gevent.spawn_later(BEGUN, _make_ahead, self.host)
+        self.client = PromptClient()
         try:
             self.client.connect(name, **options)
         except MacstateError:
