@@ -17,7 +17,6 @@ from macstate.kernel.resource import Actual
 from macstate.kinds import KINDS
 from macstate.language.facts import FUNNEL_PORTS, Facts, Node
 from macstate.language.secrets import Secret
-from macstate.review import review
 from macstate.transport import connect, hosts, ops  # noqa: F401 - ops is what deploy.py needs next
 
 ASKS_NOBODY = {"env", "file", "generate"}
@@ -25,7 +24,7 @@ ASKS_NOBODY = {"env", "file", "generate"}
 
 
 def make(host: Host) -> None:
-    """Plan a Mac that has the spec's programs and nothing else, for what that leaves behind in this process."""
+    """Make the resources of a Mac that has the spec's programs, for what that leaves behind in this process."""
     mac, declared = spec.load().macs[host.name], hosts.declared(host.name)
     facts = Facts(
         user=mac.user,
@@ -33,11 +32,10 @@ def make(host: Host) -> None:
         node=Node(mac.hostname, capabilities=frozenset({"https", "funnel", f"{FUNNEL_PORTS}1-65535"})),
         programs={value.partition(" ")[2]: "" for name, value in declared.lists if name == "gateway"},
     )
-    actual = Actual(facts, {}, Record(), kinds=KINDS)
-    known = connect.keys(host, actual, dry=True)
+    known = connect.keys(host, Actual(facts, {}, Record(), kinds=KINDS), dry=True)
 
     def at_hand(reference: str, name: str) -> Secret | None:
         return known(reference, name) if reference.partition(":")[0] in ASKS_NOBODY else None
 
     with suppress(MacstateError):  # told when the Mac itself is planned
-        review(host.name, declared, actual, at_hand)
+        declared.expanded(facts, at_hand)

@@ -41,10 +41,14 @@ class PromptClient(SSHClient):
     _spare: gevent.Greenlet[..., Channel | None] | None = None
     _commands = 0
 
-    def connect(self, hostname: str, **options: Any) -> None:
-        """Log in, with the options of pyinfra's own client."""
-        further = options.pop(OPTIONS, None) or {}
-        super().connect(hostname, **options, **{OPTIONS: {**further, "transport_factory": _prompt}})
+    def log_in(self, hostname: str, options: dict[str, Any]) -> None:
+        """Log in, with the options of pyinfra's own client.
+
+        Raises:
+            SSHException: the Mac refuses it, or speaks otherwise; OSError, EOFError: it cannot be reached.
+        """
+        further = {**(options.pop(OPTIONS, None) or {}), "transport_factory": _prompt}
+        self.connect(hostname, _pyinfra_ssh_paramiko_connect_kwargs=further, **options)  # type: ignore[no-untyped-call]
 
     def exec_command(
         self, command: str, *more: Any, **options: Any

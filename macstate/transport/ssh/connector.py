@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import gevent
@@ -38,9 +39,8 @@ KEEP_ALIVE = 15
 
 
 def _make_ahead(host: Host) -> None:
-    from macstate.transport import ahead  # noqa: PLC0415 - that it is loaded while the login waits is the point
-
-    ahead.make(host)
+    """Load what the run needs next, and have it ready: by name, since it uses this room."""
+    import_module("macstate.transport.ahead").make(host)
 
 
 class MacConnector(SSHConnector):
@@ -105,14 +105,14 @@ class MacConnector(SSHConnector):
             options["pkey"] = own
         options["_pyinfra_ssh_strict_host_key_checking"] = "yes"
         gevent.spawn_later(BEGUN, _make_ahead, self.host)
-        self.client = PromptClient()
+        self.client = client = PromptClient()
         try:
-            self.client.connect(name, **options)
+            client.log_in(name, options)
         except MacstateError:
             raise
         except (SSHException, OSError, EOFError, PyinfraError) as error:
             raise MacstateError(why(error, name, mac)) from None
-        if transport := self.client.get_transport():
+        if transport := client.get_transport():
             transport.set_keepalive(KEEP_ALIVE)
 
     def _pinned(self, mac: str, name: str, port: int) -> dict[str, Any]:
