@@ -7,7 +7,8 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,17 +92,28 @@ def send(host: Host, words: tuple[str, ...], stdin: list[str]) -> tuple[bool, Co
         MacstateError: the connection was lost, or this laptop lacks something.
     """
     command = StringCommand(*(QuoteString(word) for word in words))
-    try:
+    with unless_lost():
         result: tuple[bool, CommandOutput] = host.run_shell_command(
             command, print_output=False, print_input=False, _stdin=stdin, _timeout=TIMEOUT
         )
+    return result
+
+
+@contextmanager
+def unless_lost() -> Iterator[None]:
+    """Turn the errors of a connection into one line.
+
+    Raises:
+        MacstateError: the connection was lost, or this laptop lacks something.
+    """
+    try:
+        yield
     except LOST as error:
         if isinstance(error, OSError) and error.errno in LACKING:
             raise MacstateError(f"this laptop cannot go on: {lacking(error)}") from None
         raise MacstateError(f"the connection was lost ({str(error) or type(error).__name__}); {AGAIN}") from None
     except UnicodeError:
         raise MacstateError("a name on this Mac, such as its user's, is not UTF-8; nothing was done") from None
-    return result
 
 
 def me(host: Host) -> str:

@@ -91,10 +91,22 @@ def sent(host: Host, session: Session, lines: list[str], *, root: bool) -> str:
     Raises:
         MacstateError: a line failed, or the connection was lost and the outcome is unknown.
     """
-    words = ("sh", "-c", scripts.apply())
-    ended, output = sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
+    ended, output = _carried_out(host, session, lines, root=root)
     session.sums.update((root, line.removeprefix(RECORD)) for line in output.stdout_lines if line.startswith(RECORD))
     return _outcome(host, output, ended=ended)
+
+
+def _carried_out(host: Host, session: Session, lines: list[str], *, root: bool) -> tuple[bool, CommandOutput]:
+    """Have ``apply.sh`` carry out a payload: the one that stays there, where the way to the Mac lets a command stay."""
+    if run := getattr(host.connector, "run_payload", None):
+        before, first = sudo.begun(host, session) if root else ((), [])
+        with connect.unless_lost():
+            found: tuple[bool, CommandOutput] = run(
+                (*sudo.SUDO, *before) if root else (), first, lines, connect.TIMEOUT
+            )
+        return found
+    words = ("sh", "-c", scripts.apply())
+    return sudo.as_root(host, session, words, lines) if root else connect.send(host, words, lines)
 
 
 def _outcome(host: Host, output: CommandOutput, *, ended: bool) -> str:

@@ -11,11 +11,10 @@ from macstate.errors import MacstateError
 from macstate.kernel.session import Session
 from macstate.transport import connect, terminal
 
-QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", "sudo", "-H")
-"""sudo with its exit status hidden: if pyinfra sees sudo fail for lack of a password, it asks and runs again.
-
-``-H``: a Mac's sudo keeps HOME, so root's programs would read the user's own files there (``~/.curlrc``).
-"""
+SUDO = ("sudo", "-H")
+"""``-H``: a Mac's sudo keeps HOME, so root's programs would read the user's own files there (``~/.curlrc``)."""
+QUIET = ("sh", "-c", '"$@" 2>&1 | cat', "sh", *SUDO)
+"""sudo with its exit status hidden: if pyinfra sees sudo fail for lack of a password, it asks and runs again."""
 ROOT = "macstate: root"
 """The line that the check of a password prints."""
 
@@ -26,11 +25,21 @@ def as_root(host: Host, session: Session, words: tuple[str, ...], stdin: list[st
     Raises:
         MacstateError: the connection was lost, there is no terminal to ask on, or the password is wrong.
     """
+    options, first = begun(host, session)
+    return connect.send(host, (*QUIET, *options, *words), [*first, *stdin])
+
+
+def begun(host: Host, session: Session) -> tuple[tuple[str, ...], list[str]]:
+    """Return sudo's options, and the lines that it reads before what the command itself reads.
+
+    Raises:
+        MacstateError: as above.
+    """
     if session.actual.facts.sudo:
-        return connect.send(host, (*QUIET, "-n", *words), stdin)
+        return ("-n",), []
     if session.password is None:
         session.password = _ask(host, session.actual.facts.user)
-    return connect.send(host, (*QUIET, "-S", "-k", "-p", "", *words), [session.password, *stdin])
+    return ("-S", "-k", "-p", ""), [session.password]
 
 
 def _ask(host: Host, user: str) -> str:

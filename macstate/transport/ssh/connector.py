@@ -10,8 +10,9 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from paramiko import PKey, SSHException
@@ -24,11 +25,16 @@ from pyinfra.connectors.ssh_util import get_private_key
 
 from macstate import spec
 from macstate.errors import MacstateError, lacking
+from macstate.kernel import scripts
 from macstate.transport import terminal
 from macstate.transport.ssh import tailnet
 from macstate.transport.ssh.auth import CHECK, Login
 from macstate.transport.ssh.client import PromptClient
 from macstate.transport.ssh.refusal import why
+from macstate.transport.ssh.runner import Runner
+
+if TYPE_CHECKING:
+    from pyinfra.connectors.util import CommandOutput
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise its tracebacks appear beside our line
 SSH_PORT = 22
@@ -45,6 +51,8 @@ def _make_ahead(host: Host) -> None:
 
 class MacConnector(SSHConnector):
     """A Mac of the spec."""
+
+    client: PromptClient | None
 
     @property
     def in_tailnet(self) -> bool:
@@ -80,6 +88,11 @@ class MacConnector(SSHConnector):
         if own := self.identity():
             yield own
         yield from Agent().get_keys()
+
+    @cached_property
+    def runners(self) -> dict[tuple[str, ...], Runner]:
+        """What stays on the Mac and carries out changes, by the words of sudo before it."""
+        return {}
 
     def connect(self) -> None:
         """Log in.
@@ -134,6 +147,20 @@ class MacConnector(SSHConnector):
             "_pyinfra_ssh_known_hosts_file": str(file),
             "_pyinfra_ssh_paramiko_connect_kwargs": {"auth_strategy": login, "auth_timeout": CHECK},
         }
+
+    def run_payload(
+        self, before: tuple[str, ...], first: list[str], lines: list[str], seconds: float
+    ) -> tuple[bool, CommandOutput]:
+        """Have ``apply.sh`` carry out a payload, behind the words of sudo, if any, which reads the lines ``first``.
+
+        It is started once as root and once as the user, and stays until the run ends or it has died.
+        """
+        runner = self.runners.get(before)
+        if runner is None or not runner.is_there:
+            if self.client is None:
+                raise SSHException("not connected")
+            runner = self.runners[before] = Runner(self.client, before, scripts.apply(), first)
+        return runner.run(lines, seconds)
 
     def disconnect(self) -> None:
         """Close the connection, since pyinfra leaves it open."""
