@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,13 +96,21 @@ class Lab:
         """Count the remote commands that the Mac's tailscaled has logged."""
         return self.tailnet.processes.log(self.tailnet.mac.name).count("starting non-pty command")
 
+    def changes(self) -> int:
+        """Count the changes of which a journal says that they are done."""
+        found = 0
+        for file in self.mac.root.rglob("macstate/journal"):
+            with suppress(OSError, ValueError):  # it is being written anew, or is gone
+                found += sum(len(json.loads(line)["done"]) for line in file.read_text().splitlines() if line)
+        return found
+
     @contextmanager
     def at_command(self, number: int, do: Callable[[], object], after: float = 0) -> Iterator[None]:
-        """Do something while the Mac carries out the n-th remote command from now on."""
-        due = self.commands() + number
+        """Do something while the Mac carries out the n-th command or further change from now on."""
+        due = self.commands() + self.changes() + number
 
         def watch() -> None:
-            wait_for(lambda: self.commands() >= due, f"remote command {number}", 60)
+            wait_for(lambda: self.commands() + self.changes() >= due, f"remote command {number}", 60)
             time.sleep(after)
             do()
 
