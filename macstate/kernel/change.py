@@ -68,7 +68,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one operation carries out with one remote command and one privilege: one change, or those of a document."""
+    """What one operation carries out with one payload and one privilege: one change, or those of a document."""
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]

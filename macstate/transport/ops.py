@@ -61,7 +61,7 @@ def row(host: Host, order: tuple[int, int, int], title: str) -> Iterator[None]:
 
 @operation()
 def apply(session: Session, batch: Batch) -> Generator[FunctionCommand, None, None]:
-    """Carry out one batch with one remote command."""
+    """Carry out one batch with one payload."""
     yield FunctionCommand(_apply, (session, batch), {})
 
 
