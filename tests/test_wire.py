@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import stat
 import subprocess
@@ -47,8 +46,8 @@ NGINX = "Library/macstate/etc/nginx.conf"
 
 def lists_of(text: str) -> list[tuple[str, str]]:
     """Give what a run of a spec has the probe read."""
-    lists = spec.parse(text, "macs.yml").for_host("macstudio").lists
-    return [*lists, ("digests", hashlib.sha256(text.encode()).hexdigest())]
+    declared = spec.parse(text, "macs.yml").for_host("macstudio")
+    return [*declared.lists, ("digests", declared.digest)]
 
 
 def asked(laptop: Laptop, text: str, *, digests: bool = True) -> list[str]:
@@ -225,12 +224,21 @@ def test_what_a_new_spec_changes_is_shown_in_the_same_command(laptop: Laptop) ->
 
 
 def test_what_the_laptop_does_not_know_is_asked_for_in_a_second_command(laptop: Laptop) -> None:
-    """As if `macstate stop` had noted the new spec, which nobody has applied."""
-    spec = REFERENCE[: REFERENCE.index("  a1111:")]
-    was, now = (hashlib.sha256(text.encode()).hexdigest() for text in (REFERENCE, spec))
+    """As if another laptop had applied the new spec, and all of it was undone by hand."""
+    without = REFERENCE[: REFERENCE.index("  a1111:")]
+    was, now = (dict(lists_of(text))["digests"] for text in (REFERENCE, without))
     for journal in laptop.mac().rglob("macstate/journal"):
         journal.write_text(journal.read_text().replace(was, now))
-    assert before_of(laptop, spec) == (2, (laptop.mac() / NGINX).read_text())
+    assert before_of(laptop, without) == (2, (laptop.mac() / NGINX).read_text())
+
+
+def test_what_means_nothing_to_a_mac_does_not_have_its_files_sent(laptop: Laptop) -> None:
+    other = REFERENCE.replace(
+        "  macstudio:\n", "  other: {hostname: other.tail174e9b.ts.net, user: me}\n  macstudio:\n", 1
+    )
+    assert "other.tail" in other
+    for text in (REFERENCE, f"# a comment\n{other}"):
+        assert laptop.run(text).bytes < 20_000
 
 
 def before_of(laptop: Laptop, text: str) -> tuple[int, str]:

@@ -46,11 +46,13 @@ class JournalLine:
     done: list[str] = field(default_factory=list)
     run: str = field(default_factory=lambda: secrets.token_hex(6))
     when: str = field(default_factory=lambda: datetime.now(UTC).strftime(TIME))
+    declared: str = ""
+    """SHA-256 of what the spec declares for this Mac: if it is that of the next run, files are told by their digests."""
 
     @classmethod
-    def of(cls, plan: Plan, spec: str) -> JournalLine:
+    def of(cls, plan: Plan, spec: str, declared: str = "") -> JournalLine:
         """Return the line of a run that begins."""
-        return cls(spec, [title for batch in plan.batches for title in batch.titles])
+        return cls(spec, [title for batch in plan.batches for title in batch.titles], declared=declared)
 
     def words(self, who: str, *also: str, failed: str = "") -> tuple[str, ...]:
         """Return the words of ``apply.sh``'s command that writes the line, with the titles ``also`` as done, too.
@@ -59,6 +61,7 @@ class JournalLine:
         """
         done = [*self.done, *also]
         begin = {"run": self.run, "when": self.when, "who": who, "spec": self.spec}
+        begin |= {"declared": self.declared} if self.declared else {}
         text = json.dumps({**begin, "changes": self.changes, "done": done}, ensure_ascii=False).removesuffix("}")
         outcome = f"failed: {failed}" if failed else "applied" if done == self.changes else "not finished"
         return "journal", self.run, b64encode(text.encode()).decode(), outcome

@@ -172,5 +172,7 @@ class Actual:
     """What endpoints answered, if the probe was to ask them."""
     kinds: tuple[type[Resource], ...] = field(kw_only=True)
     """The kinds that were looked for, in the order in which they are changed."""
+    declared: str = ""
+    """SHA-256 of what was declared for it when it was read."""
     asked_at: tuple[float, float] = (0, inf)
     """When the reading of the Mac began and ended, in seconds since 1970 by the laptop's clock."""

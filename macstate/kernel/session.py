@@ -20,7 +20,7 @@ class Session:
     def __init__(self, actual: Actual, plan: Plan, spec: str = "", lock_wait: int = LOCK_WAIT) -> None:
         """Begin with the Mac as it was read; ``spec`` is the SHA-256 of the spec's text, ``lock_wait`` in seconds."""
         self.actual, self.plan, self.lock_wait = actual, plan, lock_wait
-        self.line = journal.JournalLine.of(plan, spec)
+        self.line = journal.JournalLine.of(plan, spec, actual.declared)
         self.sums = dict(actual.record.sums)
         self.password: str | None = None
         self.failed: set[str] = set()

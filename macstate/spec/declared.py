@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -124,6 +125,12 @@ class Declared(Entries):
         if twice:
             raise MacstateError(*dict.fromkeys(twice))
         return resources, lacking
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the entries, without comments, and whatever the spec has for other machines."""
+        told = [[name, entry.section, entry.model_dump_json()] for name, entry in self.entries]
+        return digest(json.dumps(told).encode())
 
     def texts(self, facts: Facts) -> dict[str, str]:
         """Return the contents of the files that the spec makes of these facts, by digest, as far as there are any."""

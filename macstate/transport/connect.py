@@ -146,11 +146,11 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
     """
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
     begun = time.time()
-    answer = _ask(host, (*lists, ("digests", spec.load().digest)), laptop=declared.laptop)
+    answer = _ask(host, (*lists, ("digests", declared.digest)), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
     if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since
         answer = _ask(host, lists, laptop=declared.laptop)
-    actual = replace(answer.actual(texts), asked_at=(begun, time.time()))
+    actual = replace(answer.actual(texts), declared=declared.digest, asked_at=(begun, time.time()))
     if not declared.laptop:
         return actual
     laptop = replace(actual.facts.laptop, host_keys=tailnet.host_keys())

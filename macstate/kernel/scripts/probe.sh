@@ -71,9 +71,9 @@ both() { # LINES MORE: the lines, and those of the others that are not among the
   unset IFS
   set +f
 }
-check_spec() { # if the last run had another spec, or was not finished, the laptop may not know what lies here
-  case $(tail -n 1 "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal" 2>/dev/null) in
-    *"\"spec\": \"${list_digests%"$newline"}\""*'"outcome": "applied"'*) ;;
+check_declared() { # if something else was applied last, the laptop may not know what lies here
+  case $(tail -n 9 "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal" 2>/dev/null) in
+    *"\"declared\": \"${list_digests%"$newline"}\""*'"outcome": "applied"'*) ;;
     *) list_digests='' ;;
   esac
 }
@@ -104,6 +104,6 @@ while IFS= read -r line || [ -n "$line" ]; do
 done
 remember root "$root/var/db/macstate/owned"
 remember user "$HOME/.local/state/macstate/owned"
-[ -z "${list_digests-}" ] || check_spec
+[ -z "${list_digests-}" ] || check_declared
 uid=$(id -u)
 case $uid in *[!0-9]*) uid='' ;; esac
