@@ -47,7 +47,7 @@ class JournalLine:
     run: str = field(default_factory=lambda: secrets.token_hex(6))
     when: str = field(default_factory=lambda: datetime.now(UTC).strftime(TIME))
     declared: str = ""
-    """SHA-256 of what the spec declares for this Mac: if it is that of the next run, files are told by their digests."""
+    """SHA-256 of what the spec declares for this Mac: while it stays that, files are told by their digests."""
 
     @classmethod
     def of(cls, plan: Plan, spec: str, declared: str = "") -> JournalLine:
