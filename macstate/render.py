@@ -51,6 +51,12 @@ def _compiled() -> BytecodeCache:
         def get_source_checksum(self, source: str) -> str:
             return super().get_source_checksum(f"{made_by}{source}")  # options and filters are in the code too
 
+        def load_bytecode(self, bucket: Bucket) -> None:
+            try:
+                super().load_bytecode(bucket)
+            except Exception:  # noqa: BLE001 - a file that was cut off may raise anything
+                bucket.reset()
+
         def dump_bytecode(self, bucket: Bucket) -> None:
             with suppress(OSError):  # it is another user's folder, or the disk is full
                 super().dump_bytecode(bucket)

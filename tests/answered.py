@@ -7,6 +7,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from macstate.kernel.probe import LANES
+from macstate.kernel.probe.replies import END, PART
+
 MARK = "~0123456789abcdef0123456789abcdef"
 
 
@@ -22,6 +25,7 @@ class Section(NamedTuple):
 def packed(sections: Iterable[Section], mark: str = MARK) -> list[str]:
     """Give the lines that a Mac sends for these replies."""
     whole = b"".join(mark.encode() + part for name, *parts in sections for part in (name.encode(), *parts))
+    whole += b"".join(f"{mark}{PART}{END}{lane}{mark}{mark}0{mark}".encode() for lane in range(LANES[False]))
     return ["", mark, b64encode(gzip.compress(whole)).decode(), mark]
 
 

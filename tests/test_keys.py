@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from base64 import b64decode
 from pathlib import Path
 
@@ -164,6 +165,7 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     saved = tmp_path / "plan.json"
     saved.write_text(plan_json.as_json({seen.name: seen.plan}, seen.spec))
     laptop.command("sudo pmset -a womp 0; sudo launchctl bootout system/macstate.one")
+    time.sleep(0.6)  # what launchd takes until it shows it
     monkeypatch.setenv("MACSTATE_PLAN", str(saved))
     forget()
     refused = laptop.run(SPEC)

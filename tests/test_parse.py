@@ -400,10 +400,10 @@ def test_what_a_login_script_prints_is_passed_over() -> None:
 
 def test_an_output_without_its_end_is_refused() -> None:
     whole = "\n".join(mac({"power": [line(CUSTOM, recorded("pmset/custom_macmini_26.txt").encode())]}))
-    replies(whole.split("\n"), MARK)
+    replies(whole.split("\n"), MARK, 3)
     for end in range(len(whole)):
         with pytest.raises(IncompleteError, match="it ends in the middle"):
-            replies(whole[:end].split("\n"), MARK)
+            replies(whole[:end].split("\n"), MARK, 3)
 
 
 def test_what_is_not_understood_leaves_its_own_kind_unknown() -> None:

@@ -193,7 +193,7 @@ def test_a_tool_may_print_anything(laptop: Laptop) -> None:
     lines = probe.stdin([("shown", path) for path in paths], MARK)
     words, environment = ["/bin/sh", "-c", probe.script((Odd,))], birth.environment(laptop.mac())
     done = subprocess.run(words, input="\n".join(lines), env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found = replies(["Welcome", "~", *done.stdout.split("\n"), "bye"], MARK)["odd"]
+    found = replies(["Welcome", "~", *done.stdout.split("\n"), "bye"], MARK, 3)["odd"]
     assert {
         name: each.output.encode("utf-8", "surrogateescape") for name, each in found.items() if name != "fails"
     } == {f"cat {path}": content for path, content in paths.items()}
@@ -281,7 +281,7 @@ def test_many_files_are_read_at_once_as_each_alone(tmp_path: Path, contents: dic
     done = subprocess.run(
         ["/bin/sh", "-c", script], input=lines, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    found = replies(done.stdout.split("\n"), MARK)[""]
+    found = replies(done.stdout.split("\n"), MARK, 3)[""]
     mode = f"{folder.stat().st_uid} {stat.S_IMODE((folder / next(iter(contents))).stat().st_mode):o}\n"
     assert {name: each.output.encode("utf-8", "surrogateescape") for name, each in found.items()} == {
         **{f"stat {name}": mode.encode() for name in contents},
@@ -293,14 +293,14 @@ def test_many_files_are_read_at_once_as_each_alone(tmp_path: Path, contents: dic
     "contents", [b"==> /dev/null <==\n\n==> /a <==\nab", b"==> /dev/null <==\n\n==> /a <==\nabcd", b"abc"]
 )
 def test_a_file_that_changes_while_it_is_read_is_not_half_read(contents: bytes) -> None:
-    whole = b"\n\n0 644 3 /a\n0 644 1 /b\n\n\n"
+    whole = b"\n\n+/a\n+/b\n\n0 644 3 /a\n0 644 1 /b\n\n\n"
     fine = Section("files", whole + b"==> /dev/null <==\n\n==> /a <==\nabc\n==> /b <==\nx")
-    assert replies(packed([fine]), MARK)[""]["cat /b"].output == "x"
+    assert replies(packed([fine]), MARK, 3)[""]["cat /b"].output == "x"
     with pytest.raises(ChangedError):
-        replies(packed([Section("files", whole + contents + b"\n==> /b <==\nx")]), MARK)
+        replies(packed([Section("files", whole + contents + b"\n==> /b <==\nx")]), MARK, 3)
 
 
 def test_a_large_file_is_read_to_its_bound() -> None:
     size = MOST + 1
-    whole = b"\n\n0 644 %d /a\n\n\n==> /dev/null <==\n\n==> /a <==\n%b" % (size, b"x" * MOST)
-    assert len(replies(packed([Section("files", whole)]), MARK)[""]["cat /a"].output) == MOST
+    whole = b"\n\n+/a\n\n0 644 %d /a\n\n\n==> /dev/null <==\n\n==> /a <==\n%b" % (size, b"x" * MOST)
+    assert len(replies(packed([Section("files", whole)]), MARK, 3)[""]["cat /a"].output) == MOST

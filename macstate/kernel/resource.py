@@ -134,9 +134,14 @@ class Resource(Readable):
         return ()
 
     @property
+    def digests(self) -> tuple[str, ...]:
+        """The digests of its contents, by which the Mac tells them while they stay as they are."""
+        return tuple(map(digest, self.contents))
+
+    @property
     def in_record(self) -> str:
         """What the record keeps of this desired resource: its fingerprint, and the digests of its contents."""
-        return in_record(self.fingerprint, ",".join(map(digest, self.contents)))
+        return in_record(self.fingerprint, ",".join(self.digests))
 
     @abstractmethod
     def converge(self, have: Self | None) -> Iterator[Step]:

@@ -107,6 +107,11 @@ files '' "$both" "$keys"
         """Its text."""
         return () if self.content is None else (self.content.encode("utf-8", "surrogateescape"),)
 
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The digest of its text, unless not everybody may read that: everybody can read the record."""
+        return super().digests if int((self.permissions or "0 0").split()[1], 8) & 4 else ()
+
     @classmethod
     def parse(cls, outputs: Outputs) -> Iterator[Self]:
         """Yield the files that exist, with owner, mode and content."""

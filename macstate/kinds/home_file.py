@@ -30,6 +30,11 @@ each "$both" home_file
 """
 
     @property
+    def digests(self) -> tuple[str, ...]:
+        """None: it is on the laptop, where nothing has to be sent."""
+        return ()
+
+    @property
     def root(self) -> bool:
         """False: it is the user's own."""
         return False

@@ -62,7 +62,7 @@ left() { # KEY<TAB>STATE<TAB>SALT:...
     *) return ;;
   esac
   case ${salt%%:*} in
-    *[!0-9a-f]*) ;;
+    '' | *[!0-9a-f]*) ;;
     *) [ ! -e "$root$path" ] || reply "left $path" digest "${salt%%:*}" "$path" ;;
   esac
 }

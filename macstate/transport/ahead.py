@@ -11,16 +11,8 @@ from contextlib import suppress
 from pyinfra.api.host import Host
 
 from macstate import spec
-from macstate.errors import MacstateError
-from macstate.kernel.record import Record
-from macstate.kernel.resource import Actual
-from macstate.kinds import KINDS
 from macstate.language.facts import FUNNEL_PORTS, Facts, Node
-from macstate.language.secrets import Secret
-from macstate.transport import connect, hosts, ops  # noqa: F401 - ops is what deploy.py needs next
-
-ASKS_NOBODY = {"env", "file", "generate"}
-"""The schemes of keys that are read without a tool, which could ask its owner."""
+from macstate.transport import hosts, ops  # noqa: F401 - ops is what deploy.py needs next
 
 
 def make(host: Host) -> None:
@@ -32,10 +24,5 @@ def make(host: Host) -> None:
         node=Node(mac.hostname, capabilities=frozenset({"https", "funnel", f"{FUNNEL_PORTS}1-65535"})),
         programs={value.partition(" ")[2]: "" for name, value in declared.lists if name == "gateway"},
     )
-    known = connect.keys(host, Actual(facts, {}, Record(), kinds=KINDS), dry=True)
-
-    def at_hand(reference: str, name: str) -> Secret | None:
-        return known(reference, name) if reference.partition(":")[0] in ASKS_NOBODY else None
-
-    with suppress(MacstateError):  # told when the Mac itself is planned
-        declared.expanded(facts, at_hand)
+    with suppress(Exception):  # what is wrong is told when the Mac itself is planned
+        declared.expanded(facts)

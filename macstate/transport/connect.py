@@ -146,7 +146,10 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
     """
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
     begun = time.time()
-    answer = _ask(host, (*lists, ("digests", declared.digest)), laptop=declared.laptop)
+    try:
+        answer = _ask(host, (*lists, ("digests", declared.digest)), laptop=declared.laptop)
+    except ChangedError:  # or the sizes are not what `stat` says: each file for itself, then
+        answer = _ask(host, (*lists, ("alone", "yes")), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
     if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since
         answer = _ask(host, lists, laptop=declared.laptop)
@@ -163,10 +166,11 @@ def _ask(host: Host, lists: Iterable[tuple[str, str]], *, laptop: bool) -> probe
     ok, output = send(host, ("sh", "-c", probe.script(KINDS, laptop=laptop)), probe.stdin(lists, mark))
     try:
         return probe.Answer.read(KINDS, output.stdout_lines, mark, laptop=laptop)
-    except IncompleteError as error:
+    except ChangedError:
+        raise
+    except IncompleteError:
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
-        why = error.what if isinstance(error, ChangedError) else f"{error.what} ({said})"
-        raise MacstateError(f"cannot read the Mac: {why}; run again") from None
+        raise MacstateError(f"cannot read the Mac: its answer is cut off ({said}); run again") from None
 
 
 def run_script(host: Host, script: str, *arguments: str) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from macstate.kernel import scripts
 from macstate.kernel.outputs import UnreadableError
 from macstate.kernel.probe import machine
-from macstate.kernel.probe.replies import DIGEST, Replies, replies
+from macstate.kernel.probe.replies import DIGEST, END, Replies, replies
 from macstate.kernel.record import Record
 from macstate.kernel.resource import Actual, Resource
 from macstate.language.facts import Facts
@@ -21,7 +21,7 @@ FRAME = """\
 printf '\\n%s\\n' "$mark"
 {{
 {}
-}} 3>&1 >/dev/null | gzip -c | base64
+}} 3>&1 >/dev/null </dev/null | gzip -c | base64
 printf %s "$mark"
 """
 """Stands around the commands of a probe: their answer, compressed and encoded once, is between two marks."""
@@ -29,10 +29,14 @@ BESIDE = """\
 {{
 {}
 }} 3>&1 >/dev/null | {{
+{{
 {}
+}} </dev/null
 cat >&3
 }}"""
-"""Has two parts read at the same time; the answer of the first one waits in a pipe."""
+"""Has two lanes read at the same time; the answer of the first one waits in a pipe."""
+LANES = {False: 3, True: 1}
+"""How many lanes there are on a Mac, and on the laptop. Each tells its end: a shell that cannot fork just ends."""
 
 
 @cache
@@ -50,11 +54,12 @@ def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
             functions.append(f"{own}{brace}".strip())
             commands.append(f"part {kind.kind}\n{last}")
     if laptop:
-        whole = "\n".join(["common", "reply uname uname -s", *commands])
+        whole = "\n".join(["common", "reply uname uname -s", *commands, f"part {END}0"])
     else:
         most = len(commands) * 2 // 3  # those behind have as many questions
-        lanes = ("\n".join(lane) or ":" for lane in (commands[:most], commands[most:]))
-        whole = BESIDE.format("part ''\ncommon\nmac", BESIDE.format(*lanes))
+        parts = (["part ''", "common", "mac"], commands[:most], commands[most:])
+        first, second, third = ("\n".join([*part, f"part {END}{lane}"]) for lane, part in enumerate(parts))
+        whole = BESIDE.format(first, BESIDE.format(second, third))
     return "\n".join([*filter(None, functions), FRAME.format(whole)])
 
 
@@ -86,7 +91,7 @@ class Answer:
             IncompleteError: it is not whole.
         """
         here = tuple(kind for kind in kinds if kind.laptop is laptop)
-        printed = replies(lines, mark)
+        printed = replies(lines, mark, LANES[laptop])
         record = machine.record(printed[""]).of(partial(_carried_out_by_root, {kind.kind: kind for kind in here}))
         return cls(here, laptop, printed, record, (machine.laptop if laptop else machine.mac)(printed[""], record))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from base64 import b64decode
@@ -12,12 +11,18 @@ from typing import NoReturn
 
 PART = "macstate-kind:"
 """The name of the reply that begins a kind's part, before the kind; without a kind, the common part goes on."""
+END = "end"
+"""The name of the part that ends a lane, before its number."""
 FILES = "files"
 """The name of the reply that tells of several files: before each file's path, and the domain if it has one."""
 DIGEST = "digest "
 """What stands before a file's name if its content is told by its SHA-256."""
 FIRST = b"==> /dev/null <==\n"
 """What `head` prints first: with one file alone it would print no name."""
+GZIP = 31
+"""zlib's number for gzip's format."""
+LARGEST = 200_000_000
+"""The bytes of a whole answer: some are usual, and what a Mac sends is unpacked in this laptop's memory."""
 MOST = 4_000_000
 """The bytes that are read of a file."""
 
@@ -25,13 +30,9 @@ MOST = 4_000_000
 class IncompleteError(ValueError):
     """The probe's answer ends in the middle."""
 
-    what = "its answer is cut off"
-
 
 class ChangedError(IncompleteError):
-    """A file has changed between the size that `stat` told and the reading."""
-
-    what = "a file has changed while it was read"
+    """A file has changed between the size that `stat` told and the reading, or is read only in part."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ class Replies(dict[str, Reply]):
         raise IncompleteError(f"`{name}` is missing")
 
 
-def replies(lines: list[str], mark: str) -> dict[str, Replies]:
+def replies(lines: list[str], mark: str, lanes: int) -> dict[str, Replies]:
     """Return the replies by kind; the common part has the empty kind. What login scripts print is left out.
 
-    ``mark`` is the word that the probe was given to part the replies with.
+    ``mark`` is the word that the probe was given to part the replies with; ``lanes`` is how many parts are read side
+    by side, each of which tells its end.
 
     Raises:
         IncompleteError: the answer is not whole.
@@ -66,14 +68,27 @@ def replies(lines: list[str], mark: str) -> dict[str, Replies]:
             kinds.setdefault(kind, Replies())
         else:
             kinds[kind][name] = section
+    ends = [kinds.pop(f"{END}{lane}", None) for lane in range(lanes)]
+    counts = {name.partition(" ")[2]: each.output for name, each in kinds[""].items() if name.startswith("count ")}
+    if None in ends or any(_answered(kinds[""], command) != count for command, count in counts.items()):
+        raise IncompleteError("it ends in the middle")
     return kinds
+
+
+def _answered(common: Replies, command: str) -> str:
+    """Return how many of the questions that are asked side by side have told their end."""
+    return str(sum(name.startswith(f"asked {command} ") for name in common))
 
 
 def _sections(lines: list[str], mark: str) -> Iterator[tuple[str, Reply]]:
     _, *framed = "\n".join(lines).split(mark)
     try:
         packed, _ = framed
-        _, *parts = gzip.decompress(b64decode("".join(packed.split()), validate=True)).split(mark.encode())
+        unpacker = zlib.decompressobj(GZIP)
+        whole = unpacker.decompress(b64decode("".join(packed.split()), validate=True), LARGEST)
+        if not unpacker.eof:
+            raise IncompleteError
+        _, *parts = whole.split(mark.encode())
         for label, output, status, errors in zip(*[iter(parts)] * 4, strict=True):
             name, said = _text(label), _text(errors).strip()
             if name.partition(" ")[0] == FILES:
@@ -82,7 +97,7 @@ def _sections(lines: list[str], mark: str) -> Iterator[tuple[str, Reply]]:
                 yield name, Reply(_text(output), int(status), said)
     except ChangedError:
         raise
-    except (ValueError, OSError, EOFError, zlib.error):  # binascii.Error is a ValueError
+    except (ValueError, zlib.error):  # binascii.Error is a ValueError
         raise IncompleteError("it ends in the middle") from None
 
 
@@ -94,19 +109,20 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
     """Yield the replies that single commands would have given: `stat` and `cat` of each file.
 
     Instead of `cat`, ``digest`` for a content that the record has. The output: the folder that a rehearsal puts in
-    front of each path, what the names lack of the paths, lines of `stat`, an empty line, lines of `shasum`, an empty
-    line, and what `head` prints of several files (the same on macOS and Linux: FreeBSD's and GNU's head.c): the name
-    above each, and nothing but an error of one that cannot be read.
+    front of each path; what the names lack of the paths; then, with an empty line behind each, the paths with a flag
+    (``+``: told even if it cannot be read, ``-``: not, ``.``: not read), lines of `stat`, and lines of `shasum`; and
+    what `head` prints of several files (the same on macOS and Linux: FreeBSD's and GNU's head.c): the name above each,
+    and nothing but an error of one that cannot be read.
 
     Raises:
         ChangedError: what `head` prints has not the sizes that `stat` tells.
     """
     root, before, rest = output.split(b"\n", 2)
+    told, _, rest = (b"\n" + rest).partition(b"\n\n")
     stats, _, rest = (b"\n" + rest).partition(b"\n\n")
     sums, _, contents = (b"\n" + rest).partition(b"\n\n")
-    digests = {
-        path.removeprefix(root): sum_.decode() for sum_, path in re.findall(rb"(?m)^([0-9a-f]{64})  (.*)$", sums)
-    }
+    flags = {line[1:].removeprefix(root): line[:1] for line in told.split(b"\n") if line}
+    digests = {path.removeprefix(root): found for found, path in re.findall(rb"(?m)^([0-9a-f]{64})  (.*)$", sums)}
     rows = re.findall(rb"(?m)^(\d+ [0-7]+) (\d+) (.*)$", stats)
     at = len(FIRST) if contents.startswith(FIRST) else 0
     listed = ""
@@ -118,13 +134,13 @@ def _files(domain: str, output: bytes, errors: str) -> Iterator[tuple[str, Reply
             yield f"stat {name}", Reply(f"{permissions}\n", 0, "")
         header = b"\n==> %s%s <==\n" % (root, path)
         if path in digests:
-            yield f"{DIGEST}{name}", Reply(digests[path], 0, "")
+            yield f"{DIGEST}{name}", Reply(_text(digests[path]), 0, "")
         elif contents.startswith(header, at):
             begin = at + len(header)
             at = begin + min(int(size), MOST)
             yield f"cat {name}", Reply(_text(contents[begin:at]), 0, "")
-        elif not domain:  # of a domain's plists many are for root alone
-            why = next((line for line in errors.splitlines() if _text(path) in line), errors)
+        elif flags.get(path) == b"+":
+            why = next((line for line in errors.splitlines() if f"{_text(path)}:" in line), errors)
             yield f"cat {name}", Reply("", 1, why)
     if domain:
         yield f"stat {domain}", Reply(listed, 0, "")

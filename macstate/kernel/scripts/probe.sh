@@ -15,7 +15,7 @@ mark='' digests=''
 reply() { # NAME COMMAND...: no process but the command's own
   printf %s "$mark$1$mark" >&3
   shift
-  errors=$({ "$@" </dev/null; } 2>&1 >&3)
+  errors=$({ "$@" </dev/null 3>&-; } 2>&1 >&3)
   printf %s "$mark$?$mark$errors" >&3
 }
 told() { # STATUS TEXT: what a command has said already
@@ -72,13 +72,17 @@ both() { # LINES MORE: the lines, and those of the others that are not among the
   set +f
 }
 check_declared() { # if something else was applied last, the laptop may not know what lies here
-  case $(tail -n 9 "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal" 2>/dev/null) in
+  set --
+  for journal in "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal"; do
+    [ ! -f "$journal" ] || set -- "$@" "$journal"
+  done
+  case $([ "$#" -eq 0 ] || tail -n 9 "$@" 2>/dev/null) in
     *"\"declared\": \"${list_digests%"$newline"}\""*'"outcome": "applied"'*) ;;
     *) list_digests='' ;;
   esac
 }
 sum() { # FILE: its checksum, even if it does not exist
-  if [ -f "$1" ]; then cksum <"$1"; else echo '4294967295 0'; fi
+  text "$1" 2>/dev/null | cksum
 }
 own() { # FILE: hosts, aliases and variables in a file of the user's own: names alone
   [ ! -r "$1" ] || reply "own $1" grep -noE \

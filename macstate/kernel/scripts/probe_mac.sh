@@ -1,46 +1,78 @@
 # shellcheck disable=SC2154 # it follows probe.sh, whose functions and lists it uses
 # Reads what only a Mac has.
-files() { # BEFORE PATHS OURS [DOMAIN]: owner, mode, size and content of each that is there, with one process for each.
-  # A content of ours, whose digest the record has, is told by that. What the names of the replies lack is BEFORE.
-  before=$1 ours=$newline$3 domain=${4-}
-  there='' hashed='' rest='' odd='' stats='' sums=''
+files() { # BEFORE PATHS OURS [DOMAIN NAMED SKIPPED]: owner, mode, size and content of each that is there, with one
+  # process for each of these. A content of ours, whose digest the record has, is told by that. What the names of the
+  # replies lack is BEFORE. Of a domain's plists those that are NAMED are told even if they cannot be read; the content
+  # of those that are SKIPPED is not read.
+  before=$1 ours=$newline$3 domain=${4-} named=$newline${5-} skipped=$newline${6-}
+  there='' asked='' hashed='' rest='' odd='' sums='' digested=$newline status=0
   IFS=$newline
   set -f
   for path in $2; do
-    file=$root$path
-    if [ -f "$file" ] && [ ! -L "$file" ]; then
-      case ${list_digests:+$ours} in
-        *"$newline$path$newline"*) mine=yes ;;
-        *) mine='' ;;
-      esac
-      if [ -n "$mine" ] && [ -r "$file" ]; then
-        hashed=$hashed$file$newline
-      else
-        rest=$rest$file$newline
-      fi
-    elif [ -e "$file" ] || { [ -n "$domain" ] && [ -L "$file" ]; }; then
-      # a link's size is not its content's; in a folder of a domain's there may be anything
-      { [ -n "$domain" ] && [ ! -f "$file" ]; } || odd=$odd$path$newline
-    else
+    file=$root$path flag=+
+    case $path in /*) ;; *) continue ;; esac # the rest of a name with a line end
+    [ -e "$file" ] || { [ -n "$domain" ] && [ -L "$file" ]; } || continue
+    if [ -n "$domain" ]; then
+      case $named in *"$newline$path$newline"*) ;; *) flag=- ;; esac
+      case $skipped in *"$newline$path$newline"*) flag=. ;; esac
+    fi
+    there=$there$file$newline asked=$asked$flag$file$newline
+    [ "$flag" != . ] || continue
+    if [ ! -f "$file" ] || [ -L "$file" ]; then
+      odd=$odd$flag$path$newline # a link's size is not its content's
       continue
     fi
-    there=$there$file$newline
-  done
-  [ -z "$there" ] || stats=$(of "$there" stat -f '%u %Lp %z %N')$newline
-  [ -z "$hashed" ] || for line in $(of "$hashed" shasum -a 256 2>/dev/null); do
-    case $digests in
-      *"${line%%  *}"*) sums=$sums$line$newline ;;
-      *) rest=$rest${line#*  }$newline ;;
+    case ${list_digests:+$ours}:$path in
+      :* | *\\*) mine='' ;; # shasum escapes what has a backslash
+      *"$newline$path$newline"*) mine=yes ;;
+      *) mine='' ;;
     esac
+    if [ -n "$mine" ] && [ -r "$file" ]; then
+      hashed=$hashed$file$newline
+    else
+      rest=$rest$file$newline
+    fi
   done
-  reply "files${domain:+ $domain}" contents
+  stats=$([ -z "$there" ] || of "$there" stat -f '%u %Lp %z %N') || status=$?
+  if [ "$status" -ne 0 ] || [ -n "${list_alone-}" ]; then
+    alone
+  else
+    [ -z "$hashed" ] || for line in $(of "$hashed" shasum -a 256 2>/dev/null); do
+      case $digests in
+        *"${line%%  *}"*) sums=$sums$line$newline digested=$digested${line#*  }$newline ;;
+      esac
+    done
+    for file in $hashed; do
+      case $digested in
+        *"$newline$file$newline"* | *"$newline${file#"$root"}$newline"*) ;;
+        *) rest=$rest$file$newline ;;
+      esac
+    done
+    reply "files${domain:+ $domain}" contents
+  fi
   unset IFS
   set +f
   each "$odd" content
 }
 contents() { # what files has found; head prints the name of each file above it if there are several
-  printf '%s\n%s\n%s\n%s\n' "$root" "$before" "$stats" "$sums"
+  printf '%s\n%s\n%s\n%s\n%s\n' "$root" "$before" "$asked" "${stats:+$stats$newline}" "$sums"
   [ -z "$rest" ] || of "$rest" head -c 4000000 /dev/null
+}
+alone() { # each file with processes of its own: nothing that is wrong with one concerns another
+  odd=''
+  [ -z "$domain" ] || reply "stat $domain" of "$there" stat -f '%u %Lp %N'
+  for line in $asked; do
+    path=${line#?"$root"}
+    [ -n "$domain" ] || reply "stat ${path#"$before"}" stat -f '%u %Lp' "$root$path"
+    case $line in .*) ;; *) odd=$odd${line%"${line#?}"}$path$newline ;; esac
+  done
+}
+content() { # FLAG with a PATH behind it
+  case $1 in
+    -*) text "$root${1#?}" >/dev/null 2>&1 || return 0 ;;
+  esac
+  path=${1#?}
+  reply "cat ${path#"$before"}" text "$root$path"
 }
 of() { # LINES COMMAND...: with all lines as its last words, where lines are parted already
   words=$1
@@ -48,10 +80,7 @@ of() { # LINES COMMAND...: with all lines as its last words, where lines are par
   for word in $words; do
     set -- "$@" "$word"
   done
-  "$@"
-}
-content() { # PATH
-  reply "cat ${1#"$before"}" text "$root$1"
+  [ -z "$words" ] || "$@"
 }
 about() { # WORD,WORD PROGRAM: what it says to each, on standard error too
   IFS=,
@@ -146,18 +175,18 @@ resolved() { # PATH
 }
 at_once() { # COMMAND LINE...: run the command with each line at the same time; the answers wait in pipes
   if [ "$#" -le 2 ]; then
-    "$@"
+    "$@" && reply "asked $1 $2" true
     return
   fi
   command=$1 first=$2
   shift 2
-  "$command" "$first" 3>&1 >/dev/null | {
-    at_once "$command" "$@"
+  { "$command" "$first" && reply "asked $command $first" true; } 3>&1 >/dev/null </dev/null | {
+    at_once "$command" "$@" </dev/null
     cat >&3
   }
 }
 beside() { # LINES COMMAND: sixteen at once, since an endpoint may take ten seconds to say nothing
-  lines=$1 command=$2
+  lines=$1 command=$2 count=0
   set --
   IFS=$newline
   set -f
@@ -165,6 +194,7 @@ beside() { # LINES COMMAND: sixteen at once, since an endpoint may take ten seco
     unset IFS
     set +f
     set -- "$@" "$line"
+    count=$((count + 1))
     [ "$#" -lt 16 ] || {
       at_once "$command" "$@"
       set --
@@ -173,6 +203,7 @@ beside() { # LINES COMMAND: sixteen at once, since an endpoint may take ten seco
   unset IFS
   set +f
   [ "$#" -eq 0 ] || at_once "$command" "$@"
+  reply "count $command" printf %s "$count"
 }
 mac() {
   # the program itself that changes will run, and without the ticket of an earlier sudo

@@ -1,16 +1,18 @@
 # shellcheck disable=SC2154 # it follows probe.sh and probe_mac.sh, whose functions and variables it uses
 domain() { # DOMAIN RECORD FOLDER...: everything; without a session at the screen the gui domain does not exist
-  domain=$1 ours='' labels='' plists='' status=0
+  domain=$1 ours='' labels='' plists='' named='' skipped='' status=0
   keys "$2"
   shift 2
   each "$keys" recorded "$1"
+  both "${list_label-}" "$labels"
+  each "$both" place_of "$1"
   all=$(launchctl print "$domain" 2>&1) || status=$?
   if [ "$status" -eq 0 ]; then
-    both "${list_label-}" "$labels"
     reply "launchctl print $domain" services
     [ "$domain" = system ] || disabled
     each "$both" job
   else
+    skipped=$named # what is loaded of them is not known either
     reply "launchctl print $domain" refused
   fi
   for folder; do
@@ -18,12 +20,15 @@ domain() { # DOMAIN RECORD FOLDER...: everything; without a session at the scree
       plists=$plists${file#"$root"}$newline
     done
   done
-  files '' "$plists" "$ours" "$domain"
+  files '' "$plists" "$ours" "$domain" "$named" "$skipped"
 }
 recorded() { # FOLDER KEY
   case $2 in
     "$domain"/*) labels=$labels${2#"$domain/"}$newline ours=$ours$1/${2#"$domain/"}.plist$newline ;;
   esac
+}
+place_of() { # FOLDER LABEL
+  named=$named$1/$2.plist$newline
 }
 services() { # process, status and label of all jobs but Apple's: a job that holds a port may have no plist
   printf '%s\n' "$all" | awk '

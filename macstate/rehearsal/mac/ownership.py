@@ -80,6 +80,13 @@ def _shasum(mac: Mac, words: list[str]) -> int:
             err(f"shasum: {word}: No such file or directory")
             code = 1
             continue
+        if file.suffix == ".plist" and file.stat().st_mode & 0o100 and not mac.as_root:  # as tailscaled writes its own
+            err(f"shasum: {word}: Permission denied")
+            code = 1
+            continue
         content = sys.stdin.buffer.read() if word == "-" else file.read_bytes()
-        out(f"{hashlib.new(f'sha{algorithm}', content).hexdigest()}  {mac.outside(word)}")
+        name = mac.outside(word)
+        escaped = name.replace("\\", r"\\").replace("\n", r"\n")  # and then a backslash stands before the sum
+        sign = "" if escaped == name else "\\"
+        out(f"{sign}{hashlib.new(f'sha{algorithm}', content).hexdigest()}  {escaped}")
     return code

@@ -61,7 +61,9 @@ class PromptClient(SSHClient):
         transport = self.get_transport()
         if more or any(options.values()) or transport is None:  # a terminal, say
             return super().exec_command(command, *more, **options)
-        channel = (self._spare and self._spare.get()) or transport.open_session()
+        channel = self._spare.get() if self._spare is not None else None  # one that has ended is false
+        if channel is None or channel.closed:
+            channel = transport.open_session()
         request = Message()
         request.add_byte(cMSG_CHANNEL_REQUEST)
         request.add_int(channel.remote_chanid)

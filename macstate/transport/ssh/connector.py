@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 from paramiko import PKey, SSHException
@@ -53,6 +53,8 @@ class MacConnector(SSHConnector):
     """A Mac of the spec."""
 
     client: PromptClient | None
+    is_made_ahead: ClassVar[bool] = False
+    """Whether what the run needs is made already, or at once: the first login does it for all."""
 
     @property
     def in_tailnet(self) -> bool:
@@ -117,7 +119,9 @@ class MacConnector(SSHConnector):
         elif own := self.identity():
             options["pkey"] = own
         options["_pyinfra_ssh_strict_host_key_checking"] = "yes"
-        gevent.spawn_later(BEGUN, _make_ahead, self.host)
+        if not MacConnector.is_made_ahead:
+            MacConnector.is_made_ahead = True
+            gevent.spawn_later(BEGUN, _make_ahead, self.host)
         self.client = client = PromptClient()
         try:
             client.log_in(name, options)
