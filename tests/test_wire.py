@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import plistlib
 import re
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self, cast
@@ -22,10 +23,11 @@ from macstate import spec
 from macstate.errors import MacstateError
 from macstate.kernel import probe
 from macstate.kernel.outputs import Outputs
-from macstate.kernel.probe.replies import MOST, ChangedError, replies
-from macstate.kernel.resource import Resource
+from macstate.kernel.probe.replies import MOST, ChangedError, IncompleteError, replies
+from macstate.kernel.resource import Actual, Resource
 from macstate.kernel.steps import Step
 from macstate.kinds import KINDS
+from macstate.kinds.file import File
 from macstate.rehearsal.mac import birth
 from macstate.rehearsal.mac.launchers import SIMULATED
 from macstate.transport import connect
@@ -304,3 +306,66 @@ def test_a_large_file_is_read_to_its_bound() -> None:
     size = MOST + 1
     whole = b"\n\n+/a\n\n0 644 %d /a\n\n\n==> /dev/null <==\n\n==> /a <==\n%b" % (size, b"x" * MOST)
     assert len(replies(packed([Section("files", whole)]), MARK, 3)[""]["cat /a"].output) == MOST
+
+
+def put(laptop: Laptop, place: str, text: str) -> None:
+    """Have a tool of the Mac's answer otherwise; the tool itself is $REAL."""
+    tool = laptop.mac() / place
+    tool.rename(real := tool.with_name(f"{tool.name}.real"))
+    tool.write_text(f"#!/bin/sh\nREAL={real}\n{text}\n")
+    tool.chmod(0o755)
+
+
+def seen(laptop: Laptop, more: Sequence[tuple[str, str]] = ()) -> Actual:
+    """Read the Mac with the digests that it tells, or otherwise."""
+    declared = spec.parse(REFERENCE, "macs.yml").for_host("macstudio")
+    lines = probe.stdin([*declared.lists, *(more or [("digests", declared.digest)])], MARK)
+    done = subprocess.run(
+        ["/bin/sh", "-c", probe.script(KINDS)],
+        input="\n".join(lines).encode(),
+        env=birth.environment(laptop.mac()),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    answer = probe.Answer.read(KINDS, done.stdout.decode().split("\n"), MARK)
+    return answer.actual(declared.texts(answer.facts))
+
+
+def test_where_stat_fails_for_one_file_nothing_else_is_unknown(laptop: Laptop) -> None:
+    put(laptop, "usr/bin/stat", '"$REAL" "$@" | grep -v bin/pull; case "$*" in *bin/pull*) exit 1 ;; esac')
+    actual = seen(laptop)
+    assert "file/Library/macstate/bin/pull" in actual.unreadable
+    assert f"file/{NGINX}" in actual.resources
+
+
+def test_without_shasum_contents_are_sent(laptop: Laptop) -> None:
+    put(laptop, "usr/bin/shasum", "echo perl is gone >&2; exit 2")
+    here = seen(laptop).resources[f"file/{NGINX}"]
+    assert isinstance(here, File)
+    assert here.content == (laptop.mac() / NGINX).read_text()
+
+
+def test_a_file_that_is_read_only_in_part_concerns_itself_alone(laptop: Laptop) -> None:
+    """In a run it is a second command, in which each file is read by processes of its own."""
+    plist = laptop.mac() / "Library/LaunchDaemons/other.plist"
+    plist.write_bytes(plistlib.dumps({"Label": "other", "ProgramArguments": ["/bin/other"]}))
+    put(laptop, "usr/bin/head", '"$REAL" "$@" | case "$*" in *other.plist*) sed /bin.other/d ;; *) cat ;; esac')
+    with pytest.raises(ChangedError):
+        seen(laptop)
+    assert f"file/{NGINX}" in seen(laptop, [("alone", "yes")]).resources
+
+
+class Dies(Odd):
+    """A kind at whose part the shell ends, as one does that cannot fork."""
+
+    kind: ClassVar[str] = "dies"
+    script: ClassVar[str] = "exit 2"
+
+
+@pytest.mark.parametrize("kinds", [(Dies,), (Odd, Odd, Dies), (Dies, Odd, Odd)])
+def test_a_part_that_dies_is_no_answer(laptop: Laptop, kinds: tuple[type[Resource], ...]) -> None:
+    words, lines = ["/bin/sh", "-c", probe.script(kinds)], probe.stdin([], MARK)
+    environment = birth.environment(laptop.mac())
+    done = subprocess.run(words, input="\n".join(lines), env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    with pytest.raises(IncompleteError):
+        replies(done.stdout.split("\n"), MARK, 3)

@@ -15,6 +15,7 @@ files() { # BEFORE PATHS OURS [DOMAIN NAMED SKIPPED]: owner, mode, size and cont
     if [ -n "$domain" ]; then
       case $named in *"$newline$path$newline"*) ;; *) flag=- ;; esac
       case $skipped in *"$newline$path$newline"*) flag=. ;; esac
+      [ -e "$file" ] || flag=. # a link that leads nowhere
     fi
     there=$there$file$newline asked=$asked$flag$file$newline
     [ "$flag" != . ] || continue
