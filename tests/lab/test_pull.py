@@ -90,8 +90,8 @@ class Shop:
         folder = self.home / ".local/state/macstate/pulls/ollama"
         return "".join(file.read_text() for file in sorted(folder.glob("*.pull"))) if folder.exists() else ""
 
-    def is_idle(self) -> bool:
-        """Leave the worker nothing to do, and say whether it has ended; a line that it just writes may come back."""
+    def drained(self) -> bool:
+        """Empty the queue, and say whether the worker has ended for it; a line that it just writes may come back."""
         for file in (self.home / ".local/state/macstate/pulls/ollama").glob("*.pull"):
             file.unlink(missing_ok=True)
         return self.worker() is None
@@ -109,10 +109,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     try:
         yield shop
     finally:
-        shop.is_idle()
+        shop.drained()
         shop.close()
         shop.registry.shutdown()
-        wait_for(shop.is_idle, "a pull", 90)
+        wait_for(shop.drained, "a pull", 90)
 
 
 def test_one_that_is_there_is_pulled(shop: Shop) -> None:
