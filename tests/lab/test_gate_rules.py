@@ -69,8 +69,8 @@ class Mac:
         return found
 
     def arrived(self, name: str) -> None:
-        """Wait for a request: Caddy says 413 of a body while its head is still on the way to the server."""
-        wait_for(lambda: self.servers[name].seen, f"a request at {name}")
+        """Wait for a whole request: Caddy says 413 of a body while the head is still on the way to the server."""
+        wait_for(lambda: self.servers[name].bodies, f"a request at {name}")
 
     def headers(self, name: str) -> dict[str, str]:
         """Give the headers of the last request that a server has seen."""

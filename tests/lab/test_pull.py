@@ -90,6 +90,12 @@ class Shop:
         folder = self.home / ".local/state/macstate/pulls/ollama"
         return "".join(file.read_text() for file in sorted(folder.glob("*.pull"))) if folder.exists() else ""
 
+    def drained(self) -> bool:
+        """Empty the queue, and say whether the worker has ended for it; a line that it just writes may come back."""
+        for file in (self.home / ".local/state/macstate/pulls/ollama").glob("*.pull"):
+            file.unlink(missing_ok=True)
+        return self.worker() is None
+
     def worker(self) -> int | None:
         file = self.home / ".local/state/macstate/pulls/ollama/worker"
         pid = int(str(file.readlink()).split("\t")[0]) if file.is_symlink() else 0
@@ -103,11 +109,10 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     try:
         yield shop
     finally:
-        for file in (tmp_path / ".local/state/macstate/pulls/ollama").glob("*.pull"):
-            file.unlink()  # the worker ends when nothing is left to do
+        shop.drained()
         shop.close()
         shop.registry.shutdown()
-        wait_for(lambda: shop.worker() is None, "a pull", 90)
+        wait_for(shop.drained, "a pull", 90)
 
 
 def test_one_that_is_there_is_pulled(shop: Shop) -> None:
