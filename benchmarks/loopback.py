@@ -6,12 +6,10 @@ would hide what the way to the Mac costs. What they answer is recorded anew each
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from delay import Delayed
-from lab import build
 from lab.machine import local_user, reachable_python, remove
+from lab.sshd import keygen, sshd
 
 import macstate.rehearsal.mac
 from macstate.rehearsal import connector
@@ -58,20 +56,6 @@ cd "$HOME"
 exec $METER /bin/sh "$@"
 """
 """The user's login shell: it makes a session one of the Mac that was chosen last."""
-SSHD = """\
-ListenAddress 127.0.0.1
-Port {port}
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/authorized_keys
-Subsystem sftp internal-sftp
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-StrictModes no
-UsePAM no
-UseDNS no
-PrintMotd no
-PidFile none
-"""
 CLIENT = """\
 Host {host} {name}
   HostName 127.0.0.1
@@ -246,46 +230,6 @@ def compiled(folder: Path) -> Path:
     return program
 
 
-def keygen(file: Path) -> str:
-    """Make a key pair; return its public half."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file], check=True)
-    return file.with_name(f"{file.name}.pub").read_text()
-
-
-@contextmanager
-def sshd(folder: Path, user: str, public: str) -> Iterator[tuple[int, str]]:
-    """Yield the port of an sshd of the user's own, and its host key."""
-    folder.mkdir()
-    unpacked = build.sshd()
-    for file in (unpacked / "usr/sbin/sshd", *unpacked.glob("**/libwrap.so*")):
-        shutil.copy(file, folder)
-    host = keygen(folder / "host")
-    (folder / "authorized_keys").write_text(public)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    (folder / "config").write_text(SSHD.format(port=port, folder=folder))
-    give(folder, user)
-    words = ["runuser", "-u", user, "--", f"{folder}/sshd", "-D", "-E", f"{folder}/log", "-f", f"{folder}/config"]
-    libraries = os.environ | {"LD_LIBRARY_PATH": str(folder)}
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(words, stdin=quiet, stderr=quiet, cwd="/", env=libraries) as process:
-        try:
-            _wait(port, process)
-            yield port, host
-        finally:
-            process.terminate()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            raise LackingError("sshd has ended at once")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    raise LackingError("sshd does not listen")
-
-
 def lacking(programs: Sequence[str]) -> None:
     """Check that this machine has what is needed.
 
@@ -315,17 +259,17 @@ def loopback(names: Sequence[str]) -> Iterator[Loopback]:
         public = keygen(ssh / "key")
         with (
             local_user("-M", "-d", str(folder / "macs"), "-s", str(shell)) as user,
-            sshd(folder / "sshd", user, public) as (port, host_key),
+            sshd(folder / "sshd", user, public) as server,
         ):
-            line = Delayed(port)
+            line = Delayed(server.port)
             python = reachable_python(user)
             shutil.copytree(TOOLS, folder / "tools/mac", ignore=shutil.ignore_patterns("__pycache__"))
             subprocess.run([python, "-I", "-m", "compileall", "-q", folder / "tools"], check=True)
             (folder / "macs").mkdir()
             give(folder / "macs", user)
             names = (HOST, *names)
-            known = f"[127.0.0.1]:{line.near} {host_key}"
-            (ssh / "known_hosts").write_text(known + "".join(f"{name} {host_key}" for name in names))
+            known = f"[127.0.0.1]:{line.near} {server.host_key}"
+            (ssh / "known_hosts").write_text(known + "".join(f"{name} {server.host_key}" for name in names))
             texts = {"host": HOST, "name": " ".join(names[1:]), "port": line.near, "user": user}
             (ssh / "config").write_text(CLIENT.format(home=folder / "home", **texts))
             try:

@@ -261,7 +261,8 @@ def main() -> int:
     """Print the table and the bounds; return the exit status."""
     typed = options()
     delays = [float(each) / 1e3 for each in typed.delays.split(",")]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the user and the folder go
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # so that the user and the folder go
+        signal.signal(ending, lambda *_: sys.exit(1))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         lacking(NEEDED)

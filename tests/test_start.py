@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 import pytest
@@ -15,6 +18,11 @@ from laptop import ROOT
 
 from macstate.cli import jobs, macstate
 from macstate.cli.commands import COMMANDS, Later
+from macstate.kernel.resource import Resource
+from macstate.spec.declared import Declared
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
 
 RUN = "import sys; from macstate.cli import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
 CONNECTS = {"pyinfra", "pyinfra_cli", "gevent", "paramiko", "cryptography", "asyncio", "rich", "dns", "ssl"}
@@ -153,3 +161,21 @@ def test_a_template_is_compiled_once(tmp_path: Path) -> None:
     finally:
         for file in kept:
             file.parent.chmod(0o700)
+
+
+def test_what_is_made_while_the_login_waits_is_all_that_the_spec_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    from macstate.transport import ahead  # noqa: PLC0415 - pyinfra, which most tests here do without
+
+    monkeypatch.setenv("MACSTATE_SPEC", str(ROOT / "group_data/macs.yml"))
+    made: list[tuple[Mapping[str, Resource], dict[str, str]]] = []
+    whole = Declared.expanded
+
+    def seen(*words: Any) -> tuple[Mapping[str, Resource], dict[str, str]]:
+        made.append(whole(*words))
+        return made[-1]
+
+    monkeypatch.setattr(Declared, "expanded", seen)
+    ahead.make(cast("Host", SimpleNamespace(name="macstudio")))
+    [(resources, lacking)] = made
+    assert lacking == {}
+    assert {each.partition("/")[0] for each in resources} >= {"launchd", "serve", "power", "file", "tailscale"}

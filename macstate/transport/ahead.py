@@ -17,12 +17,12 @@ from macstate.transport import hosts, ops  # noqa: F401 - ops is what deploy.py 
 
 def make(host: Host) -> None:
     """Make the resources of a Mac that has the spec's programs, for what that leaves behind in this process."""
-    mac, declared = spec.load().macs[host.name], hosts.declared(host.name)
-    facts = Facts(
-        user=mac.user,
-        home=f"/Users/{mac.user}",
-        node=Node(mac.hostname, capabilities=frozenset({"https", "funnel", f"{FUNNEL_PORTS}1-65535"})),
-        programs={value.partition(" ")[2]: "" for name, value in declared.lists if name == "gateway"},
-    )
     with suppress(Exception):  # what is wrong is told when the Mac itself is planned
+        mac, declared = spec.load().macs[host.name], hosts.declared(host.name)
+        facts = Facts(
+            user=mac.user,
+            home=f"/Users/{mac.user}",
+            node=Node(mac.hostname, capabilities=frozenset({"https", "funnel", f"{FUNNEL_PORTS}1-65535"})),
+            programs={value.partition(" ")[2]: "" for name, value in declared.lists if name == "gateway"},
+        )
         declared.expanded(facts)

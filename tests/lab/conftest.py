@@ -20,8 +20,8 @@ import pytest
 from lab import build
 from lab.labmac import USER, LabMac
 from lab.machine import remove
-from lab.tailnet import DOMAIN, Forwarder, Tailnet, listens, wait_for
-from ports import free_port
+from lab.sshd import keygen, sshd
+from lab.tailnet import DOMAIN, Forwarder, Tailnet, wait_for
 
 ROOT = Path(__file__).parents[2]
 HOST = "studio.local"
@@ -192,40 +192,13 @@ def fresh(lab: Lab) -> Lab:
     return lab
 
 
-def keygen(file: Path) -> str:
-    """Make a key pair; give its public half."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
-    return file.with_name(f"{file.name}.pub").read_text()
-
-
 @pytest.fixture
 def remote_login(lab: Lab) -> Iterator[Lab]:
     """A laptop whose key the Mac knows, and that knows the Mac's."""
     lab.tailnet.mac.tailscale("set", "--ssh=false")
     folder = lab.mac.folder / "sshd"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    kept = build.sshd()
-    for file in (kept / "usr/sbin/sshd", *kept.glob("**/libwrap.so*")):  # to where the user can read it
-        shutil.copy(file, folder)
-    host_key = keygen(folder / "host")
-    port = free_port()
-    allowed = folder / "authorized_keys"
-    allowed.write_text(keygen(lab.home / ".ssh/studio"))
-    (folder / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {allowed}\nUsePAM no\n"
-        f"StrictModes no\nPidFile none\nPasswordAuthentication no\n"
-    )
-    for path in (folder, *folder.iterdir()):
-        shutil.chown(path, USER)
-    (lab.home / ".ssh/known_hosts").write_text(f"{HOST} {host_key}")
-    lab.elsewhere = f"{HOST}={port}"
-    words = ["runuser", "-u", USER, "--", str(folder / "sshd"), "-D", "-e", "-f", str(folder / "config")]
-    libraries = {"LD_LIBRARY_PATH": str(folder)}
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=os.environ | libraries)
-    try:
-        wait_for(lambda: listens(port), "sshd")
+    with sshd(folder, USER, keygen(lab.home / ".ssh/studio")) as server:
+        (lab.home / ".ssh/known_hosts").write_text(f"{HOST} {server.host_key}")
+        lab.elsewhere = f"{HOST}={server.port}"
         yield lab
-    finally:
-        process.terminate()
-        process.wait()

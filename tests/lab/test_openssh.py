@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from lab.conftest import HOST, Lab, keygen
+from lab.conftest import HOST, Lab
 from lab.labmac import USER
+from lab.sshd import keygen
 from lab.tailnet import wait_for
 
 pytestmark = pytest.mark.lab

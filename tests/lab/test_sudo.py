@@ -1,7 +1,7 @@
 """Root through the real sudo, as a local user: without a password, with one, with a wrong one, and with no terminal.
 
 Each run is pyinfra's own command with deploy.py, at -vvv, on a rehearsal Mac whose sudo is this machine's. The remote
-commands run as a throw-away local user, in a session without a terminal, as over SSH.
+commands run as a throw-away local user, in a session without a terminal, once as a rehearsal's and once over SSH.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import plistlib
 import pty
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,13 +18,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gevent import monkey
 from lab.machine import Processes, local_user, reachable_python
+from lab.sshd import Sshd, keygen, sshd
+
+from macstate.rehearsal.mac import birth
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
@@ -32,8 +36,13 @@ WRONG = "wrong-horse-battery-7262"
 ASKED = "for sudo: "
 VERIFIED = "verified: nothing is left to change"
 SUDO = '#!/bin/sh\nMACSTATE_AS=root exec /usr/bin/sudo "$@"\n'  # MACSTATE_AS makes the simulated tools root's
+SESSION = """\
+#!/bin/sh
+cd /
+exec env -i {words} /bin/sh -c "$SSH_ORIGINAL_COMMAND"
+"""
 SPEC = """
-macs: {macstudio: {hostname: matiass-mac-studio.tail174e9b.ts.net, user: mmirvois}}
+macs: {macstudio: {hostname: studio.local, user: USER, ssh: openssh, identity_file: ~/.ssh/key}}
 power: {ac: {sleep: 0}}
 launchd: {lab.proof: {command: [/opt/homebrew/bin/proof]}}
 """
@@ -47,6 +56,8 @@ class Lab:
     python: str
     folder: Path
     sudoers: Path
+    server: Sshd | None = None
+    """The way to the Mac, if it is not a rehearsal's."""
 
     @property
     def mac(self) -> Path:
@@ -69,9 +80,12 @@ class Lab:
     def run(self, *options: str, answer: str | None = None) -> tuple[str, str]:
         """Run deploy.py, on a terminal where there is an answer; give its output, and all process lists meanwhile."""
         driver = [sys.executable, __file__, self.user, self.python]
-        words = [*driver, "@rehearsal/macstudio", "deploy.py", "-vvv", "--debug", *options]
+        rehearsed = [*driver, "@rehearsal/macstudio"]
+        over_ssh = [str(Path(sys.executable).with_name("pyinfra")), "@mac/macstudio"]
+        words = [*(over_ssh if self.server else rehearsed), "deploy.py", "-vvv", "--debug", *options]
         places = {"MACSTATE_SPEC": str(self.folder / "macs.yml"), "MACSTATE_REHEARSAL": str(self.folder / "macs")}
         places["PYTHONPATH"] = str(ROOT / "tests")  # of this very file, which is the driver
+        places["HOME"] = str(self.folder / "home")
         with Processes() as processes:
             output = in_the_dark(words, places) if answer is None else on_a_terminal(words, places, answer)
         return output, "".join(processes.seen)
@@ -152,7 +166,7 @@ def fresh(user: str) -> Iterator[Lab]:
     fresh = Lab(user, reachable_python(user), folder, Path(f"/etc/sudoers.d/{user}"))
     try:
         folder.chmod(0o755)
-        (folder / "macs.yml").write_text(SPEC)
+        (folder / "macs.yml").write_text(SPEC.replace("USER", user))
         fresh.allow("ALL")
         made, _ = fresh.run("--dry")
         assert "Plan: 1 to add, 1 to change, 0 to remove." in made, made
@@ -162,9 +176,9 @@ def fresh(user: str) -> Iterator[Lab]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-def lab(fresh: Lab) -> Lab:
-    """The same with a Mac that is as new, owners and all, where sudo wants a password."""
+@pytest.fixture(params=["rehearsal", "ssh"])
+def lab(fresh: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The same with a Mac that is as new, owners and all, where sudo wants a password; reached in both ways."""
     kept, macs = fresh.folder / "kept", fresh.mac.parent
     if not kept.exists():
         macs.rename(kept)
@@ -172,7 +186,21 @@ def lab(fresh: Lab) -> Lab:
     subprocess.run(["cp", "-a", kept, macs], check=True)
     (fresh.folder / "sudo.log").unlink(missing_ok=True)
     fresh.allow("ALL")
-    return fresh
+    if request.param == "rehearsal":
+        yield fresh
+        return
+    home, server = fresh.folder / "home", fresh.folder / "sshd"
+    for folder in (home, server):
+        shutil.rmtree(folder, ignore_errors=True)
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    session = fresh.folder / "session"
+    session.write_text(SESSION.format(words=shlex.join(f"{k}={v}" for k, v in birth.environment(fresh.mac).items())))
+    session.chmod(0o755)
+    more = f"ForceCommand {session}\nLogLevel DEBUG1"
+    with sshd(server, fresh.user, keygen(home / ".ssh/key"), more=more) as started:
+        (home / ".ssh/config").write_text(f"Host studio.local\nHostName 127.0.0.1\nPort {started.port}\n")
+        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{started.port} {started.host_key}")
+        yield replace(fresh, server=started)
 
 
 def assert_changed(lab: Lab, output: str) -> None:
@@ -252,6 +280,20 @@ def test_a_password_that_is_wanted_after_all_is_not_asked_for_by_pyinfra(lab: La
     assert_one_line("sudo refused, and nothing was done (sudo: a password is required)", output)
     assert ASKED not in output
     assert lab.files() == before
+
+
+@pytest.mark.parametrize("lab", ["ssh"], indirect=True)
+def test_each_command_is_a_channel(lab: Lab) -> None:
+    """A run with changes has one for the probe, one for all of root's changes, one to verify, and one to spare."""
+    lab.allow("NOPASSWD: ALL")
+    assert lab.server
+
+    output, _ = lab.run("-y")
+    assert_changed(lab, output)
+    assert lab.server.channels() == 4
+    output, _ = lab.run("-y")
+    assert "No changes." in output
+    assert lab.server.channels() == 4 + 1
 
 
 def play_pyinfra(user: str, python: str) -> None:
