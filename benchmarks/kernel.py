@@ -68,7 +68,7 @@ NOTHING_SERVED = {
     "tailscale status --json": '{"BackendState": "Running", "Self": {"DNSName": "m.ts.net."}}',
 }
 BASE = "import sys; sys.path.insert(0, '.'); import pyinfra_cli.main, pyinfra.connectors.local, pyinfra.connectors.ssh"
-"""What pyinfra itself loads before it reads an inventory: every connector, but the rehearsal's counts as macstate's."""
+"""What pyinfra itself loads before it reads an inventory: all connectors but the rehearsal's, which is macstate's."""
 OURS = """
 import macstate.rehearsal.connector
 import runpy; runpy.run_path("inventory.py")

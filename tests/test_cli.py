@@ -9,6 +9,7 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -388,6 +389,27 @@ def test_a_plan_is_saved_only_when_nothing_stands_against_it(terminal: Terminal)
     )
     assert made.returncode == 2, made.stderr  # the variable is for carrying out: it stands against no new plan
     VALID.validate(json.loads(file.read_text()))
+
+
+def test_a_run_that_its_user_ends_has_not_gone_well(terminal: Terminal) -> None:
+    terminal.inside("rehearse stop-delay 15")
+    terminal.inside("sudo launchctl disable system/macstate.coder")
+    holder = terminal.folder / "studio/var/db/macstate/lock/holder"
+    words = [str(BIN / "pyinfra"), TARGET, "deploy.py", "-y"]
+    said = terminal.folder / "said"
+    with said.open("w") as file:  # no pipe: what the script has begun would hold it
+        run = subprocess.Popen(words, cwd=ROOT, env=terminal.environment(), stdout=file, stderr=file)
+    end = time.monotonic() + 30
+    while not (holder.exists() and holder.read_text().count("\t") == 3):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    script = int(holder.read_text().partition("\t")[0])
+    run.send_signal(signal.SIGINT)
+    os.kill(script, signal.SIGKILL)  # as Ctrl-C does to a rehearsal's
+
+    assert run.wait(timeout=60) == 130
+    assert said.read_text().count("ended by you; run again: it goes on where it stopped\n") == 1
+    assert "Traceback" not in said.read_text()
 
 
 @pytest.mark.slow

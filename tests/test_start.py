@@ -29,7 +29,18 @@ CONNECTS = {"pyinfra", "pyinfra_cli", "gevent", "paramiko", "cryptography", "asy
 """What only a command needs that looks at a Mac."""
 MODELS = {"pydantic", "pydantic_core", "jinja2"}
 EXPLAINS = [["explain"], ["explain", "endpoints.ollama.port"], ["explain", "--reference"], ["explain", "of.no.field"]]
-BEGUN = ["", "p", "explain ", "explain endpoints.ollama.p", "plan ", "plan -", "plan @", "guide --form ", "completion "]
+BEGUN = [
+    "",
+    "p",
+    "explain ",
+    "explain endpoints.ollama.p",
+    "plan ",
+    "plan -",
+    "plan @",
+    "guide --form ",
+    "completion ",
+    "xyz ",
+]
 """Lines that a shell wants completed, and no model of the spec is needed for."""
 NAMED = ["logs ", "logs macstudio g", "stop ", "try o", "plan --only endp"]
 """Lines that are completed with the names of entries, which the models know."""
@@ -37,11 +48,13 @@ NAMED = ["logs ", "logs macstudio g", "stop ", "try o", "plan --only endp"]
 
 def loaded(*words: str, code: str = RUN, **more: str) -> set[str]:
     """Give the modules that a command has loaded when it ends."""
+    completes = "_MACSTATE_COMPLETE" in more
     environment = {**os.environ, "MACSTATE_SPEC": str(ROOT / "group_data/macs.yml"), **more}
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert "Warning" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1 or not completes
     return {*done.stderr.splitlines()[-1].split()}
 
 

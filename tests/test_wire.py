@@ -225,6 +225,22 @@ def test_what_a_new_spec_changes_is_shown_in_the_same_command(laptop: Laptop) ->
     assert before_of(laptop, REFERENCE[: REFERENCE.index("  a1111:")]) == (1, (laptop.mac() / NGINX).read_text())
 
 
+def test_going_back_to_what_was_applied_before_is_one_command(laptop: Laptop) -> None:
+    without = REFERENCE[: REFERENCE.index("  a1111:")]
+    for text in (without, REFERENCE):
+        assert not laptop.run(text).failed
+    assert before_of(laptop, without) == (1, (laptop.mac() / NGINX).read_text())
+
+
+def test_runs_by_hand_and_one_that_failed_have_nothing_sent_once_more(laptop: Laptop) -> None:
+    by_hand = '{"run": "%012x", "when": "2999-01-01T00:00:00Z", "who": "me", "spec": "", "done": []}'
+    for journal in laptop.mac().rglob("macstate/journal"):
+        failed = journal.read_text().replace('"applied"', '"failed: verify: vllm is down"')
+        journal.write_text(failed + "".join(f"{by_hand % number}\n" for number in range(20)))
+    conf = (laptop.mac() / NGINX).read_bytes()
+    assert [each.name for each in unpacked(asked(laptop, REFERENCE)) if conf in each.output] == []
+
+
 def test_what_the_laptop_does_not_know_is_asked_for_in_a_second_command(laptop: Laptop) -> None:
     """As if another laptop had applied the new spec, and all of it was undone by hand."""
     without = REFERENCE[: REFERENCE.index("  a1111:")]

@@ -12,7 +12,7 @@ import click
 
 from macstate import console
 from macstate.cli import commands, folder
-from macstate.cli.commands import ERROR
+from macstate.cli.commands import COMPLETES, ERROR
 from macstate.errors import lacking, near, oneline
 
 DEBUG = "--debug"
@@ -73,10 +73,7 @@ def main(run: Callable[..., Any] = macstate) -> None:
     try:
         run([word for word in sys.argv[1:] if word != DEBUG], prog_name="macstate", standalone_mode=False)
     except click.UsageError as error:
-        name = error.ctx.command_path if error.ctx else "macstate"
-        said = oneline(" ".join(error.format_message().split()))
-        stop = "" if said.endswith((".", "?", "!")) else "."
-        console.say(f"{name}: {said}{stop} `{name} --help` tells more", err=True)
+        _misused(error)
         sys.exit(ERROR)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ERROR)
@@ -98,6 +95,15 @@ def main(run: Callable[..., Any] = macstate) -> None:
             said = oneline(f"{type(error).__name__}: {error}")
             console.say(f"macstate: unexpected {said} (a defect of macstate); `--debug` shows where", err=True)
         sys.exit(ERROR)
+
+
+def _misused(error: click.UsageError) -> None:
+    if COMPLETES in os.environ:  # the line is still being typed
+        return
+    name = error.ctx.command_path if error.ctx else "macstate"
+    said = oneline(" ".join(error.format_message().split()))
+    stop = "" if said.endswith((".", "?", "!")) else "."
+    console.say(f"{name}: {said}{stop} `{name} --help` tells more", err=True)
 
 
 def _is_pyinfras(error: Exception) -> bool:

@@ -20,6 +20,8 @@ CLEAN, ERROR, PENDING = 0, 1, 2
 """What `macstate plan` ends with."""
 FORMS = {"markdown": "guide.md", "llms": "llms.txt", "html": "index.html"}
 """The files of the guide, by what is typed."""
+COMPLETES = "_MACSTATE_COMPLETE"
+"""The variable with which a shell asks how a line may go on; click makes it of the program's name."""
 NAME = """
         NAME is an endpoint, `gateway`, or any other job that the YAML declares; TARGET is needed where several Macs
         have it.

@@ -13,6 +13,7 @@ from click.shell_completion import BashComplete, CompletionItem, ZshComplete
 
 from macstate import console, spec
 from macstate.cli import folder
+from macstate.cli.commands import COMPLETES
 from macstate.errors import MacstateError
 from macstate.language import document
 from macstate.spec.explain import Schema
@@ -61,7 +62,7 @@ class Zsh(ZshComplete):
 def show_completion(shell: str) -> None:
     """Print what makes a shell complete macstate's words."""
     command = click.get_current_context().find_root().command
-    console.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", "_MACSTATE_COMPLETE").source() + "\n")
+    console.write({"zsh": Zsh, "bash": Bash}[shell](command, {}, "macstate", COMPLETES).source() + "\n")
 
 
 Item = CompletionItem[str]

@@ -16,7 +16,7 @@ from macstate.transport import hosts, ops  # noqa: F401 - ops is what deploy.py 
 
 
 def make(host: Host) -> None:
-    """Make the resources of a Mac that has the spec's programs, for what that leaves behind in this process."""
+    """Expand a Mac's entries once: what is made on the way is kept, the resources are not."""
     with suppress(Exception):  # what is wrong is told when the Mac itself is planned
         mac, declared = spec.load().macs[host.name], hosts.declared(host.name)
         facts = Facts(

@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def is_dry() -> bool:
 
 
 def check_terminal() -> None:
-    """Refuse a run whose prompt cannot be answered; pyinfra itself would end it with a traceback.
+    """Refuse a run whose prompt cannot be answered; pyinfra itself would end it with a traceback. Take over Ctrl-C.
 
     pyinfra also asks if one of several Macs cannot be reached. Without a terminal it does not: the run goes on with the
     others and ends with 1.
@@ -53,6 +54,7 @@ def check_terminal() -> None:
         MacstateError: a deploy has no terminal, and neither -y nor --dry was given.
     """
     plain()
+    end_when_told()
     context = click.get_current_context(silent=True)
     options = context.params if context else {}
     deploys = all(word.endswith(".py") for word in options.get("operations") or ["exec"])
@@ -63,6 +65,17 @@ def check_terminal() -> None:
         raise MacstateError("there is no terminal to ask on: add -y to carry the plan out, or --dry to look at it")
     if ctx_state.isset():
         state.should_raise_failed_hosts = lambda _: False
+
+
+def end_when_told() -> None:
+    """End a run with 130 if its user presses Ctrl-C; pyinfra ends with 0, as if all had been done."""
+    if getattr(signal.getsignal(signal.SIGINT), "__module__", "") == "pyinfra_cli.main":
+        signal.signal(signal.SIGINT, _ended)
+
+
+def _ended(*_: object) -> None:
+    console.say("ended by you; run again: it goes on where it stopped", err=True)
+    sys.exit(128 + signal.SIGINT)
 
 
 def plain() -> None:

@@ -56,7 +56,7 @@ def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
     if laptop:
         whole = "\n".join(["common", "reply uname uname -s", *commands, f"part {END}0"])
     else:
-        most = len(commands) * 2 // 3  # those behind have as many questions
+        most = len(commands) * 2 // 3  # the last third has as many questions as they
         parts = (["part ''", "common", "mac"], commands[:most], commands[most:])
         first, second, third = ("\n".join([*part, f"part {END}{lane}"]) for lane, part in enumerate(parts))
         whole = BESIDE.format(first, BESIDE.format(second, third))

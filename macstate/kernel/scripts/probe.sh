@@ -71,15 +71,18 @@ both() { # LINES MORE: the lines, and those of the others that are not among the
   unset IFS
   set +f
 }
-check_declared() { # if something else was applied last, the laptop may not know what lies here
+check_declared() { # where the last run that applied a spec was of another one, the laptop may not know what lies here
   set --
   for journal in "$root/var/db/macstate/journal" "$HOME/.local/state/macstate/journal"; do
     [ ! -f "$journal" ] || set -- "$@" "$journal"
   done
-  case $([ "$#" -eq 0 ] || tail -n 9 "$@" 2>/dev/null) in
-    *"\"declared\": \"${list_digests%"$newline"}\""*'"outcome": "applied"'*) ;;
-    *) list_digests='' ;;
-  esac
+  [ "$#" -gt 0 ] && [ "$(awk '
+    { found = index($0, "\"declared\": \"") }
+    found && (when = substr($0, index($0, "\"when\": \"") + 9, 20)) >= last {
+      last = when
+      declared = substr($0, found + 13, 64)
+    }
+    END { print declared }' "$@" 2>/dev/null)" = "${list_digests%"$newline"}" ] || list_digests=
 }
 sum() { # FILE: its checksum, even if it does not exist
   text "$1" 2>/dev/null | cksum

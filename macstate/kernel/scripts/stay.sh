@@ -11,6 +11,7 @@ trap '' HUP
 while IFS= read -r line && [ "$line" != PAYLOAD ]; do :; done
 while IFS= read -r size; do
   status=0
+  # head may take more than that, if more is there: so the next payload is sent once this one has ended
   head -c "$size" | sh -c "$1" || status=$?
   printf '\nmacstate: ended: %s\n' "$status" || exit
 done

@@ -15,7 +15,7 @@ OPTIONS = "_pyinfra_ssh_paramiko_connect_kwargs"
 """pyinfra's name for what goes to paramiko as it is."""
 
 
-def _prompt(sock: Any, **options: Any) -> Transport:
+def _undelayed(sock: Any, **options: Any) -> Transport:
     """Return a transport that sends at once; to wait for acknowledgements costs the login and each command 40 ms."""
     if isinstance(sock, socket.socket):  # else it is a proxy's
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -30,7 +30,7 @@ def _opened(transport: Transport) -> Channel | None:
         return None
 
 
-class PromptClient(SSHClient):
+class EagerClient(SSHClient):
     """A client for short commands.
 
     paramiko sends a command's input only once the server has said that it takes the command. Here it follows at once;
@@ -47,8 +47,8 @@ class PromptClient(SSHClient):
         Raises:
             SSHException: the Mac refuses it, or speaks otherwise; OSError, EOFError: it cannot be reached.
         """
-        further = {**(options.pop(OPTIONS, None) or {}), "transport_factory": _prompt}
-        self.connect(hostname, _pyinfra_ssh_paramiko_connect_kwargs=further, **options)  # type: ignore[no-untyped-call]
+        further = {**(options.pop(OPTIONS, None) or {}), "transport_factory": _undelayed}
+        self.connect(hostname, **{**options, OPTIONS: further})  # type: ignore[no-untyped-call]
 
     def exec_command(
         self, command: str, *more: Any, **options: Any

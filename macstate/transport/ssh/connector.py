@@ -29,7 +29,7 @@ from macstate.kernel import scripts
 from macstate.transport import terminal
 from macstate.transport.ssh import tailnet
 from macstate.transport.ssh.auth import CHECK, Login
-from macstate.transport.ssh.client import PromptClient
+from macstate.transport.ssh.client import OPTIONS, EagerClient
 from macstate.transport.ssh.refusal import why
 from macstate.transport.ssh.runner import Runner
 
@@ -52,7 +52,7 @@ def _make_ahead(host: Host) -> None:
 class MacConnector(SSHConnector):
     """A Mac of the spec."""
 
-    client: PromptClient | None
+    client: EagerClient | None
     is_made_ahead: ClassVar[bool] = False
     """Whether what the run needs is made already, or at once: the first login does it for all."""
 
@@ -122,7 +122,7 @@ class MacConnector(SSHConnector):
         if not MacConnector.is_made_ahead:
             MacConnector.is_made_ahead = True
             gevent.spawn_later(BEGUN, _make_ahead, self.host)
-        self.client = client = PromptClient()
+        self.client = client = EagerClient()
         try:
             client.log_in(name, options)
         except MacstateError:
@@ -149,7 +149,7 @@ class MacConnector(SSHConnector):
         return {
             "_pyinfra_ssh_config_file": self.data["ssh_config_file"] or "/dev/null",
             "_pyinfra_ssh_known_hosts_file": str(file),
-            "_pyinfra_ssh_paramiko_connect_kwargs": {"auth_strategy": login, "auth_timeout": CHECK},
+            OPTIONS: {"auth_strategy": login, "auth_timeout": CHECK},
         }
 
     def run_payload(

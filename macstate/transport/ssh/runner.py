@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from macstate.kernel import scripts
-from macstate.transport.ssh.client import PromptClient
+from macstate.transport.ssh.client import EagerClient
 
 ENDED = "macstate: ended: "
 """What stands before the exit status of a payload, in stay.sh."""
@@ -17,7 +17,7 @@ ENDED = "macstate: ended: "
 class Runner:
     """``stay.sh``, started on a Mac with a script, as root or as the user."""
 
-    def __init__(self, client: PromptClient, before: Sequence[str], script: str, first: Iterable[str]) -> None:
+    def __init__(self, client: EagerClient, before: Sequence[str], script: str, first: Iterable[str]) -> None:
         """Start it; ``before`` are the words of sudo, ``first`` the lines that sudo reads.
 
         Raises:
@@ -33,7 +33,8 @@ class Runner:
     def run(self, lines: Iterable[str], seconds: float) -> tuple[bool, CommandOutput]:
         """Have a payload carried out; return whether the script succeeded, and its output.
 
-        If the script does not say that it has ended, neither has it succeeded.
+        The next one may be sent only then: ``head`` there reads ahead of what it needs. If the script does not say that
+        it has ended, neither has it succeeded.
 
         Raises:
             SSHException, OSError, EOFError: the connection was lost, or nothing was said for so many seconds.
