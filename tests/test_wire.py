@@ -354,6 +354,13 @@ def test_where_stat_fails_for_one_file_nothing_else_is_unknown(laptop: Laptop) -
     assert f"file/{NGINX}" in actual.resources
 
 
+def test_a_folder_in_the_place_of_a_file_is_told(laptop: Laptop) -> None:
+    place = laptop.mac() / "Library/macstate/bin/pull"
+    place.unlink()
+    place.mkdir()
+    assert seen(laptop).unreadable["file/Library/macstate/bin/pull"].endswith("ended with 1: it is a folder")
+
+
 def test_without_shasum_contents_are_sent(laptop: Laptop) -> None:
     put(laptop, "usr/bin/shasum", "echo perl is gone >&2; exit 2")
     here = seen(laptop).resources[f"file/{NGINX}"]
