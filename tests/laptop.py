@@ -41,6 +41,10 @@ Answer = Callable[[int, Any], Any]
 """Sees the number of a remote command and what pyinfra gives of it, and gives what the product gets instead."""
 
 
+SHOWN = 0.6
+"""Seconds after which a simulated Mac shows what was changed by hand: pmset and launchd take a moment."""
+
+
 class CutError(OSError):
     """The connection is gone."""
 

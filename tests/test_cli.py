@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from laptop import ROOT, VALID, Laptop, changes, snapshot
+from laptop import ROOT, SHOWN, VALID, Laptop, changes, snapshot
 from pyinfra.api.command import StringCommand
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
@@ -105,6 +105,7 @@ class Terminal:
     def inside(self, command: str) -> None:
         done = self.type("pyinfra", TARGET, "exec", "--", command)
         assert done.returncode == 0, done.stderr
+        time.sleep(SHOWN)
 
     def journal(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.macstate("log", TARGET, "--json").stdout.splitlines()]
@@ -315,7 +316,7 @@ def save(studio: Laptop, monkeypatch: pytest.MonkeyPatch, only: str = "") -> dic
 def disturb(studio: Laptop, command: str) -> None:
     """Do something by hand, and wait until it shows."""
     studio.command(command, "studio")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     studio.command("pmset -g custom", "studio")
 
 

@@ -9,7 +9,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
-from laptop import Laptop, Outcome, changes, open_to_others
+from laptop import SHOWN, Laptop, Outcome, changes, open_to_others
 
 from macstate.language import secrets
 from macstate.review import plan_json
@@ -165,7 +165,7 @@ def test_a_run_that_is_refused_makes_no_key(tmp_path: Path, monkeypatch: pytest.
     saved = tmp_path / "plan.json"
     saved.write_text(plan_json.as_json({seen.name: seen.plan}, seen.spec))
     laptop.command("sudo pmset -a womp 0; sudo launchctl bootout system/macstate.one")
-    time.sleep(0.6)  # what launchd takes until it shows it
+    time.sleep(SHOWN)
     monkeypatch.setenv("MACSTATE_PLAN", str(saved))
     forget()
     refused = laptop.run(SPEC)

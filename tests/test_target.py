@@ -10,11 +10,12 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from laptop import Laptop
+from laptop import SHOWN, Laptop
 from test_cli import BIN, Terminal
 from test_docs import commands
 
@@ -78,6 +79,7 @@ class Project(Terminal):
     def inside(self, command: str) -> None:
         mac = birth.environment(self.folder / "studio")
         subprocess.run(["/bin/sh", "-c", command], env=mac, check=True)
+        time.sleep(SHOWN)
 
     def environment(self, **more: str) -> dict[str, str]:
         return {**super().environment(), "MACSTATE_SPEC": "", **more}

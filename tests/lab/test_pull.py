@@ -134,12 +134,10 @@ def test_no_name_of_a_model_is_taken_for_a_file_on_its_way(shop: Shop) -> None:
 def test_the_size_that_is_announced_is_the_one_that_the_server_has_then(shop: Shop) -> None:
     """Asked of a registry as a plan does it, by TLS; where it has no such model, that is told."""
     name = full(shop.registry.add("tiny", CONTENT))
-    wanted = [
-        f"wanted ollama {each} {manifest(each)}" for each in (name, f"localhost:{shop.registry.port}/library/x:1")
-    ]
-    lists = {"LISTS": "\n".join([f"models ollama {shop.port}", *wanted])}
-    script = f"set -eu\nroot= newline='\n'\n{AROUND}{Model.script}"
-    words, environment = ["sh", "-c", script], shop.environment | lists
+    wanted = [f"ollama {each} {manifest(each)}" for each in (name, f"localhost:{shop.registry.port}/library/x:1")]
+    lists = {"list_models": f"ollama {shop.port}\n", "list_wanted": "".join(f"{each}\n" for each in wanted)}
+    script = f"set -eu\n{AROUND}{Model.script}"
+    words, environment = ["sh", "-c", script], shop.environment | lists | {"TEST_PATH": shop.environment["PATH"]}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=30)
     told = done.stdout.partition("== sizes ollama\n")[2]
 
