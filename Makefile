@@ -32,7 +32,7 @@ golden: generated ## renew what is compared byte for byte: these two, the screen
 bench: ## what macstate's own work costs; ends with 1 where a bound is not kept
 	$(run) python benchmarks/kernel.py
 
-peers: ## macstate beside plain pyinfra and Ansible, over SSH with a delay: an hour; as root, on Linux
+peers: ## macstate beside plain pyinfra and Ansible, over SSH with a delay: half an hour; as root, on Linux
 	$(run) python benchmarks/peers.py
 
 .PHONY: help setup lint test slow lab long generated golden bench peers
