@@ -39,9 +39,10 @@ class Sshd:
     host_key: str
     log: Path
 
-    def channels(self) -> int:
-        """Count the channels that were opened for commands, which its log says with `LogLevel DEBUG1`."""
-        return self.log.read_text().count("server_input_channel_open: ctype session")
+    def channels(self) -> tuple[int, int]:
+        """Count the channels for commands that were opened, and the commands; its `LogLevel` has to be DEBUG1."""
+        log = self.log.read_text()
+        return log.count("server_input_channel_open: ctype session"), log.count(" request exec ")
 
 
 def keygen(file: Path) -> str:

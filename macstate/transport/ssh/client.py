@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Any
 
 import gevent
-from paramiko import Channel, Message, SSHException, Transport
+from paramiko import Channel, ChannelException, Message, SSHException, Transport
 from paramiko.channel import ChannelFile, ChannelStderrFile, ChannelStdinFile
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from pyinfra.connectors.sshuserclient.client import SSHClient
 
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 2)
+"""Seconds between tries to open a channel, while commands before it end on the Mac."""
 OPTIONS = "_pyinfra_ssh_paramiko_connect_kwargs"
 """pyinfra's name for what goes to paramiko as it is."""
 
@@ -41,6 +44,12 @@ class EagerClient(SSHClient):
     _spare: gevent.Greenlet[..., Channel | None] | None = None
     _commands = 0
 
+    def __init__(self) -> None:
+        """Make a client that is not connected."""
+        super().__init__()
+        self.staying: list[Channel] = []
+        """The channels of commands that stay, but may be closed between two others."""
+
     def log_in(self, hostname: str, options: dict[str, Any]) -> None:
         """Log in, with the options of pyinfra's own client.
 
@@ -63,7 +72,7 @@ class EagerClient(SSHClient):
             return super().exec_command(command, *more, **options)
         channel = self._spare.get() if self._spare is not None else None  # one that has ended is false
         if channel is None or channel.closed:
-            channel = transport.open_session()
+            channel = self._new(transport)
         request = Message()
         request.add_byte(cMSG_CHANNEL_REQUEST)
         request.add_int(channel.remote_chanid)
@@ -75,3 +84,14 @@ class EagerClient(SSHClient):
         self._commands += 1
         self._spare = gevent.spawn(_opened, transport) if self._commands > 1 else None
         return channel.makefile_stdin("wb", -1), channel.makefile("r", -1), channel.makefile_stderr("r", -1)
+
+    def _new(self, transport: Transport) -> Channel:
+        """Open a channel; if the Mac lets no more be open at once (MaxSessions of its sshd), instead of what stays."""
+        for pause in PAUSES:
+            with suppress(ChannelException):
+                return transport.open_session()
+            for each in self.staying:
+                each.close()
+            self.staying.clear()
+            gevent.sleep(pause)
+        return transport.open_session()

@@ -26,6 +26,7 @@ class Runner:
         words = (*before, "sh", "-c", scripts.bare("stay.sh"), "sh", script)
         self._input, output, _ = client.exec_command(shlex.join(words))
         self._channel = output.channel
+        client.staying.append(self._channel)
         self._channel.set_combine_stderr(True)  # what sudo says
         self._output = self._channel.makefile("rb", -1)
         self._send("".join(f"{line}\n" for line in (*first, "PAYLOAD")).encode())
