@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -96,22 +97,28 @@ class Lab:
         """Count the remote commands that the Mac's tailscaled has logged."""
         return self.tailnet.processes.log(self.tailnet.mac.name).count("starting non-pty command")
 
-    def changes(self) -> int:
-        """Count the changes of which a journal says that they are done."""
-        found = 0
-        for file in self.mac.root.rglob("macstate/journal"):
-            with suppress(OSError, ValueError):  # it is being written anew, or is gone
-                found += sum(len(json.loads(line)["done"]) for line in file.read_text().splitlines() if line)
-        return found
+    def command(self, number: int) -> Callable[[], bool]:
+        """Give what says whether the Mac has begun the n-th remote command from now on."""
+        due = self.commands() + number
+        return lambda: self.commands() >= due
+
+    def change(self, resource: str) -> Callable[[], bool]:
+        """Give what says whether the Mac has begun to change something, by the record: all before it has been told."""
+
+        def begun() -> bool:
+            with suppress(OSError):  # it is being written anew
+                records = "".join(file.read_text() for file in self.mac.root.rglob("macstate/owned"))
+                return bool(re.search(rf"(?m)^(pending|set)\t{re.escape(resource)}\t", records))
+            return False
+
+        return begun
 
     @contextmanager
-    def at_command(self, number: int, do: Callable[[], object], after: float = 0) -> Iterator[None]:
-        """Do something while the Mac carries out the n-th command or further change from now on."""
-        due = self.commands() + self.changes() + number
+    def once(self, reached: Callable[[], bool], do: Callable[[], object]) -> Iterator[None]:
+        """Do something as soon as a point is reached."""
 
         def watch() -> None:
-            wait_for(lambda: self.commands() + self.changes() >= due, f"remote command {number}", 60)
-            time.sleep(after)
+            wait_for(reached, "the point in the run", 60)
             do()
 
         watcher = threading.Thread(target=watch)

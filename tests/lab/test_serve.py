@@ -106,7 +106,7 @@ def test_a_mount_that_is_gone_answers_404(lab: Lab) -> None:
 
 def test_a_document_that_changed_since_the_plan_is_left_alone(lab: Lab) -> None:
     foreign = ("serve", "--bg", "--set-path=/foreign", "9999")
-    with lab.at_command(3, lambda: lab.tailnet.mac.tailscale(*foreign)):
+    with lab.once(lab.command(2), lambda: lab.tailnet.mac.tailscale(*foreign)):
         code, said = lab.deploy(spec=REFERENCE)
 
     assert code == 1, said
@@ -161,7 +161,7 @@ def test_without_the_socket_the_document_goes_through_set_raw(lab: Lab) -> None:
     """As with the app builds, which have none; a change meanwhile is seen there too."""
     (lab.mac.root / "private/var/run/tailscaled.socket").unlink()
     foreign = ("serve", "--bg", "--set-path=/foreign", "9999")
-    with lab.at_command(3, lambda: lab.tailnet.mac.tailscale(*foreign)):
+    with lab.once(lab.command(2), lambda: lab.tailnet.mac.tailscale(*foreign)):
         code, said = lab.deploy(spec=REFERENCE)
     assert code == 1
     assert "Serve was changed after the plan was made; nothing was written; run again" in said
