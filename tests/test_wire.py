@@ -6,6 +6,8 @@ import plistlib
 import re
 import stat
 import subprocess
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -285,10 +287,11 @@ CONTENTS = st.one_of(
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.dictionaries(NAMES.map(lambda name: name.replace("/", "")), CONTENTS, min_size=1, max_size=6))
 def test_many_files_are_read_at_once_as_each_alone(tmp_path: Path, contents: dict[str, bytes]) -> None:
-    """Whatever their names and contents are; here with the system's own head, and its stat in GNU's form."""
-    folder = Path(subprocess.check_output(["mktemp", "-d", "-p", tmp_path], text=True).strip())
-    (folder / "stat").write_text("#!/bin/sh\nshift 2\nexec /usr/bin/stat -c '%u %a %s %n' \"$@\"\n")
-    (folder / "stat").chmod(0o755)
+    """Whatever their names and contents are; here with the system's own head, and GNU's stat where it is that."""
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    if sys.platform != "darwin":
+        (folder / "stat").write_text("#!/bin/sh\nshift 2\nexec /usr/bin/stat -c '%u %a %s %n' \"$@\"\n")
+        (folder / "stat").chmod(0o755)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
         (folder / name).chmod(0o640)
