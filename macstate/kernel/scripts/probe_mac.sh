@@ -73,7 +73,11 @@ content() { # FLAG with a PATH behind it
     -*) text "$root${1#?}" >/dev/null 2>&1 || return 0 ;;
   esac
   path=${1#?}
-  reply "cat ${path#"$before"}" text "$root$path"
+  reply "cat ${path#"$before"}" text_at "$root$path"
+}
+text_at() { # PATH; bounded.sh, which has text, lies on Macs in other scripts
+  [ ! -d "$1" ] || { echo 'it is a folder' >&2 && return 1; }
+  text "$1"
 }
 of() { # LINES COMMAND...: with all lines as its last words, where lines are parted already
   words=$1
