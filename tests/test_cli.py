@@ -392,6 +392,15 @@ def test_a_plan_is_saved_only_when_nothing_stands_against_it(terminal: Terminal)
     VALID.validate(json.loads(file.read_text()))
 
 
+def script_that_holds(lock: Path) -> int:
+    """Wait until a run holds the lock; give the process on the Mac."""
+    end = time.monotonic() + 30
+    while not (lock.exists() and lock.read_text().count("\t") == 3):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return int(lock.read_text().partition("\t")[0])
+
+
 def test_a_run_that_its_user_ends_has_not_gone_well(terminal: Terminal) -> None:
     terminal.inside("rehearse stop-delay 15")
     terminal.inside("sudo launchctl disable system/macstate.coder")
@@ -400,11 +409,7 @@ def test_a_run_that_its_user_ends_has_not_gone_well(terminal: Terminal) -> None:
     said = terminal.folder / "said"
     with said.open("w") as file:  # no pipe: what the script has begun would hold it
         run = subprocess.Popen(words, cwd=ROOT, env=terminal.environment(), stdout=file, stderr=file)
-    end = time.monotonic() + 30
-    while not (holder.exists() and holder.read_text().count("\t") == 3):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    script = int(holder.read_text().partition("\t")[0])
+    script = script_that_holds(holder)
     run.send_signal(signal.SIGINT)
     os.kill(script, signal.SIGKILL)  # as Ctrl-C does to a rehearsal's
 
@@ -420,13 +425,9 @@ def test_two_runs_at_once_and_one_that_is_killed(terminal: Terminal) -> None:
     holder = terminal.folder / "studio/var/db/macstate/lock/holder"
     first = terminal.begin(str(BIN / "pyinfra"), TARGET, "deploy.py", "-y")
     try:
-        end = time.monotonic() + 30
-        while not (holder.exists() and holder.read_text().count("\t") == 3):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        script = script_that_holds(holder)
         second = terminal.deploy("--data", "lock_wait=0")
         [said] = [line for line in second.stderr.splitlines() if "another run holds the lock" in line]
-        script = int(holder.read_text().partition("\t")[0])
     finally:
         first.kill()
     os.kill(script, 9)

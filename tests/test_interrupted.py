@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from laptop import REFERENCE, Laptop, Outcome, changes
+from laptop import REFERENCE, SHOWN, Laptop, Outcome, changes
 
 from macstate.kernel import scripts
 from macstate.kernel.steps import Run, Step, Write
@@ -116,7 +116,7 @@ def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
     laptop.command(
         "sudo pmset -c sleep 10; sudo launchctl bootout system/macstate.vllm; sudo tailscale serve --https=443 off"
     )
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     outcome = laptop.run(REFERENCE, cut_after=after)
     assert outcome.failed
     lost = [line for line in outcome.said if "connection was lost" in line]
@@ -127,7 +127,7 @@ def test_a_cut_connection_is_one_line(laptop: Laptop, after: int) -> None:
 
 def test_a_payload_that_is_not_whole_does_nothing(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     outcome = laptop.run(REFERENCE, wire=lambda number, stdin: stdin[:-1] if number == 2 else stdin)
     assert outcome.failed
     assert "nothing was done" in " ".join(outcome.said)
@@ -144,7 +144,7 @@ def hold(mac: Path, started: str) -> Path:
 @pytest.mark.slow
 def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     lock = hold(laptop.mac(), began(os.getpid()))
     refused = laptop.run(REFERENCE, data={"lock_wait": 1})
     assert refused.failed
@@ -158,7 +158,7 @@ def test_a_live_lock_is_respected_and_a_dead_one_taken_over(laptop: Laptop) -> N
 
 def test_a_wait_that_is_no_number_is_told_before_anything_is_done(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     refused = laptop.run(REFERENCE, data={"lock_wait": "x"})
     assert (refused.failed, refused.commands) == (True, 0)
     assert "lock_wait=x: not a whole number of seconds below 100,000; type --data lock_wait=60" in " ".join(
@@ -224,7 +224,7 @@ def test_the_systems_own_tools_come_first(root: Path) -> None:
 @pytest.mark.slow
 def test_a_run_that_another_overtook_changes_nothing(laptop: Laptop) -> None:
     laptop.command("sudo pmset -c sleep 10")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     record = laptop.mac() / "var/db/macstate/owned"
 
     def overtaken(number: int, stdin: list[str]) -> list[str]:

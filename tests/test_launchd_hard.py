@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from laptop import Laptop, changes
+from laptop import SHOWN, Laptop, changes
 
 pytestmark = pytest.mark.slow  # each waits for what never comes
 MAC = "macs: {macstudio: {hostname: studio.tail1.ts.net, user: mmirvois}}\n"
@@ -46,7 +46,7 @@ def test_a_job_that_ends_at_every_start_is_told_with_its_last_exit(one: Laptop) 
 
 def test_a_job_that_is_switched_off_in_login_items_is_one_line(one: Laptop) -> None:
     one.command("sudo rehearse disallow macstate.a; sudo launchctl bootout system/macstate.a")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     outcome = one.run(SPEC)
     assert outcome.failed
     [line] = [line for line in outcome.said if "Login Items" in line]

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from laptop import Laptop, changes
+from laptop import SHOWN, Laptop, changes
 from test_interrupted import FOREIGN, answer
 
 from macstate import spec
@@ -202,7 +202,7 @@ def straight_line(before: dict[str, Any], hands: list[str], after: dict[str, Any
         assert not first.failed, first.said
         for command in hands:
             laptop.command(command)
-        time.sleep(0.6)
+        time.sleep(SHOWN)
         looked = len(laptop.calls())
         told = [step for batch in shown(laptop, after) for step in batch.steps]
         begun = len(laptop.calls())

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from laptop import REFERENCE, Laptop, Outcome, changes, snapshot
+from laptop import REFERENCE, SHOWN, Laptop, Outcome, changes, snapshot
 
 from macstate.transport import ops
 
@@ -60,7 +60,7 @@ DISTURBANCES = {
 @pytest.mark.parametrize("row", DISTURBANCES)
 def test_a_disturbance_is_one_change(laptop: Laptop, row: str) -> None:
     laptop.command(DISTURBANCES[row])
-    time.sleep(0.6)  # what pmset and launchctl take until they show it
+    time.sleep(SHOWN)
     assert changes(laptop.run(REFERENCE, dry=True)) == [row]
 
 
@@ -70,12 +70,12 @@ def test_all_disturbances_at_once_are_put_right(laptop: Laptop) -> None:
     for row, command in DISTURBANCES.items():
         if row != gone:
             laptop.command(command)
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     outcome = laptop.run(REFERENCE)
     assert set(changes(outcome)) == set(DISTURBANCES) - {gone}
     assert not outcome.failed, outcome.said  # verify has read the Mac again
     laptop.command(DISTURBANCES[gone])
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     again = laptop.run(REFERENCE)
     assert (changes(again), again.failed) == ([gone], False), again.said
 
@@ -111,12 +111,12 @@ def test_the_mac_alone_uninstalls_and_settings_stay(laptop: Laptop, capsys: pyte
 def test_a_run_that_verify_finds_wanting_is_no_applied_one(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ops, "PAUSES", ())
     laptop.command("sudo pmset -c sleep 10")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
 
     def meddle(number: int, stdin: list[str]) -> list[str]:
         if number == 3:  # the probe, the change, and now verify looks
             laptop.command("sudo pmset -c sleep 11")
-            time.sleep(0.6)
+            time.sleep(SHOWN)
         return stdin
 
     outcome = laptop.run(REFERENCE, wire=meddle)
@@ -186,7 +186,7 @@ def test_the_record_of_a_users_own_job_that_is_gone_is_taken_back(tmp_path: Path
     record = laptop.mac() / "Users/mmirvois/.local/state/macstate/owned"
     assert record.exists()
     laptop.command("launchctl bootout gui/501/com.example.agent; rm ~/Library/LaunchAgents/com.example.agent.plist")
-    time.sleep(0.6)
+    time.sleep(SHOWN)
     outcome = laptop.run(MAC)
     assert changes(outcome) == ["- launchd/gui/501/com.example.agent"]
     assert not outcome.failed, outcome.said

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self, cast
@@ -54,13 +54,17 @@ def lists_of(text: str) -> list[tuple[str, str]]:
     return [*declared.lists, ("digests", declared.digest)]
 
 
-def asked(laptop: Laptop, text: str, *, digests: bool = True) -> list[str]:
-    """Run the probe of a spec on a laptop's Mac, and give the lines of its answer."""
-    lines = probe.stdin([each for each in lists_of(text) if digests or each[0] != "digests"], MARK)
-    words = ["/bin/sh", "-c", probe.script(KINDS)]
+def answer_of(laptop: Laptop, lists: Iterable[tuple[str, str]], kinds: tuple[type[Resource], ...] = KINDS) -> list[str]:
+    """Run a probe on a laptop's Mac, and give the lines of its answer."""
+    words, lines = ["/bin/sh", "-c", probe.script(kinds)], probe.stdin(lists, MARK)
     environment = birth.environment(laptop.mac())
     done = subprocess.run(words, input="\n".join(lines).encode(), env=environment, stdout=subprocess.PIPE, check=True)
     return done.stdout.decode().split("\n")
+
+
+def asked(laptop: Laptop, text: str, *, digests: bool = True) -> list[str]:
+    """Run the probe of a spec."""
+    return answer_of(laptop, [each for each in lists_of(text) if digests or each[0] != "digests"])
 
 
 def programs(laptop: Laptop, text: str) -> Counter[str]:
@@ -194,10 +198,8 @@ def test_a_tool_may_print_anything(laptop: Laptop) -> None:
     paths = {f"/Users/Shared/{number}": content for number, content in enumerate(ODD.values())}
     for path, content in paths.items():
         (laptop.mac() / path[1:]).write_bytes(content)
-    lines = probe.stdin([("shown", path) for path in paths], MARK)
-    words, environment = ["/bin/sh", "-c", probe.script((Odd,))], birth.environment(laptop.mac())
-    done = subprocess.run(words, input="\n".join(lines), env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found = replies(["Welcome", "~", *done.stdout.split("\n"), "bye"], MARK, 3)["odd"]
+    lines = answer_of(laptop, [("shown", path) for path in paths], (Odd,))
+    found = replies(["Welcome", "~", *lines, "bye"], MARK, 3)["odd"]
     assert {
         name: each.output.encode("utf-8", "surrogateescape") for name, each in found.items() if name != "fails"
     } == {f"cat {path}": content for path, content in paths.items()}
@@ -321,6 +323,14 @@ def test_a_file_that_changes_while_it_is_read_is_not_half_read(contents: bytes) 
         replies(packed([Section("files", whole + contents + b"\n==> /b <==\nx")]), MARK, 3)
 
 
+def test_a_file_that_is_never_read_as_it_is_told_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "mark", lambda: MARK)
+    host = FakeHost("\n".join(packed([Section("files", b"\n\n+/a\n\n0 644 3 /a\n\n\nabc")])))
+    with pytest.raises(MacstateError, match="answer is cut off"):
+        connect.look(cast("Any", host), spec.parse(REFERENCE, "macs.yml").for_host("macstudio"))
+    assert host.commands == 2
+
+
 def test_a_large_file_is_read_to_its_bound() -> None:
     size = MOST + 1
     whole = b"\n\n+/a\n\n0 644 %d /a\n\n\n==> /dev/null <==\n\n==> /a <==\n%b" % (size, b"x" * MOST)
@@ -338,15 +348,8 @@ def put(laptop: Laptop, place: str, text: str) -> None:
 def seen(laptop: Laptop, more: Sequence[tuple[str, str]] = ()) -> Actual:
     """Read the Mac with the digests that it tells, or otherwise."""
     declared = spec.parse(REFERENCE, "macs.yml").for_host("macstudio")
-    lines = probe.stdin([*declared.lists, *(more or [("digests", declared.digest)])], MARK)
-    done = subprocess.run(
-        ["/bin/sh", "-c", probe.script(KINDS)],
-        input="\n".join(lines).encode(),
-        env=birth.environment(laptop.mac()),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    answer = probe.Answer.read(KINDS, done.stdout.decode().split("\n"), MARK)
+    lines = answer_of(laptop, [*declared.lists, *(more or [("digests", declared.digest)])])
+    answer = probe.Answer.read(KINDS, lines, MARK)
     return answer.actual(declared.texts(answer.facts))
 
 
@@ -390,8 +393,6 @@ class Dies(Odd):
 
 @pytest.mark.parametrize("kinds", [(Dies,), (Odd, Odd, Dies), (Dies, Odd, Odd)])
 def test_a_part_that_dies_is_no_answer(laptop: Laptop, kinds: tuple[type[Resource], ...]) -> None:
-    words, lines = ["/bin/sh", "-c", probe.script(kinds)], probe.stdin([], MARK)
-    environment = birth.environment(laptop.mac())
-    done = subprocess.run(words, input="\n".join(lines), env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    lines = answer_of(laptop, [], kinds)
     with pytest.raises(IncompleteError):
-        replies(done.stdout.split("\n"), MARK, 3)
+        replies(lines, MARK, 3)

@@ -7,7 +7,7 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,8 @@ TIMEOUT = 300
 """Seconds for one command: enough for the slowest stop of a job, and for waiting until another run ends."""
 ANSWER = "macstate: answer"
 """The line before and behind the output of a script."""
+ALONE = ("alone", "yes")
+"""The list that has the probe read each file by itself."""
 AGAIN = "run again: it goes on where it stopped"
 
 
@@ -145,30 +147,35 @@ def look(host: Host, declared: Declared, *, healths: bool = False, usage: bool =
         MacstateError: the connection was lost, or the reply is cut off.
     """
     lists = (*declared.lists, *(health.lists(declared, usage=usage) if healths else ()))
-    begun = time.time()
+    begun, digest = time.time(), declared.digest
     try:
-        answer = _ask(host, (*lists, ("digests", declared.digest)), laptop=declared.laptop)
+        answer = _ask(host, (*lists, ("digests", digest)), laptop=declared.laptop)
     except ChangedError:  # or the sizes are not what `stat` says: each file for itself, then
-        answer = _ask(host, (*lists, ("alone", "yes")), laptop=declared.laptop)
+        answer = _ask(host, (*lists, ALONE), laptop=declared.laptop)
     texts = declared.texts(answer.facts) if answer.digests else {}
     if not answer.digests <= texts.keys():  # the facts or macstate's own texts have changed since
         answer = _ask(host, lists, laptop=declared.laptop)
-    actual = replace(answer.actual(texts), declared=declared.digest, asked_at=(begun, time.time()))
+    actual = replace(answer.actual(texts), declared=digest, asked_at=(begun, time.time()))
     if not declared.laptop:
         return actual
     laptop = replace(actual.facts.laptop, host_keys=tailnet.host_keys())
     return replace(actual, facts=replace(actual.facts, laptop=laptop))
 
 
-def _ask(host: Host, lists: Iterable[tuple[str, str]], *, laptop: bool) -> probe.Answer:
-    """Run the probe."""
+def _ask(host: Host, lists: Collection[tuple[str, str]], *, laptop: bool) -> probe.Answer:
+    """Run the probe.
+
+    Raises:
+        MacstateError: the connection was lost, or the reply is cut off; ChangedError: it should be asked for each file
+            alone.
+    """
     mark = probe.mark()
     ok, output = send(host, ("sh", "-c", probe.script(KINDS, laptop=laptop)), probe.stdin(lists, mark))
     try:
         return probe.Answer.read(KINDS, output.stdout_lines, mark, laptop=laptop)
-    except ChangedError:
-        raise
-    except IncompleteError:
+    except IncompleteError as error:
+        if isinstance(error, ChangedError) and ALONE not in lists:
+            raise
         said = " ".join(output.stderr.split())[-300:] or ("no answer" if ok else "the connection was lost")
         raise MacstateError(f"cannot read the Mac: its answer is cut off ({said}); run again") from None
 

@@ -54,7 +54,7 @@ def check_terminal() -> None:
         MacstateError: a deploy has no terminal, and neither -y nor --dry was given.
     """
     plain()
-    end_when_told()
+    _end_when_told()
     context = click.get_current_context(silent=True)
     options = context.params if context else {}
     deploys = all(word.endswith(".py") for word in options.get("operations") or ["exec"])
@@ -67,7 +67,7 @@ def check_terminal() -> None:
         state.should_raise_failed_hosts = lambda _: False
 
 
-def end_when_told() -> None:
+def _end_when_told() -> None:
     """End a run with 130 if its user presses Ctrl-C; pyinfra ends with 0, as if all had been done."""
     if getattr(signal.getsignal(signal.SIGINT), "__module__", "") == "pyinfra_cli.main":
         signal.signal(signal.SIGINT, _ended)

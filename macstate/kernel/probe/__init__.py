@@ -53,13 +53,12 @@ def script(kinds: tuple[type[Resource], ...], *, laptop: bool = False) -> str:
             own, brace, last = text.strip().rpartition("\n}\n")
             functions.append(f"{own}{brace}".strip())
             commands.append(f"part {kind.kind}\n{last}")
-    if laptop:
-        whole = "\n".join(["common", "reply uname uname -s", *commands, f"part {END}0"])
-    else:
-        most = len(commands) * 2 // 3  # the last third has as many questions as they
-        parts = (["part ''", "common", "mac"], commands[:most], commands[most:])
-        first, second, third = ("\n".join([*part, f"part {END}{lane}"]) for lane, part in enumerate(parts))
-        whole = BESIDE.format(first, BESIDE.format(second, third))
+    most = len(commands) * 2 // 3  # the last third has as many questions as they
+    on_a_mac = (["part ''", "common", "mac"], commands[:most], commands[most:])
+    parts = (["common", "reply uname uname -s", *commands],) if laptop else on_a_mac
+    *others, whole = ("\n".join([*part, f"part {END}{lane}"]) for lane, part in enumerate(parts))
+    for lane in reversed(others):
+        whole = BESIDE.format(lane, whole)
     return "\n".join([*filter(None, functions), FRAME.format(whole)])
 
 

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034 # roots: apply_files.sh asks for it
-# Carries out one payload, which is a batch of changes. All details come on standard input: lines before PAYLOAD are skipped (a password that sudo did
-# not need), then comes one step a line, then END. Without END nothing is done.
+# Carries out one payload, which is a batch of changes. All details come on standard input: lines before PAYLOAD are
+# skipped (a password that sudo did not need), then comes one step a line, then END. Without END nothing is done.
 # digits.sh, started.sh, bytes.sh and way.sh stand before it, apply_files.sh and apply_gate.sh behind it, and last: carry_out.
 set -eu
 root=${MACSTATE_ROOT-}
